@@ -1,0 +1,1 @@
+//! Chart files and values to manifests, hooks and notes.

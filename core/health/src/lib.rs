@@ -1,0 +1,1 @@
+//! Objects to readiness; pods, events and conditions to causes.

@@ -1,0 +1,23 @@
+//! Kubernetes objects as JSON: identity, look-ups, quantities, durations and time.
+//!
+//! Every room above speaks of objects as [`serde_json::Value`] and of their identity as [`ResourceKey`]. Nothing here
+//! knows a clock: a [`Timestamp`] is always given by a host.
+#![no_std]
+#![warn(clippy::indexing_slicing)]
+extern crate alloc;
+
+mod duration;
+mod key;
+mod kinds;
+mod look;
+mod quantity;
+mod selector;
+mod time;
+
+pub use duration::{DurationError, format_duration, parse_duration};
+pub use key::{ResourceKey, split_api_version};
+pub use kinds::{KINDS, KindInfo, kind_info, kind_info_by_plural};
+pub use look::*;
+pub use quantity::{Quantity, QuantityError};
+pub use selector::{labels_match, selector_matches};
+pub use time::{Timestamp, TimestampError};

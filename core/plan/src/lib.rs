@@ -1,0 +1,1 @@
+//! Manifests old and new to a plan: waves, diff, undo, budget.

@@ -1,0 +1,1 @@
+//! The pure host: drives a rollout against the model cluster in virtual time.

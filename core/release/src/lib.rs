@@ -1,0 +1,1 @@
+//! Helm's release record: encoding, history, what a revision means.

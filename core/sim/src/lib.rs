@@ -1,0 +1,1 @@
+//! A model cluster in virtual time: API store, controllers, kubelet, faults.

@@ -1,0 +1,1 @@
+//! YAML exactly as Helm reads and writes it.

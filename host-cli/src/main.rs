@@ -1,0 +1,2 @@
+//! The native host.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Browser and embedding host: one plain .wasm without imports.
