@@ -1,1 +1,19 @@
-//! Manifests old and new to a plan: waves, diff, undo, budget.
+//! Manifests old and new to a [`Plan`]: what is created, changed and deleted, in which wave, how each step is undone,
+//! and how long it may take.
+//!
+//! A plan is data. It can be printed, compared, saved, shown in a browser, and executed later exactly: its
+//! [`Plan::digest`] names it, and the machine refuses to resume with another one.
+#![no_std]
+#![warn(clippy::indexing_slicing)]
+extern crate alloc;
+
+mod budget;
+mod build;
+mod digest;
+mod hook;
+mod step;
+
+pub use budget::{Budget, BudgetTerm, budget_of};
+pub use build::{PlanError, PlanInput, PreviousRevision, build};
+pub use hook::{DeletePolicy, HookEvent, PlannedHook};
+pub use step::{Change, Operation, Plan, PlannedObject, Step, UndoTarget, UndoWork, WatchScope};
