@@ -1,0 +1,130 @@
+//! The words this room answers with. Agreed with `core/rollout`, which keeps them in its journal: wire types.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use backstay_object::{ResourceKey, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::code::CauseCode;
+use crate::policy::Policy;
+
+/// How far an object is. The six words of kstatus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// As its spec wants it.
+    Current,
+    /// On its way.
+    InProgress,
+    /// It says itself that it will not get there.
+    Failed,
+    /// Being deleted.
+    Terminating,
+    /// Not there.
+    NotFound,
+    /// Nobody could look.
+    Unknown,
+}
+
+/// Status with what a person wants to know beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readiness {
+    /// How far it is.
+    pub status: Status,
+    /// Why it is not further, in words for people: `3/4 new pods ready`.
+    pub message: String,
+    /// How many parts are ready.
+    pub ready: u32,
+    /// How many are wanted.
+    pub desired: u32,
+}
+
+impl Readiness {
+    /// Whether the object is as its spec wants it.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.status == Status::Current
+    }
+}
+
+/// How sure a cause makes us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "class")]
+pub enum Class {
+    /// Nothing will heal it.
+    FatalNow,
+    /// It may heal within a grace.
+    AfterGrace {
+        /// The grace, from the first sight.
+        grace_ms: u64,
+    },
+    /// Explains waiting; never a verdict by itself.
+    Recoverable,
+}
+
+/// Why an object does not become ready.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// What it is.
+    pub code: CauseCode,
+    /// How sure it makes us.
+    #[serde(flatten)]
+    pub class: Class,
+    /// The object of the release that is not ready.
+    pub object: ResourceKey,
+    /// The pod that shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    /// The container that shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The cluster's own words.
+    pub message: String,
+    /// What it means and what usually fixes it.
+    #[serde(default)]
+    pub hint: String,
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+}
+
+/// A cause and the time from which it is a verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The cause.
+    pub cause: Cause,
+    /// From when on it condemns the revision; `None` while it only explains.
+    pub condemned_at: Option<Timestamp>,
+}
+
+/// What is known about one object of the release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assessment {
+    /// How far it is.
+    pub readiness: Readiness,
+    /// What stands in the way, the most certain first.
+    pub findings: Vec<Finding>,
+}
+
+/// What belongs to an object.
+#[derive(Clone, Debug, Default)]
+pub struct Related<'a> {
+    /// What it owns, directly or through others (ReplicaSets, Pods, claims), and a Service's EndpointSlices.
+    pub owned: Vec<&'a Value>,
+    /// Events about it and about what it owns.
+    pub events: Vec<&'a Value>,
+}
+
+/// The circumstances of an assessment.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances<'a> {
+    /// Now.
+    pub now: Timestamp,
+    /// When the rollout began: older events and restarts do not count.
+    pub since: Timestamp,
+    /// The rules.
+    pub policy: &'a Policy,
+    /// ConfigMaps and Secrets this release brings: a key missing in one of them is certain at once.
+    pub provided: &'a [ResourceKey],
+}
