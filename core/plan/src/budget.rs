@@ -238,12 +238,11 @@ fn seconds(object: &Value, path: &[&str], default: i64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::ToString;
     use serde_json::json;
 
     fn check(object: Value, time_ms: Option<u64>) {
         let time = object_time(&object).map(|(time_ms, _)| time_ms);
-        assert_eq!(time, time_ms, "{}", object.to_string());
+        assert_eq!(time, time_ms, "{}", object);
     }
 
     #[test]

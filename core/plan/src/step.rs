@@ -244,12 +244,14 @@ impl Plan {
 }
 
 /// Kinds whose deletion loses data that no undo can bring back.
-pub(crate) fn holds_data(kind: &str) -> bool {
+#[must_use]
+pub fn holds_data(kind: &str) -> bool {
     matches!(kind, "PersistentVolumeClaim" | "PersistentVolume" | "Namespace" | "CustomResourceDefinition")
 }
 
 /// Kinds that are ready as soon as the server has them, so that nobody needs to watch them.
-pub(crate) fn is_always_ready(group: &str, kind: &str) -> bool {
+#[must_use]
+pub fn is_always_ready(group: &str, kind: &str) -> bool {
     match group {
         "" => matches!(
             kind,

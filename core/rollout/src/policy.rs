@@ -1,0 +1,56 @@
+//! What a rollout may do and for how long. Plain data with every field explicit: hosts say what they want.
+
+use serde::{Deserialize, Serialize};
+
+/// What "ready" is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Waiting {
+    /// Not at all: applied is deployed. Hooks are still waited for, as Helm does.
+    None,
+    /// Every object of the release, Jobs included.
+    All,
+    /// Every object except Jobs, as Helm's `--wait` without `--wait-for-jobs`.
+    AllButJobs,
+}
+
+/// What happens after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Remediation {
+    /// Leave it for inspection.
+    None,
+    /// Back to the last healthy revision, or uninstall where there was none.
+    Undo,
+}
+
+/// The rules of one rollout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Policy {
+    /// What is waited for.
+    pub waiting: Waiting,
+    /// What happens after a failure.
+    pub remediation: Remediation,
+    /// Whether what a failed run created is deleted although the rest is left in place.
+    pub cleanup_on_fail: bool,
+    /// Whether hooks run.
+    pub hooks: bool,
+    /// Time for the way forward, from the first record on.
+    pub forward_ms: u64,
+    /// Time for the way back, kept in reserve (S13).
+    pub undo_ms: u64,
+    /// Time for keeping evidence (S12).
+    pub evidence_ms: u64,
+    /// How often one action is tried before its failure counts.
+    pub attempts: u32,
+    /// Let the server check everything before the first change.
+    pub validate: bool,
+    /// When a suspicion becomes a verdict.
+    pub health: backstay_health::Policy,
+}
+
+/// Delay before the next try of an action: half a second doubling to fifteen seconds.
+#[must_use]
+pub(crate) fn backoff_ms(attempt: u32) -> u64 {
+    (500_u64 << attempt.saturating_sub(1).min(5)).min(15_000)
+}

@@ -1,0 +1,292 @@
+//! What was last seen of the cluster. Volatile: never journaled, read again after a restart.
+//!
+//! Indexed so that an observation costs a look at the object's owners and at what they own, never at everything.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use backstay_health::{Assessment, Circumstances, Related, Readiness, Status, assess};
+use backstay_object::{ResourceKey, controller_owner, generation, kind, label, list_at, namespace, text_at, uid};
+use serde_json::Value;
+
+use crate::contract::Applied;
+
+/// What was last seen of the cluster.
+#[derive(Debug, Default)]
+pub struct ClusterView {
+    objects: BTreeMap<ResourceKey, Value>,
+    key_of_uid: BTreeMap<String, ResourceKey>,
+    owned_by_uid: BTreeMap<String, BTreeSet<ResourceKey>>,
+    events_about_uid: BTreeMap<String, BTreeSet<ResourceKey>>,
+    slices_of_service: BTreeMap<ResourceKey, BTreeSet<ResourceKey>>,
+    pods_of_claim: BTreeMap<(String, String), BTreeSet<ResourceKey>>,
+    tracked: BTreeMap<ResourceKey, Tracked>,
+    stale: BTreeSet<ResourceKey>,
+}
+
+#[derive(Debug, Default)]
+struct Tracked {
+    expected: Option<Applied>,
+    always_ready: bool,
+    assessment: Option<Assessment>,
+}
+
+impl ClusterView {
+    /// Begins to judge an object. `always_ready`: it is ready once applied, nobody watches it.
+    pub(crate) fn track(&mut self, key: &ResourceKey, always_ready: bool) {
+        self.tracked.entry(key.clone()).or_default().always_ready = always_ready;
+        self.stale.insert(key.clone());
+    }
+
+    /// Remembers what an apply made of an object, so that older observations do not pass for it.
+    pub(crate) fn expect(&mut self, applied: Applied) {
+        if let Some(tracked) = self.tracked.get_mut(&applied.key) {
+            self.stale.insert(applied.key.clone());
+            tracked.expected = Some(applied);
+        }
+    }
+
+    /// Takes in an observation.
+    pub(crate) fn observe(&mut self, object: Value, deleted: bool) {
+        let Some(key) = ResourceKey::of(&object) else { return };
+        if deleted {
+            self.mark_stale(&key, &object);
+            self.forget(&key);
+            return;
+        }
+        self.link(&key, &object);
+        self.mark_stale(&key, &object);
+        self.objects.insert(key, object);
+    }
+
+    /// The object as last seen.
+    #[must_use]
+    pub fn object(&self, key: &ResourceKey) -> Option<&Value> {
+        self.objects.get(key)
+    }
+
+    /// The last judgement of a tracked object.
+    #[must_use]
+    pub fn assessment(&self, key: &ResourceKey) -> Option<&Assessment> {
+        self.tracked.get(key)?.assessment.as_ref()
+    }
+
+    /// Judges again what observations touched since the last call; returns the keys whose readiness or first finding
+    /// changed.
+    pub(crate) fn reassess(&mut self, circumstances: &Circumstances<'_>) -> Vec<ResourceKey> {
+        let stale = core::mem::take(&mut self.stale);
+        let mut changed = Vec::new();
+        for key in stale {
+            let Some(tracked) = self.tracked.get(&key) else { continue };
+            let assessment = self.judge(&key, tracked, circumstances);
+            let Some(tracked) = self.tracked.get_mut(&key) else { continue };
+            if tracked.assessment.as_ref() != Some(&assessment) {
+                tracked.assessment = Some(assessment);
+                changed.push(key);
+            }
+        }
+        changed
+    }
+
+    /// Has every tracked object judged again: the circumstances changed.
+    pub(crate) fn invalidate(&mut self) {
+        self.stale = self.tracked.keys().cloned().collect();
+    }
+
+    /// Pods of a StatefulSet that are left from a revision which is no longer wanted and never became ready. The
+    /// controller waits for them for ever (kubernetes issue 67250).
+    pub(crate) fn blocking_pods(&self, key: &ResourceKey) -> Vec<ResourceKey> {
+        let Some(set) = self.objects.get(key).filter(|object| kind(object) == "StatefulSet") else { return Vec::new() };
+        let Some(wanted) = text_at(set, &["status", "updateRevision"]) else { return Vec::new() };
+        let observed = backstay_object::int_at(set, &["status", "observedGeneration"]);
+        if observed != generation(set) || !self.has_seen_expected(key) {
+            return Vec::new();
+        }
+        self.owned_by_uid
+            .get(uid(set))
+            .into_iter()
+            .flatten()
+            .filter(|pod_key| pod_key.kind == "Pod")
+            .filter(|pod_key| {
+                self.objects.get(*pod_key).is_some_and(|pod| {
+                    label(pod, "controller-revision-hash") != Some(wanted)
+                        && !backstay_object::condition_is_true(pod, "Ready")
+                        && !backstay_object::is_deleting(pod)
+                })
+            })
+            .cloned()
+            .collect()
+    }
+
+    fn has_seen_expected(&self, key: &ResourceKey) -> bool {
+        let expected = self.tracked.get(key).and_then(|tracked| tracked.expected.as_ref());
+        match (expected, self.objects.get(key)) {
+            (None, seen) => seen.is_some(),
+            (Some(_), None) => false,
+            (Some(expected), Some(seen)) => {
+                uid(seen) == expected.uid && generation(seen).unwrap_or(0) >= expected.generation
+            }
+        }
+    }
+
+    fn judge(&self, key: &ResourceKey, tracked: &Tracked, circumstances: &Circumstances<'_>) -> Assessment {
+        if tracked.always_ready {
+            return Assessment { readiness: fixed(Status::Current, "applied", 1), findings: Vec::new() };
+        }
+        match self.objects.get(key) {
+            Some(object) if self.has_seen_expected(key) => assess(object, &self.related(key, object), circumstances),
+            Some(_) => Assessment { readiness: fixed(Status::InProgress, "applied, not seen yet", 0), findings: Vec::new() },
+            None => Assessment { readiness: fixed(Status::NotFound, "not there yet", 0), findings: Vec::new() },
+        }
+    }
+
+    /// Everything that belongs to an object: what it owns at any depth, the claims its pods use, the slices of a
+    /// Service, and the events about all of it.
+    fn related(&self, key: &ResourceKey, object: &Value) -> Related<'_> {
+        let mut keys: Vec<&ResourceKey> = Vec::new();
+        let mut open: Vec<&str> = Vec::new();
+        let own_uid = self.key_of_uid.get_key_value(uid(object)).map(|(uid, _)| uid.as_str());
+        open.extend(own_uid);
+        let mut uids: BTreeSet<&str> = BTreeSet::new();
+        while let Some(owner) = open.pop() {
+            if !uids.insert(owner) {
+                continue;
+            }
+            for owned in self.owned_by_uid.get(owner).into_iter().flatten() {
+                keys.push(owned);
+                if let Some((uid, _)) = self.objects.get(owned).and_then(|owned| self.key_of_uid.get_key_value(uid(owned))) {
+                    open.push(uid.as_str());
+                }
+            }
+        }
+        keys.extend(self.slices_of_service.get(key).into_iter().flatten());
+        let mut owned: Vec<&Value> = keys.iter().filter_map(|key| self.objects.get(*key)).collect();
+        let mut claims = claim_keys(object);
+        claims.extend(owned.iter().flat_map(|owned| claim_keys(owned)));
+        for claim in claims.iter().filter_map(|key| self.objects.get(key)) {
+            if let Some((uid, _)) = self.key_of_uid.get_key_value(uid(claim)) {
+                uids.insert(uid.as_str());
+            }
+            owned.push(claim);
+        }
+        let events = uids
+            .iter()
+            .filter_map(|uid| self.events_about_uid.get(*uid))
+            .flatten()
+            .filter_map(|key| self.objects.get(key))
+            .collect();
+        Related { owned, events }
+    }
+
+    fn link(&mut self, key: &ResourceKey, object: &Value) {
+        let uid = uid(object);
+        if !uid.is_empty() {
+            self.key_of_uid.insert(uid.to_string(), key.clone());
+        }
+        if let Some(owner) = controller_owner(object).and_then(|owner| text_at(owner, &["uid"])) {
+            self.owned_by_uid.entry(owner.to_string()).or_default().insert(key.clone());
+        }
+        match key.kind.as_str() {
+            "Event" => {
+                if let Some(about) = text_at(object, &["involvedObject", "uid"]) {
+                    self.events_about_uid.entry(about.to_string()).or_default().insert(key.clone());
+                }
+            }
+            "EndpointSlice" => {
+                if let Some(service) = service_of_slice(object) {
+                    self.slices_of_service.entry(service).or_default().insert(key.clone());
+                }
+            }
+            "Pod" => {
+                for claim in claim_names(object) {
+                    let place = (key.namespace.clone(), claim.to_string());
+                    self.pods_of_claim.entry(place).or_default().insert(key.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn forget(&mut self, key: &ResourceKey) {
+        let Some(object) = self.objects.remove(key) else { return };
+        self.key_of_uid.remove(uid(&object));
+        self.owned_by_uid.remove(uid(&object));
+        if let Some(owner) = controller_owner(&object).and_then(|owner| text_at(owner, &["uid"])) {
+            remove_from(&mut self.owned_by_uid, owner, key);
+        }
+        if let Some(about) = text_at(&object, &["involvedObject", "uid"]) {
+            remove_from(&mut self.events_about_uid, about, key);
+        }
+        if let Some(slices) = service_of_slice(&object).and_then(|service| self.slices_of_service.get_mut(&service)) {
+            slices.remove(key);
+        }
+    }
+
+    /// Marks the tracked objects that an observation may change: the object itself, its owners, the Service of a slice,
+    /// the workload behind an event or a claim.
+    fn mark_stale(&mut self, key: &ResourceKey, object: &Value) {
+        let mut open: Vec<(ResourceKey, Option<String>)> = Vec::new();
+        let owner_uid = |object: &Value| controller_owner(object).and_then(|owner| text_at(owner, &["uid"])).map(String::from);
+        open.push((key.clone(), owner_uid(object)));
+        if key.kind == "Event" {
+            let about = text_at(object, &["involvedObject", "uid"]).and_then(|uid| self.key_of_uid.get(uid));
+            if let Some(about) = about.cloned() {
+                let owner = self.objects.get(&about).and_then(owner_uid);
+                open.push((about, owner));
+            }
+        }
+        open.extend(service_of_slice(object).map(|service| (service, None)));
+        let mut steps = 0;
+        while let Some((key, owner)) = open.pop() {
+            // Owner chains are short; a cycle in somebody's ownerReferences must not hang us.
+            steps += 1;
+            if steps > 64 {
+                break;
+            }
+            if key.kind == "PersistentVolumeClaim" {
+                let pods = self.pods_of_claim.get(&(key.namespace.clone(), key.name.clone())).into_iter().flatten();
+                for pod in pods.take(8) {
+                    open.push((pod.clone(), self.objects.get(pod).and_then(owner_uid)));
+                }
+            }
+            if let Some(owner) = owner.and_then(|uid| self.key_of_uid.get(&uid)).cloned() {
+                let next = self.objects.get(&owner).and_then(owner_uid);
+                open.push((owner, next));
+            }
+            if self.tracked.contains_key(&key) {
+                self.stale.insert(key);
+            }
+        }
+    }
+}
+
+fn fixed(status: Status, message: &str, ready: u32) -> Readiness {
+    Readiness { status, message: message.to_string(), ready, desired: 1 }
+}
+
+fn service_of_slice(object: &Value) -> Option<ResourceKey> {
+    if kind(object) != "EndpointSlice" {
+        return None;
+    }
+    label(object, "kubernetes.io/service-name").map(|name| ResourceKey::new("v1", "Service", namespace(object), name))
+}
+
+/// The claims a pod uses; none for other kinds.
+fn claim_keys(object: &Value) -> BTreeSet<ResourceKey> {
+    let names = claim_names(object).filter(|_| kind(object) == "Pod");
+    names.map(|name| ResourceKey::new("v1", "PersistentVolumeClaim", namespace(object), name)).collect()
+}
+
+fn claim_names(pod: &Value) -> impl Iterator<Item = &str> {
+    list_at(pod, &["spec", "volumes"]).iter().filter_map(|volume| text_at(volume, &["persistentVolumeClaim", "claimName"]))
+}
+
+fn remove_from(index: &mut BTreeMap<String, BTreeSet<ResourceKey>>, uid: &str, key: &ResourceKey) {
+    if let Some(keys) = index.get_mut(uid) {
+        keys.remove(key);
+        if keys.is_empty() {
+            index.remove(uid);
+        }
+    }
+}
