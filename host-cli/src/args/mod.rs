@@ -1,0 +1,76 @@
+//! The command line. Helm's commands and flags keep their names and meaning, of version 3 and 4; what is ours has a
+//! long name.
+
+mod chart;
+mod global;
+mod release;
+mod sandbox;
+
+pub(crate) use chart::{RenderArgs, TemplateArgs, ValueArgs};
+pub(crate) use global::{GlobalArgs, OutputFormat};
+pub(crate) use release::{
+    ApplyArgs, DeployArgs, DryRun, FailFast, GetArgs, GetWhat, HistoryArgs, InstallArgs, ListArgs, RollbackArgs, StatusArgs, UninstallArgs,
+    Timeout, UpgradeArgs, WaitArgs, WaitStrategy, GetOne, ReuseArgs,
+};
+pub(crate) use sandbox::SandboxCommand;
+
+use clap::{Parser, Subcommand};
+
+/// Deploys a Helm chart so that the release becomes healthy or goes back to what worked.
+#[derive(Debug, Parser)]
+#[command(
+    name = "backstay",
+    version,
+    about,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    propagate_version = false,
+    after_help = "Three commands to begin with:\n  \
+        backstay deploy shop ./chart --sandbox       try it: no cluster needed\n  \
+        backstay deploy shop ./chart -n prod         deploy, or go back to what worked\n  \
+        backstay history shop -n prod                what was deployed, and what failed\n\n\
+        Exit codes: 0 deployed, 1 failed and the previous state is back, 2 the way back failed,\n\
+        3 failed and left in place, 4 refused before any change, 5 another rollout holds the release,\n\
+        6 interrupted and can be resumed, 7 cluster unreachable, 64 wrong usage."
+)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: CommandLine,
+    /// Flags of every command.
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CommandLine {
+    /// Install or upgrade a release; go back to what worked if it does not become healthy
+    Deploy(Box<DeployArgs>),
+    /// Install a chart
+    Install(Box<InstallArgs>),
+    /// Upgrade a release
+    Upgrade(Box<UpgradeArgs>),
+    /// Go back to a revision
+    Rollback(RollbackArgs),
+    /// Uninstall a release
+    #[command(visible_aliases = ["un"], aliases = ["del", "delete"])]
+    Uninstall(UninstallArgs),
+    /// List releases
+    #[command(visible_alias = "ls")]
+    List(ListArgs),
+    /// Show the revisions of a release
+    #[command(visible_alias = "hist")]
+    History(HistoryArgs),
+    /// Show the state of a release
+    Status(StatusArgs),
+    /// Show the values, manifest, hooks or notes of a release
+    Get(GetArgs),
+    /// Render a chart without a cluster
+    Template(Box<TemplateArgs>),
+    /// Show the evidence kept of a failed revision
+    Evidence(StatusArgs),
+    /// The cluster in a file: show it, forget it, or serve it to kubectl and helm
+    #[command(subcommand)]
+    Sandbox(SandboxCommand),
+}

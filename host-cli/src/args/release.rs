@@ -1,0 +1,355 @@
+//! Flags of the commands that change or show releases.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::chart::RenderArgs;
+use super::global::OutputFormat;
+
+/// Reads Go's durations, and `auto`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timeout {
+    /// Computed from the manifests.
+    Auto,
+    /// Given.
+    Given(Duration),
+}
+
+fn timeout(text: &str) -> Result<Timeout, String> {
+    if text == "auto" {
+        return Ok(Timeout::Auto);
+    }
+    duration(text).map(Timeout::Given)
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    backstay_core::object::parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// What is waited for (Helm 4's strategies; Helm 3's plain `--wait` is `watcher`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WaitStrategy {
+    /// Every object.
+    #[value(alias = "true")]
+    Watcher,
+    /// Only hooks.
+    #[value(name = "hookOnly", aliases = ["false", "hookonly"])]
+    HookOnly,
+    /// Every object, by Helm 3's rules.
+    Legacy,
+}
+
+/// What a dry run does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DryRun {
+    /// A real run.
+    #[value(alias = "false")]
+    None,
+    /// Render only.
+    #[value(alias = "true")]
+    Client,
+    /// Let the server check every object.
+    Server,
+}
+
+/// When a suspicion becomes a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailFast {
+    /// Only the deadline decides.
+    Off,
+    /// As soon as it is certain.
+    Default,
+    /// Sooner: what usually does not heal counts as certain.
+    Strict,
+}
+
+/// Flags of everything that applies a revision.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ApplyArgs {
+    /// Create the namespace if it is not there
+    #[arg(long)]
+    pub(crate) create_namespace: bool,
+    /// Time for the rollout: a duration such as 5m, or `auto` to compute it from the manifests
+    #[arg(long, value_parser = timeout, value_name = "DURATION")]
+    pub(crate) timeout: Option<Timeout>,
+    /// Only show what would be done: client or server
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "client", default_value = "none", hide_default_value = true)]
+    pub(crate) dry_run: DryRun,
+    /// Do not run hooks
+    #[arg(long)]
+    pub(crate) no_hooks: bool,
+    /// Take over fields that other tools own
+    #[arg(long)]
+    pub(crate) force_conflicts: bool,
+    /// Take over objects that exist and belong to no release or to another one
+    #[arg(long)]
+    pub(crate) take_ownership: bool,
+    /// Text for the history
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// When a failure counts as certain
+    #[arg(long, value_enum, default_value = "default")]
+    pub(crate) fail_fast: FailFast,
+    /// Keep evidence of a failure in this folder, too
+    #[arg(long, value_name = "DIR")]
+    pub(crate) evidence_dir: Option<PathBuf>,
+    /// Most revisions to keep; 0 keeps all
+    #[arg(long, env = "HELM_MAX_HISTORY", default_value_t = 10)]
+    pub(crate) history_max: u32,
+    /// Do not print the chart's notes
+    #[arg(long)]
+    pub(crate) hide_notes: bool,
+    /// table, or json for one event a line
+    #[arg(short = 'o', long, value_enum, default_value = "table")]
+    pub(crate) output: OutputFormat,
+}
+
+/// How values of the revision before are reused (Helm `reuseValues`).
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct ReuseArgs {
+    /// Only the chart's values and those given now
+    #[arg(long)]
+    pub(crate) reset_values: bool,
+    /// The values of the revision before, with those given now on top
+    #[arg(long)]
+    pub(crate) reuse_values: bool,
+    /// The chart's new values, those given before, then those given now
+    #[arg(long)]
+    pub(crate) reset_then_reuse_values: bool,
+}
+
+/// `backstay deploy`.
+#[derive(Args, Debug)]
+pub(crate) struct DeployArgs {
+    /// Release name
+    pub(crate) name: String,
+    /// Chart folder or .tgz
+    pub(crate) chart: String,
+    #[command(flatten)]
+    pub(crate) render: RenderArgs,
+    #[command(flatten)]
+    pub(crate) apply: ApplyArgs,
+    #[command(flatten)]
+    pub(crate) reuse: ReuseArgs,
+}
+
+/// Whether and for what is waited, and what happens on failure.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct WaitArgs {
+    /// Wait until the objects are ready
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "watcher")]
+    pub(crate) wait: Option<WaitStrategy>,
+    /// Wait for Jobs, too
+    #[arg(long)]
+    pub(crate) wait_for_jobs: bool,
+    /// Go back on failure (Helm 4's name of --atomic)
+    #[arg(long, visible_alias = "atomic")]
+    pub(crate) rollback_on_failure: bool,
+}
+
+/// `backstay install`.
+#[derive(Args, Debug)]
+pub(crate) struct InstallArgs {
+    /// Release name and chart
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Chart folder or .tgz
+    pub(crate) chart: String,
+    #[command(flatten)]
+    pub(crate) render: RenderArgs,
+    #[command(flatten)]
+    pub(crate) apply: ApplyArgs,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+    /// Use the name of an uninstalled or failed release again
+    #[arg(long)]
+    pub(crate) replace: bool,
+}
+
+/// `backstay upgrade`.
+#[derive(Args, Debug)]
+pub(crate) struct UpgradeArgs {
+    /// Release name
+    pub(crate) name: String,
+    /// Chart folder or .tgz
+    pub(crate) chart: String,
+    /// Install the release if it does not exist
+    #[arg(short = 'i', long)]
+    pub(crate) install: bool,
+    /// Delete what a failed upgrade created
+    #[arg(long)]
+    pub(crate) cleanup_on_fail: bool,
+    #[command(flatten)]
+    pub(crate) render: RenderArgs,
+    #[command(flatten)]
+    pub(crate) apply: ApplyArgs,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+    #[command(flatten)]
+    pub(crate) reuse: ReuseArgs,
+}
+
+/// `backstay rollback`.
+#[derive(Args, Debug)]
+pub(crate) struct RollbackArgs {
+    /// Release name
+    pub(crate) name: String,
+    /// Revision to go back to; without it, the one before
+    pub(crate) revision: Option<u32>,
+    /// Delete what a failed rollback created
+    #[arg(long)]
+    pub(crate) cleanup_on_fail: bool,
+    /// Wait until the objects are ready
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "watcher")]
+    pub(crate) wait: Option<WaitStrategy>,
+    /// Wait for Jobs, too
+    #[arg(long)]
+    pub(crate) wait_for_jobs: bool,
+    /// Time for the rollback
+    #[arg(long, value_parser = timeout, value_name = "DURATION")]
+    pub(crate) timeout: Option<Timeout>,
+    /// Do not run hooks
+    #[arg(long)]
+    pub(crate) no_hooks: bool,
+    /// Take over fields that other tools own
+    #[arg(long)]
+    pub(crate) force_conflicts: bool,
+    /// Only show what would be done
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "client", default_value = "none", hide_default_value = true)]
+    pub(crate) dry_run: DryRun,
+    /// Most revisions to keep; 0 keeps all
+    #[arg(long, env = "HELM_MAX_HISTORY", default_value_t = 10)]
+    pub(crate) history_max: u32,
+    /// table, or json for one event a line
+    #[arg(short = 'o', long, value_enum, default_value = "table")]
+    pub(crate) output: OutputFormat,
+}
+
+/// `backstay uninstall`.
+#[derive(Args, Debug)]
+pub(crate) struct UninstallArgs {
+    /// Release names
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Keep the history; the release is marked uninstalled
+    #[arg(long)]
+    pub(crate) keep_history: bool,
+    /// A release that does not exist is fine
+    #[arg(long)]
+    pub(crate) ignore_not_found: bool,
+    /// Do not run hooks
+    #[arg(long)]
+    pub(crate) no_hooks: bool,
+    /// Wait until everything is gone (it always is; kept for Helm's command lines)
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "watcher", hide = true)]
+    pub(crate) wait: Option<String>,
+    /// Time for the uninstall
+    #[arg(long, value_parser = duration, default_value = "5m", value_name = "DURATION")]
+    pub(crate) timeout: Duration,
+    /// table, or json for one event a line
+    #[arg(short = 'o', long, value_enum, default_value = "table")]
+    pub(crate) output: OutputFormat,
+}
+
+/// `backstay list`.
+#[derive(Args, Debug)]
+pub(crate) struct ListArgs {
+    /// Releases of every namespace
+    #[arg(short = 'A', long)]
+    pub(crate) all_namespaces: bool,
+    /// Only names
+    #[arg(short = 'q', long)]
+    pub(crate) short: bool,
+    /// Without the header line
+    #[arg(long)]
+    pub(crate) no_headers: bool,
+    /// Only failed releases
+    #[arg(long)]
+    pub(crate) failed: bool,
+    /// Only deployed releases
+    #[arg(long)]
+    pub(crate) deployed: bool,
+    /// Only releases with a pending operation
+    #[arg(long)]
+    pub(crate) pending: bool,
+    /// Only uninstalled releases
+    #[arg(long)]
+    pub(crate) uninstalled: bool,
+    /// Every status (the default; Helm 3's flag)
+    #[arg(short = 'a', long, hide = true)]
+    pub(crate) all: bool,
+    /// Most releases to show; 0 shows all
+    #[arg(short = 'm', long, default_value_t = 256)]
+    pub(crate) max: usize,
+    /// table, json or yaml
+    #[arg(short = 'o', long, value_enum, default_value = "table")]
+    pub(crate) output: OutputFormat,
+}
+
+/// `backstay history`.
+#[derive(Args, Debug)]
+pub(crate) struct HistoryArgs {
+    /// Release name
+    pub(crate) name: String,
+    /// Most revisions to show
+    #[arg(long, default_value_t = 256)]
+    pub(crate) max: usize,
+    /// table, json or yaml
+    #[arg(short = 'o', long, value_enum, default_value = "table")]
+    pub(crate) output: OutputFormat,
+}
+
+/// `backstay status` and `backstay evidence`.
+#[derive(Args, Debug)]
+pub(crate) struct StatusArgs {
+    /// Release name
+    pub(crate) name: String,
+    /// Revision; without it, the last
+    #[arg(long, value_name = "REVISION", default_value_t = 0, hide_default_value = true)]
+    pub(crate) revision: u32,
+    /// table, json or yaml
+    #[arg(short = 'o', long, value_enum, default_value = "table")]
+    pub(crate) output: OutputFormat,
+}
+
+/// `backstay get`.
+#[derive(Args, Debug)]
+pub(crate) struct GetArgs {
+    /// What to show
+    #[command(subcommand)]
+    pub(crate) what: GetWhat,
+}
+
+/// One release, one revision.
+#[derive(Args, Debug)]
+pub(crate) struct GetOne {
+    /// Release name
+    pub(crate) name: String,
+    /// Revision; without it, the last
+    #[arg(long, value_name = "REVISION", default_value_t = 0, hide_default_value = true)]
+    pub(crate) revision: u32,
+}
+
+/// What `backstay get` shows.
+#[derive(Debug, Subcommand)]
+pub(crate) enum GetWhat {
+    /// The values given to a revision
+    Values {
+        #[command(flatten)]
+        one: GetOne,
+        /// With the chart's own values
+        #[arg(short = 'a', long)]
+        all: bool,
+        /// table, json or yaml
+        #[arg(short = 'o', long, value_enum, default_value = "table")]
+        output: OutputFormat,
+    },
+    /// The manifest of a revision
+    Manifest(GetOne),
+    /// The hooks of a revision
+    Hooks(GetOne),
+    /// The notes of a revision
+    Notes(GetOne),
+}

@@ -1,0 +1,129 @@
+//! The way to a cluster: a real one by kubeconfig, or the sandbox. Above this, nobody can tell them apart.
+
+mod clock;
+mod discovery;
+mod sandbox;
+mod serve;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+pub(crate) use clock::{Clock, wall_now};
+pub(crate) use discovery::{Discovery, UnknownKind};
+pub(crate) use sandbox::{Sandbox, SandboxSpeed};
+pub(crate) use serve::serve;
+
+use crate::args::GlobalArgs;
+use crate::exit::{Exit, Stop};
+use crate::paths;
+
+/// A cluster to work on.
+#[derive(Clone)]
+pub(crate) struct Cluster {
+    pub(crate) client: Client,
+    pub(crate) discovery: Rc<Discovery>,
+    pub(crate) clock: Clock,
+    pub(crate) namespace: String,
+    /// The sandbox behind the client, if it is one.
+    pub(crate) sandbox: Option<Arc<Sandbox>>,
+}
+
+impl Cluster {
+    /// Connects to what the flags name.
+    ///
+    /// Errors end with exit code 7: nothing has been changed.
+    pub(crate) async fn connect(global: &GlobalArgs) -> anyhow::Result<Self> {
+        if let Some(path) = &global.sandbox {
+            return Self::sandboxed(global, path.as_deref());
+        }
+        let config = config(global).await.map_err(|error| Stop::new(Exit::Unreachable, format!("{error:#}")))?;
+        let namespace = global.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+        let client = Client::try_from(config)
+            .context("this kubeconfig cannot be used")
+            .map_err(|error| Stop::new(Exit::Unreachable, format!("{error:#}")))?;
+        Ok(Self { discovery: Rc::new(Discovery::new(client.clone())), client, clock: Clock::Wall, namespace, sandbox: None })
+    }
+
+    fn sandboxed(global: &GlobalArgs, path: Option<&std::path::Path>) -> anyhow::Result<Self> {
+        let path = path.map_or_else(paths::sandbox_file, std::path::Path::to_path_buf);
+        let speed = global.sandbox_speed.parse::<SandboxSpeed>().map_err(|message| Stop::new(Exit::Usage, message))?;
+        let sandbox = Sandbox::open(&path, speed)?;
+        let namespace = global.namespace.clone().unwrap_or_else(|| "default".to_owned());
+        let client = Client::new(sandbox.service(), &namespace);
+        Ok(Self {
+            discovery: Rc::new(Discovery::new(client.clone())),
+            client,
+            clock: Clock::Model(sandbox.clock()),
+            namespace,
+            sandbox: Some(sandbox),
+        })
+    }
+}
+
+async fn config(global: &GlobalArgs) -> anyhow::Result<Config> {
+    let options = KubeConfigOptions { context: global.kube_context.clone(), cluster: None, user: None };
+    let mut config = match &global.kubeconfig {
+        Some(path) => {
+            let kubeconfig = Kubeconfig::read_from(path).with_context(|| format!("cannot read kubeconfig {}", path.display()))?;
+            Config::from_custom_kubeconfig(kubeconfig, &options).await.with_context(|| format!("cannot use kubeconfig {}", path.display()))?
+        }
+        None => match Config::from_kubeconfig(&options).await {
+            Ok(config) => config,
+            Err(error) => Config::incluster().map_err(|_| error).context(
+                "no usable kubeconfig: set KUBECONFIG or give --kubeconfig, or try --sandbox, which needs no cluster",
+            )?,
+        },
+    };
+    if let Some(server) = &global.kube_apiserver {
+        config.cluster_url = server.parse().with_context(|| format!("--kube-apiserver {server} is not a URL"))?;
+    }
+    if let Some(token) = &global.kube_token {
+        config.auth_info.token = Some(token.clone().into());
+    }
+    if let Some(user) = &global.kube_as_user {
+        config.auth_info.impersonate = Some(user.clone());
+    }
+    if !global.kube_as_group.is_empty() {
+        config.auth_info.impersonate_groups = Some(global.kube_as_group.clone());
+    }
+    if let Some(name) = &global.kube_tls_server_name {
+        config.tls_server_name = Some(name.clone());
+    }
+    if let Some(path) = &global.kube_ca_file {
+        config.root_cert = Some(certificates(path)?);
+    }
+    config.accept_invalid_certs |= global.kube_insecure_skip_tls_verify;
+    // The machine owns retries and deadlines; the client must report, not wait.
+    config.default_retry = false;
+    config.read_timeout = None;
+    Ok(config)
+}
+
+/// The certificates of a PEM file, in DER.
+fn certificates(path: &std::path::Path) -> anyhow::Result<Vec<Vec<u8>>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read --kube-ca-file {}", path.display()))?;
+    let mut found = Vec::new();
+    let mut body: Option<String> = None;
+    for line in text.lines().map(str::trim) {
+        match line {
+            "-----BEGIN CERTIFICATE-----" => body = Some(String::new()),
+            "-----END CERTIFICATE-----" => {
+                let encoded = body.take().unwrap_or_default();
+                let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, encoded)
+                    .with_context(|| format!("{}: a certificate is not base64", path.display()))?;
+                found.push(bytes);
+            }
+            line => {
+                if let Some(body) = &mut body {
+                    body.push_str(line);
+                }
+            }
+        }
+    }
+    anyhow::ensure!(!found.is_empty(), "{} holds no certificate", path.display());
+    Ok(found)
+}
