@@ -100,6 +100,7 @@ pub fn build(input: PlanInput) -> Result<Plan, PlanError> {
             desired: Some(object.object.clone()),
             undo,
             source: object.source.clone(),
+            owned: object.owned,
         });
     }
     steps.sort_by_key(|step| step.wave);
@@ -255,6 +256,10 @@ fn refuse_duplicates(objects: &[PlannedObject]) -> Result<(), PlanError> {
 fn wave_numbers(objects: &[PlannedObject]) -> Result<Vec<u32>, PlanError> {
     let mut numbers = Vec::with_capacity(objects.len());
     for object in objects {
+        if !object.owned {
+            numbers.push(i32::MIN);
+            continue;
+        }
         let text = annotation(&object.object, WAVE_ANNOTATION).unwrap_or("0");
         let number = text.trim().parse::<i32>().map_err(|_| PlanError::Wave {
             key: format!("{}", object.key),

@@ -16,4 +16,7 @@ mod step;
 pub use budget::{Budget, BudgetTerm, budget_of};
 pub use build::{PlanError, PlanInput, PreviousRevision, build};
 pub use hook::{DeletePolicy, HookEvent, PlannedHook};
-pub use step::{Change, Operation, Plan, PlannedObject, Step, UndoTarget, UndoWork, WatchScope, holds_data, is_always_ready};
+pub use step::{
+    Change, Operation, Plan, PlannedObject, Step, UndoTarget, UndoWork, WatchScope, holds_data,
+    is_always_ready,
+};

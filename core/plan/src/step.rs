@@ -50,13 +50,21 @@ pub struct PlannedObject {
     /// Where it came from, e.g. `shop/templates/web.yaml`.
     #[serde(default)]
     pub source: String,
+    /// Whether it becomes part of the release. Definitions from a chart's `crds/` folder do not: they come first, and
+    /// nothing ever takes them back (Helm `installCRDs`).
+    #[serde(default = "yes")]
+    pub owned: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 impl PlannedObject {
     /// Takes the key from the object itself; `None` when it has no kind or name.
     #[must_use]
     pub fn new(object: Value, source: &str) -> Option<Self> {
-        Some(Self { key: ResourceKey::of(&object)?, object, source: source.to_string() })
+        Some(Self { key: ResourceKey::of(&object)?, object, source: source.to_string(), owned: true })
     }
 
     /// Whether the object asks to be left behind on every deletion (`helm.sh/resource-policy: keep`).
@@ -99,6 +107,9 @@ pub struct Step {
     /// Where its manifest came from.
     #[serde(default)]
     pub source: String,
+    /// Whether it is part of the release and carries its ownership metadata.
+    #[serde(default = "yes")]
+    pub owned: bool,
 }
 
 /// What undoing one step means. It is decided here, before anything changed, so that a host that crashed and one that
