@@ -1,0 +1,105 @@
+//! The server checks everything before anything is changed.
+
+use backstay_core::object::{kind_info, set_at};
+use backstay_core::plan::{Change, Step};
+use backstay_core::release::{check_ownership, claim};
+use backstay_core::rollout::{FailureKind, Outcome};
+use kube::api::{DynamicObject, Patch, PatchParams};
+use serde_json::Value;
+
+use super::apply::FIELD_MANAGER;
+use super::failure::explain;
+use super::{Executor, done};
+
+/// How many checks are under way at once.
+const AT_ONCE: usize = 8;
+
+impl Executor {
+    /// Sends every object as a dry run and collects all refusals, so that a person sees them at once.
+    pub(super) async fn validate(&self, steps: &[Step]) -> Outcome {
+        let brings_kinds = steps.iter().any(|step| step.key.kind == "CustomResourceDefinition");
+        let mut causes = Vec::new();
+        let mut failure = FailureKind::Refused;
+        for batch in steps.chunks(AT_ONCE) {
+            let results = futures::future::join_all(batch.iter().map(|step| self.validate_step(step))).await;
+            for (step, result) in batch.iter().zip(results) {
+                let Err(error) = result else { continue };
+                // Its definition comes with this run: nobody can check it yet.
+                if brings_kinds && error.is::<crate::cluster::UnknownKind>() {
+                    continue;
+                }
+                let (kind, cause) = explain(&step.key, &error, self.cluster.clock.now());
+                if kind != FailureKind::Refused {
+                    failure = kind;
+                }
+                causes.push(cause);
+            }
+        }
+        if causes.is_empty() { done() } else { Outcome::Failed { failure, causes, applied: Vec::new() } }
+    }
+
+    async fn validate_step(&self, step: &Step) -> anyhow::Result<()> {
+        let Some(desired) = &step.desired else { return Ok(()) };
+        if step.change == Change::Adopt && step.owned && !self.take_ownership {
+            let live = self.live(&step.key).await?;
+            if let Some(live) = live {
+                check_ownership(&live, &self.release, &self.namespace)?;
+            }
+        }
+        let mut object = desired.clone();
+        if step.owned {
+            claim(&mut object, &self.release, &self.namespace);
+        }
+        self.dry_run(step, object).await
+    }
+
+    async fn dry_run(&self, step: &Step, mut object: Value) -> anyhow::Result<()> {
+        let mut key = step.key.clone();
+        let namespaced = kind_info(&key.group, &key.kind).is_none_or(|info| info.namespaced);
+        if self.namespace_is_new && namespaced && key.namespace == self.namespace {
+            // A dry run cannot create the namespace it needs; any other namespace checks the object as well.
+            "default".clone_into(&mut key.namespace);
+            set_at(&mut object, &["metadata", "namespace"], "default".into());
+        }
+        let api = self.cluster.discovery.api(&key).await?;
+        let mut parameters = PatchParams::apply(FIELD_MANAGER).dry_run();
+        parameters.force = self.force_conflicts;
+        let result: Result<DynamicObject, kube::Error> = api.patch(&key.name, &parameters, &Patch::Apply(&object)).await;
+        match result {
+            Ok(_) => Ok(()),
+            // Fields of Helm 3 are handed over at the real apply; other managers' fields are a real conflict.
+            Err(kube::Error::Api(status)) if status.code == 409 && only_helm_conflicts(&status.message) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Whether every conflict of a server-side apply is with Helm's own older entries.
+fn only_helm_conflicts(message: &str) -> bool {
+    let mut managers = message.match_indices("conflict with \"").map(|(at, found)| &message[at + found.len()..]).peekable();
+    if managers.peek().is_none() {
+        return message.contains("conflicts with \"helm\"");
+    }
+    managers.all(|rest| rest.starts_with("helm\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conflicts_with_helm_itself_are_no_obstacle() {
+        for (message, harmless) in [
+            ("Apply failed with 1 conflict: conflict with \"helm\" using apps/v1: .spec.replicas", true),
+            ("Apply failed with 1 conflict: conflict with \"kubectl\" using apps/v1: .spec.replicas", false),
+            (
+                "Apply failed with 2 conflicts: conflict with \"helm\" using v1:\n- .a\nconflict with \"hpa\" using v1:\n- .b",
+                false,
+            ),
+            ("Apply failed with 2 conflicts: conflicts with \"helm\" using v1:\n- .a\n- .b", true),
+            ("configmaps \"x\" already exists", false),
+        ] {
+            assert_eq!(only_helm_conflicts(message), harmless, "{message}");
+        }
+    }
+}
