@@ -1,0 +1,251 @@
+//! A revision in its Secret (`pkg/storage/driver/secrets.go` of Helm v4.3).
+
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use backstay_object::{Timestamp, label, map_at, name, text_at};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::codec::{CodecError, decode, encode};
+use crate::release::Release;
+
+/// The Secret's type.
+pub const SECRET_TYPE: &str = "helm.sh/release.v1";
+/// The labels that belong to the storage; users must not set them.
+pub const SYSTEM_LABELS: [&str; 6] = ["name", "owner", "status", "version", "createdAt", "modifiedAt"];
+/// The most a Secret may hold, all its data together (`MaxSecretSize` of Kubernetes).
+pub const MAX_SECRET_BYTES: usize = 1 << 20;
+/// The data key of a rollout's journal. Helm reads `release` only; its own updates drop every other key, which is right:
+/// what Helm has taken over is no longer ours to resume.
+pub const JOURNAL_KEY: &str = "backstay.journal";
+/// The label of a revision that was seen healthy. Its value is the revision's number, because Helm keeps labels when it
+/// updates a record, but also hands them on to the next revision, which must not pass for healthy.
+pub const HEALTHY_LABEL: &str = "backstay.dev/healthy";
+
+const RELEASE_KEY: &str = "release";
+const OWNER: &str = "helm";
+const NAME_PREFIX: &str = "sh.helm.release.v1.";
+
+/// A Secret is no record, or a record fits in no Secret.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The Secret has another type or lacks its data.
+    #[error("secret {name:?} is not a release record: {reason}")]
+    NotARecord {
+        /// Name of the Secret.
+        name: String,
+        /// What is missing.
+        reason: &'static str,
+    },
+    /// Its data cannot be read.
+    #[error("release record {name:?} cannot be read: {source}")]
+    Unreadable {
+        /// Name of the Secret.
+        name: String,
+        /// Why.
+        source: CodecError,
+    },
+    /// Its data cannot be written.
+    #[error("release record {name:?} cannot be written: {source}")]
+    Unwritable {
+        /// Name of the Secret.
+        name: String,
+        /// Why.
+        source: CodecError,
+    },
+    /// Kubernetes would refuse it.
+    #[error(
+        "release record {name:?} has {bytes} bytes, {limit} fit: the chart, its files and its manifest are stored together; \
+         exclude large files with .helmignore or split the chart"
+    )]
+    TooLarge {
+        /// Name of the Secret.
+        name: String,
+        /// Size of the Secret's data in bytes.
+        bytes: usize,
+        /// The most that Kubernetes takes.
+        limit: usize,
+    },
+    /// The user's labels use a key of the storage. The text is Helm's.
+    #[error(
+        "user supplied labels contains system reserved label name. System labels: [name owner status version createdAt modifiedAt]"
+    )]
+    ReservedLabel,
+}
+
+/// A revision as it is stored: Helm's record with what Backstay keeps beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Helm's part.
+    pub release: Release,
+    /// The journal of the rollout that made it, if it is one of ours and was not touched by Helm since.
+    pub journal: Option<String>,
+    /// Whether every object of this revision was once seen ready.
+    pub healthy: bool,
+    /// When the Secret was created, in whole seconds; Helm drops it when it updates.
+    pub created_at: Option<Timestamp>,
+    /// When the Secret was last changed, in whole seconds.
+    pub modified_at: Option<Timestamp>,
+    /// The Secret's version, to write only over what was read. Helm does not do that.
+    pub resource_version: Option<String>,
+}
+
+impl Record {
+    /// A record that is not stored yet.
+    #[must_use]
+    pub const fn new(release: Release) -> Self {
+        Self {
+            release,
+            journal: None,
+            healthy: false,
+            created_at: None,
+            modified_at: None,
+            resource_version: None,
+        }
+    }
+
+    /// Name of its Secret.
+    #[must_use]
+    pub fn secret_name(&self) -> String {
+        secret_name(&self.release.name, self.release.version)
+    }
+
+    /// When it was last touched, as far as the record says.
+    #[must_use]
+    pub fn touched_at(&self) -> Option<Timestamp> {
+        let began = self.release.info.last_deployed.as_ref().and_then(crate::HelmTime::timestamp);
+        [self.modified_at, self.created_at, began].into_iter().flatten().max()
+    }
+
+    /// The Secret, ready to be sent: as a new one, or, when `resource_version` is set, as a full replacement of exactly
+    /// the version that was read.
+    ///
+    /// # Errors
+    /// When a label is reserved or the Secret would be larger than Kubernetes takes.
+    pub fn to_secret(&self, now: Timestamp) -> Result<Value, RecordError> {
+        check_labels(&self.release.labels)?;
+        let name = self.secret_name();
+        let packed =
+            encode(&self.release).map_err(|source| RecordError::Unwritable { name: name.clone(), source })?;
+        let bytes = packed.len() + self.journal.as_ref().map_or(0, String::len);
+        if bytes > MAX_SECRET_BYTES {
+            return Err(RecordError::TooLarge { name, bytes, limit: MAX_SECRET_BYTES });
+        }
+        let mut data = BTreeMap::from([(RELEASE_KEY, STANDARD.encode(packed))]);
+        if let Some(journal) = &self.journal {
+            data.insert(JOURNAL_KEY, STANDARD.encode(journal));
+        }
+        let mut secret = json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name, "namespace": self.release.namespace, "labels": self.labels(now)},
+            "type": SECRET_TYPE,
+            "data": data,
+        });
+        if let (Some(version), Some(metadata)) = (&self.resource_version, secret.get_mut("metadata")) {
+            backstay_object::set_at(metadata, &["resourceVersion"], Value::String(version.clone()));
+        }
+        Ok(secret)
+    }
+
+    /// The record in a Secret.
+    ///
+    /// # Errors
+    /// When the Secret is something else or damaged. Helm skips such Secrets when it lists.
+    pub fn from_secret(secret: &Value) -> Result<Self, RecordError> {
+        let secret_name = || name(secret).to_owned();
+        let not = |reason| RecordError::NotARecord { name: secret_name(), reason };
+        if text_at(secret, &["type"]) != Some(SECRET_TYPE) {
+            return Err(not("its type is not helm.sh/release.v1"));
+        }
+        let unreadable = |source| RecordError::Unreadable { name: secret_name(), source };
+        let packed =
+            text_at(secret, &["data", RELEASE_KEY]).ok_or_else(|| not("it has no key \"release\""))?;
+        let packed = STANDARD.decode(packed).map_err(|error| unreadable(CodecError::Base64(error)))?;
+        let mut release = decode(&packed).map_err(unreadable)?;
+        let kept = |key: &str| !SYSTEM_LABELS.contains(&key) && key != HEALTHY_LABEL;
+        release.labels = map_at(secret, &["metadata", "labels"])
+            .into_iter()
+            .flatten()
+            .filter(|(key, _)| kept(key))
+            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+            .collect();
+        // Records of Helm 2 times may lack it; the Secret's own namespace is what Helm goes by.
+        if let Some(namespace) = text_at(secret, &["metadata", "namespace"]).filter(|text| !text.is_empty()) {
+            release.namespace = namespace.to_owned();
+        }
+        let journal = text_at(secret, &["data", JOURNAL_KEY])
+            .and_then(|text| STANDARD.decode(text).ok())
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let seconds = |key| {
+            label(secret, key)?.parse().ok().map(|seconds: u64| Timestamp(seconds.saturating_mul(1000)))
+        };
+        Ok(Self {
+            journal,
+            healthy: label(secret, HEALTHY_LABEL) == Some(release.version.to_string().as_str()),
+            created_at: seconds("createdAt"),
+            modified_at: seconds("modifiedAt"),
+            resource_version: text_at(secret, &["metadata", "resourceVersion"]).map(ToOwned::to_owned),
+            release,
+        })
+    }
+
+    fn labels(&self, now: Timestamp) -> BTreeMap<String, String> {
+        let seconds = |time: Timestamp| (time.as_millis() / 1000).to_string();
+        let release = &self.release;
+        let mut labels = release.labels.clone();
+        labels.remove(HEALTHY_LABEL);
+        let mut set = |key: &str, value: String| labels.insert(key.to_owned(), value);
+        set("name", release.name.clone());
+        set("owner", OWNER.to_owned());
+        set("status", release.info.status.to_string());
+        set("version", release.version.to_string());
+        if self.resource_version.is_none() {
+            set("createdAt", seconds(now));
+        } else {
+            set("modifiedAt", seconds(now));
+            if let Some(created) = self.created_at {
+                set("createdAt", seconds(created));
+            }
+        }
+        if self.healthy {
+            set(HEALTHY_LABEL, release.version.to_string());
+        }
+        labels
+    }
+}
+
+/// Name of a revision's Secret.
+#[must_use]
+pub fn secret_name(release: &str, revision: u32) -> String {
+    format!("{NAME_PREFIX}{release}.v{revision}")
+}
+
+/// Release and revision behind a Secret's name.
+#[must_use]
+pub fn parse_secret_name(name: &str) -> Option<(&str, u32)> {
+    let (release, revision) = name.strip_prefix(NAME_PREFIX)?.rsplit_once(".v")?;
+    let revision = revision.parse().ok()?;
+    (secret_name(release, revision) == name).then_some((release, revision))
+}
+
+/// The label selector of a release's history, or of all releases.
+#[must_use]
+pub fn history_selector(release: Option<&str>) -> String {
+    release.map_or_else(|| format!("owner={OWNER}"), |release| format!("name={release},owner={OWNER}"))
+}
+
+/// Checks labels that a user gives.
+///
+/// # Errors
+/// When one of them belongs to the storage.
+pub fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), RecordError> {
+    if SYSTEM_LABELS.iter().any(|key| labels.contains_key(*key)) {
+        return Err(RecordError::ReservedLabel);
+    }
+    Ok(())
+}
