@@ -16,7 +16,7 @@ pub(crate) fn has(context: &Context<'_>, stage: HookStage) -> bool {
 }
 
 /// The hook at a position of a stage.
-pub(crate) fn hook_at<'a>(context: &Context<'a>, stage: HookStage, position: u32) -> Option<&'a PlannedHook> {
+fn hook_at<'a>(context: &Context<'a>, stage: HookStage, position: u32) -> Option<&'a PlannedHook> {
     let index = *stage_hooks(context.plan, stage).get(usize::try_from(position).ok()?)?;
     match stage {
         HookStage::Before | HookStage::After => context.plan.hooks.get(index),

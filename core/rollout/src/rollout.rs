@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 
 use backstay_health::{Cause, CauseCode, Circumstances, Class};
 use backstay_object::{ResourceKey, Timestamp};
-use backstay_plan::{Operation, Plan, UndoWork};
+use backstay_plan::{Operation, Plan, PlannedHook, UndoWork};
 
 use crate::contract::{Action, ActionId, ActionKind, Command, Event, FailureKind, Input, Outcome, Output, Verdict, WaitReason};
-use crate::decide::{Context, Decision, decide, release_key};
+use crate::decide::{Context, Decision, decide, release_key, stage_hooks};
 use crate::journal::{BEHAVIOUR, JOURNAL_FORMAT, JournalEntry, JournalEvent, ResumeError};
-use crate::phase::Phase;
+use crate::phase::{HookStage, Phase};
 use crate::policy::{Policy, Waiting, backoff_ms};
 use crate::state::State;
 use crate::view::ClusterView;
@@ -210,6 +210,16 @@ impl Rollout {
             ActionKind::Restore => self.state.as_ref().map_or_else(none, |state| restored_steps(state, &self.plan)),
             _ => none(),
         }
+    }
+
+    /// The hooks of a stage, in the order they run.
+    #[must_use]
+    pub fn hooks_of(&self, stage: HookStage) -> Vec<&PlannedHook> {
+        let hooks = match stage {
+            HookStage::Before | HookStage::After => &self.plan.hooks,
+            HookStage::UndoBefore | HookStage::UndoAfter => &self.plan.undo_hooks,
+        };
+        stage_hooks(&self.plan, stage).into_iter().filter_map(|index| hooks.get(index)).collect()
     }
 
     fn complete(&mut self, id: ActionId, outcome: Outcome) -> Result<(), InputError> {

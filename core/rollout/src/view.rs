@@ -66,6 +66,12 @@ impl ClusterView {
         self.objects.get(key)
     }
 
+    /// What belongs to an object, as last seen: what it owns and the events about all of it.
+    #[must_use]
+    pub fn related_to(&self, key: &ResourceKey) -> Related<'_> {
+        self.objects.get(key).map_or_else(Related::default, |object| self.related(key, object))
+    }
+
     /// The last judgement of a tracked object.
     #[must_use]
     pub fn assessment(&self, key: &ResourceKey) -> Option<&Assessment> {

@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use super::sandbox::Sandbox;
+use crate::signals::Signals;
 
 /// Serves until the process is told to stop; saves the sandbox then.
 pub(crate) async fn serve(sandbox: Arc<Sandbox>, port: u16, kubeconfig: Option<&Path>) -> anyhow::Result<()> {
@@ -25,6 +26,7 @@ pub(crate) async fn serve(sandbox: Arc<Sandbox>, port: u16, kubeconfig: Option<&
         anstream::println!("kubeconfig {}", path.display());
     }
     anstream::println!("serving {} on http://{address}   Ctrl-C stops", sandbox.path().display());
+    let mut signals = Signals::listen();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
@@ -44,7 +46,7 @@ pub(crate) async fn serve(sandbox: Arc<Sandbox>, port: u16, kubeconfig: Option<&
                     let _hung_up = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
                 });
             }
-            () = crate::signals::stop_requested() => return sandbox.save(),
+            () = signals.next() => return sandbox.save(),
         }
     }
 }

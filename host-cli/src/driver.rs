@@ -1,0 +1,192 @@
+//! The loop between the machine and the world.
+
+use std::rc::Rc;
+
+use backstay_core::health::{Cause, CauseCode, Class};
+use backstay_core::object::ResourceKey;
+use backstay_core::plan::WatchScope;
+use backstay_core::rollout::{Action, ActionId, ActionKind, Command, Input, JournalEntry, Outcome, Output, Rollout, Verdict};
+use tokio::sync::mpsc;
+
+use crate::cluster::Cluster;
+use crate::execute::{Executor, Work, done, failed, work_of};
+use crate::records::{RecordFailure, Records};
+use crate::reporter::Reporter;
+use crate::signals::Signals;
+use crate::watch::{Seen, Watches, look};
+
+/// Ids from here on are read-only: nothing needs to be durable before them.
+const READ_ONLY_FROM: u32 = 0x8000_0000;
+/// How long a record is tried to be made durable while the server is away.
+const FLUSH_RETRY: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Drives a rollout to its verdict.
+pub(crate) struct Driver {
+    pub(crate) cluster: Cluster,
+    pub(crate) executor: Rc<Executor>,
+    pub(crate) records: Rc<Records>,
+    pub(crate) reporter: Box<dyn Reporter>,
+    pub(crate) signals: Signals,
+}
+
+/// Where running actions and watches report to.
+struct Channels {
+    seen: (mpsc::UnboundedSender<Seen>, mpsc::UnboundedReceiver<Seen>),
+    ended: (mpsc::UnboundedSender<Ended>, mpsc::UnboundedReceiver<Ended>),
+}
+
+struct Ended {
+    id: ActionId,
+    outcome: Outcome,
+    watches: Option<Watches>,
+}
+
+impl Driver {
+    /// Runs the rollout to its end, or to the second signal.
+    pub(crate) async fn run(&mut self, rollout: &mut Rollout) -> anyhow::Result<Verdict> {
+        let mut channels = Channels { seen: mpsc::unbounded_channel(), ended: mpsc::unbounded_channel() };
+        let mut open_watches: Vec<Watches> = Vec::new();
+        let mut unwritten: Vec<JournalEntry> = Vec::new();
+        let mut stop_requests = 0_u32;
+        loop {
+            let deadline = loop {
+                match rollout.poll_output() {
+                    Output::Record { entry } => unwritten.push(entry),
+                    Output::Act { action } => {
+                        if let Some(verdict) = self.make_durable(rollout, &action, &mut unwritten).await? {
+                            return Ok(verdict);
+                        }
+                        self.start(rollout, action, &channels);
+                    }
+                    Output::Event { event } => self.reporter.event(&event, rollout, self.cluster.clock.now()),
+                    Output::Wait { deadline, .. } => break deadline,
+                    Output::Finished { verdict } => return Ok(verdict),
+                }
+            };
+            self.reporter.waiting(rollout, self.cluster.clock.now());
+            let input = tokio::select! {
+                biased;
+                Some(seen) = channels.seen.1.recv() => observed(seen),
+                Some(ended) = channels.ended.1.recv() => {
+                    // What was seen before the action ended comes before its end.
+                    while let Ok(seen) = channels.seen.1.try_recv() {
+                        rollout.handle(observed(seen), self.cluster.clock.now())?;
+                    }
+                    open_watches.extend(ended.watches);
+                    Input::Completed { id: ended.id, outcome: ended.outcome }
+                }
+                () = self.signals.next() => {
+                    stop_requests += 1;
+                    if stop_requests > 1 {
+                        self.records.flush(&unwritten).await.ok();
+                        return Ok(Verdict::Interrupted { cause: self.stopped() });
+                    }
+                    self.reporter.note("stopping: going back to what worked; once more stops at once and leaves it resumable");
+                    Input::Command { command: Command::Abort }
+                }
+                () = sleep_until(&self.cluster, deadline) => Input::Timeout,
+                () = self.reporter.tick() => continue,
+            };
+            rollout.handle(input, self.cluster.clock.now())?;
+        }
+    }
+
+    /// Writes records down before an action that depends on them. Reading actions depend on nothing; an action that
+    /// writes a record takes the entries along.
+    async fn make_durable(&mut self, rollout: &Rollout, action: &Action, unwritten: &mut Vec<JournalEntry>) -> anyhow::Result<Option<Verdict>> {
+        if action.id.0 >= READ_ONLY_FROM || unwritten.is_empty() {
+            return Ok(None);
+        }
+        let entries = std::mem::take(unwritten);
+        let is_first = entries.first().is_some_and(|entry| entry.seq == 0);
+        if !is_first && matches!(action.kind, ActionKind::SaveRecord { .. }) {
+            self.records.append(&entries);
+            return Ok(None);
+        }
+        let mut written = if is_first { self.records.begin(&entries).await } else { self.records.flush(&entries).await };
+        loop {
+            match written {
+                Ok(()) => return Ok(None),
+                Err(RecordFailure::Held(holder)) => return Ok(Some(Verdict::Held { holder })),
+                Err(RecordFailure::Fenced(_)) => return Ok(Some(Verdict::Interrupted { cause: self.fenced() })),
+                // Nothing has happened yet: say so and leave.
+                Err(RecordFailure::Other(error)) if is_first => return Err(error.context("nothing was changed")),
+                Err(RecordFailure::Other(error)) => {
+                    self.reporter.note(&format!("cannot write the journal, trying again: {error:#}"));
+                    tokio::select! {
+                        () = self.cluster.clock.sleep(FLUSH_RETRY) => {}
+                        () = self.signals.next() => return Ok(Some(Verdict::Interrupted { cause: self.stopped() })),
+                    }
+                    if rollout.state().is_some_and(|state| self.cluster.clock.now() > state.forward_deadline.after(std::time::Duration::from_millis(state.undo_ms))) {
+                        return Ok(Some(Verdict::Interrupted { cause: self.unreachable(&error) }));
+                    }
+                    written = self.records.flush(&[]).await;
+                }
+            }
+        }
+    }
+
+    fn start(&self, rollout: &Rollout, action: Action, channels: &Channels) {
+        let (ended, seen) = (channels.ended.0.clone(), channels.seen.0.clone());
+        let (cluster, executor) = (self.cluster.clone(), Rc::clone(&self.executor));
+        let scopes = rollout.plan().watch_scopes();
+        let work = work_of(rollout, &action);
+        tokio::task::spawn_local(async move {
+            let (outcome, watches) = perform(&cluster, &executor, &action, work, &scopes, &seen).await;
+            // The receiver is gone when the rollout has ended; then nobody waits for this.
+            let _ended = ended.send(Ended { id: action.id, outcome, watches });
+        });
+    }
+
+    fn stopped(&self) -> Cause {
+        self.cause(CauseCode::Aborted, "stopped by a second signal".to_owned())
+    }
+
+    fn fenced(&self) -> Cause {
+        self.cause(CauseCode::Conflict, "another process took this rollout over".to_owned())
+    }
+
+    fn unreachable(&self, error: &anyhow::Error) -> Cause {
+        self.cause(CauseCode::ApiUnreachable, format!("the journal could not be written: {error:#}"))
+    }
+
+    fn cause(&self, code: CauseCode, message: String) -> Cause {
+        let object = ResourceKey::new("backstay.dev/v1", "Release", &self.executor.namespace, &self.executor.release);
+        let hint = code.hint().to_owned();
+        Cause { code, class: Class::FatalNow, object, pod: None, container: None, message, hint, first_seen: self.cluster.clock.now() }
+    }
+}
+
+async fn perform(
+    cluster: &Cluster,
+    executor: &Executor,
+    action: &Action,
+    work: Option<Work>,
+    scopes: &[WatchScope],
+    seen: &mpsc::UnboundedSender<Seen>,
+) -> (Outcome, Option<Watches>) {
+    let key = ResourceKey::new("backstay.dev/v1", "Release", &executor.namespace, &executor.release);
+    let fail = |error: &anyhow::Error| failed(&key, error, cluster.clock.now());
+    match (&action.kind, work) {
+        (_, Some(work)) => (executor.execute(action, work).await, None),
+        (ActionKind::Observe { scopes }, None) => match Watches::open(cluster, scopes, seen).await {
+            Ok(watches) => (done(), Some(watches)),
+            Err(error) => (fail(&error), None),
+        },
+        (_, None) => match look(cluster, scopes, seen).await {
+            Ok(()) => (done(), None),
+            Err(error) => (fail(&error), None),
+        },
+    }
+}
+
+fn observed(seen: Seen) -> Input {
+    Input::Observed { object: seen.object, deleted: seen.deleted }
+}
+
+async fn sleep_until(cluster: &Cluster, deadline: Option<backstay_core::object::Timestamp>) {
+    match deadline.filter(|deadline| *deadline != backstay_core::object::Timestamp::MAX) {
+        Some(deadline) => cluster.clock.sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,175 @@
+//! Keeping what explains a failure before it is undone: status, events, and the last lines of logs.
+
+use std::time::Duration;
+
+use backstay_core::object::{ResourceKey, Timestamp, at, int_at, kind, list_at, name, namespace, redact_secret, text_at};
+use backstay_core::rollout::{Outcome, Rollout};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, LogParams};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Executor, done};
+
+/// Most lines of one container's log.
+const LOG_LINES: i64 = 50;
+/// Most bytes of one container's log.
+const LOG_BYTES: i64 = 16 * 1024;
+/// Most pods explained per object: the others of a workload fail alike.
+const PODS_MOST: usize = 5;
+/// Most events kept per object.
+const EVENTS_MOST: usize = 40;
+
+/// An object to explain, with what the machine has seen of it.
+pub(crate) struct Subject {
+    key: ResourceKey,
+    object: Option<Value>,
+    pods: Vec<Value>,
+    events: Vec<Value>,
+}
+
+/// What was kept of one object.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct EvidenceBundle {
+    /// The object, in its long form.
+    pub(crate) object: String,
+    /// Whether it explains the failure of the way back.
+    pub(crate) of_undo: bool,
+    /// Its `status`.
+    pub(crate) status: Value,
+    /// Its pods that are not ready.
+    pub(crate) pods: Vec<PodEvidence>,
+    /// Events about it and its parts, oldest first.
+    pub(crate) events: Vec<EventEvidence>,
+}
+
+/// What was kept of a pod.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PodEvidence {
+    pub(crate) name: String,
+    pub(crate) status: Value,
+    pub(crate) logs: Vec<LogEvidence>,
+}
+
+/// The end of a container's log.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LogEvidence {
+    pub(crate) container: String,
+    /// Of the run before the current one.
+    pub(crate) previous: bool,
+    pub(crate) lines: Vec<String>,
+}
+
+/// An event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct EventEvidence {
+    pub(crate) about: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) reason: String,
+    pub(crate) message: String,
+    pub(crate) count: i64,
+    pub(crate) last_seen: String,
+}
+
+impl Subject {
+    /// Takes what the machine knows of an object.
+    pub(crate) fn of(rollout: &Rollout, key: &ResourceKey) -> Self {
+        let view = rollout.view();
+        let related = view.related_to(key);
+        let own = view.object(key).into_iter().filter(|object| kind(object) == "Pod");
+        let pods = own.chain(related.owned.iter().copied().filter(|object| kind(object) == "Pod"));
+        let unready = pods.filter(|pod| !backstay_core::object::condition_is_true(pod, "Ready") && !backstay_core::object::is_deleting(pod));
+        Self {
+            key: key.clone(),
+            object: view.object(key).cloned(),
+            pods: unready.take(PODS_MOST).cloned().collect(),
+            events: related.events.into_iter().cloned().collect(),
+        }
+    }
+}
+
+impl Executor {
+    /// Keeps the evidence, all logs side by side, within the deadline. What is not there in time is left out.
+    pub(super) async fn keep_evidence(&self, subjects: Vec<Subject>, of_undo: bool, deadline: Timestamp) -> Outcome {
+        let kept = futures::future::join_all(subjects.into_iter().map(|subject| self.explain(subject, of_undo, deadline))).await;
+        self.evidence.borrow_mut().extend(kept);
+        done()
+    }
+
+    async fn explain(&self, subject: Subject, of_undo: bool, deadline: Timestamp) -> EvidenceBundle {
+        let pods = subject.pods.into_iter().map(|pod| async move {
+            let logs = self.logs(&pod, deadline).await;
+            PodEvidence { name: name(&pod).to_owned(), status: at(&pod, &["status"]).cloned().unwrap_or_default(), logs }
+        });
+        let pods = futures::future::join_all(pods).await;
+        let mut object = subject.object.unwrap_or_default();
+        redact_secret(&mut object);
+        EvidenceBundle {
+            object: subject.key.path(),
+            of_undo,
+            status: at(&object, &["status"]).cloned().unwrap_or_default(),
+            pods,
+            events: events(&subject.events),
+        }
+    }
+
+    async fn logs(&self, pod: &Value, deadline: Timestamp) -> Vec<LogEvidence> {
+        let api: Api<Pod> = Api::namespaced(self.cluster.client.clone(), namespace(pod));
+        let mut wanted = Vec::new();
+        for field in ["initContainerStatuses", "containerStatuses"] {
+            for status in list_at(pod, &["status", field]) {
+                let Some(container) = text_at(status, &["name"]) else { continue };
+                let started = at(status, &["state", "waiting"]).is_none();
+                let restarted = int_at(status, &["restartCount"]).unwrap_or(0) > 0;
+                wanted.extend(started.then(|| (container.to_owned(), false)));
+                wanted.extend(restarted.then(|| (container.to_owned(), true)));
+            }
+        }
+        let asked = wanted.into_iter().map(|(container, previous)| {
+            let api = api.clone();
+            async move {
+                let parameters = LogParams {
+                    container: Some(container.clone()),
+                    previous,
+                    tail_lines: Some(LOG_LINES),
+                    limit_bytes: Some(LOG_BYTES),
+                    ..LogParams::default()
+                };
+                let text = tokio::select! {
+                    text = api.logs(name(pod), &parameters) => text.ok()?,
+                    () = self.cluster.clock.sleep_until(deadline) => return None,
+                    () = tokio::time::sleep(Duration::from_secs(10)) => return None,
+                };
+                let lines: Vec<String> = text.lines().map(ToOwned::to_owned).collect();
+                (!lines.is_empty()).then_some(LogEvidence { container, previous, lines })
+            }
+        });
+        futures::future::join_all(asked).await.into_iter().flatten().collect()
+    }
+}
+
+/// Events for people: oldest first, each text once.
+fn events(objects: &[Value]) -> Vec<EventEvidence> {
+    let mut events: Vec<EventEvidence> = Vec::new();
+    for object in objects {
+        let text = |path: &[&str]| text_at(object, path).unwrap_or_default().to_owned();
+        let about = format!("{}/{}", text(&["involvedObject", "kind"]).to_lowercase(), text(&["involvedObject", "name"]));
+        let seen = ["lastTimestamp", "eventTime", "firstTimestamp"].into_iter().map(|field| text(&[field])).find(|time| !time.is_empty());
+        let event = EventEvidence {
+            about,
+            kind: text(&["type"]),
+            reason: text(&["reason"]),
+            message: text(&["message"]),
+            count: int_at(object, &["count"]).unwrap_or(1),
+            last_seen: seen.unwrap_or_default(),
+        };
+        if !events.contains(&event) {
+            events.push(event);
+        }
+    }
+    events.sort_by(|before, after| before.last_seen.cmp(&after.last_seen));
+    let excess = events.len().saturating_sub(EVENTS_MOST);
+    events.drain(..excess);
+    events
+}

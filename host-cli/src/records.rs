@@ -1,0 +1,327 @@
+//! Helm's release records in the cluster, and the journal inside the pending one.
+
+use std::cell::RefCell;
+
+use anyhow::Context as _;
+use backstay_core::object::Timestamp;
+use backstay_core::release::{History, Record, Release, Status, description, history_selector, secret_name};
+use backstay_core::rollout::{JournalEntry, RecordChange};
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::execute::EvidenceBundle;
+
+/// The records of one release, as seen and written by one rollout.
+pub(crate) struct Records {
+    cluster: Cluster,
+    release: String,
+    namespace: String,
+    options: RecordOptions,
+    inner: RefCell<Inner>,
+}
+
+/// How records are kept.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RecordOptions {
+    /// Create the namespace before the first record.
+    pub(crate) create_namespace: bool,
+    /// Most revisions to keep; 0 keeps all.
+    pub(crate) history_max: u32,
+    /// Mark an uninstalled release instead of deleting its records.
+    pub(crate) keep_history: bool,
+    /// What the finished revision's description says instead of Helm's words.
+    pub(crate) description: Option<String>,
+}
+
+#[derive(Default)]
+struct Inner {
+    history: History,
+    /// The record that this rollout holds; it carries the journal.
+    held: Option<Record>,
+    undo: Option<Record>,
+    journal: String,
+}
+
+/// Why a record could not be made durable.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RecordFailure {
+    /// Somebody else holds the release.
+    #[error("{0}")]
+    Held(String),
+    /// The record changed under us: another process went on with this rollout.
+    #[error("record {0} was changed by another process; this one stops before its next write")]
+    Fenced(String),
+    /// Anything else; may pass.
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
+impl Records {
+    pub(crate) fn new(cluster: &Cluster, release: &str, namespace: &str, options: RecordOptions) -> Self {
+        Self {
+            cluster: cluster.clone(),
+            release: release.to_owned(),
+            namespace: namespace.to_owned(),
+            options,
+            inner: RefCell::default(),
+        }
+    }
+
+    /// Reads the history from the cluster.
+    pub(crate) async fn read(&self) -> anyhow::Result<History> {
+        let records = list(&self.api(), Some(&self.release)).await?;
+        let history = History::new(records);
+        self.inner.borrow_mut().history = history.clone();
+        Ok(history)
+    }
+
+    /// Says which record this rollout will write first.
+    pub(crate) fn hold(&self, record: Record) {
+        self.inner.borrow_mut().held = Some(record);
+    }
+
+    /// Makes the first entries durable: writes the pending record, which is the lock of the release.
+    pub(crate) async fn begin(&self, entries: &[JournalEntry]) -> Result<(), RecordFailure> {
+        if self.options.create_namespace {
+            self.create_namespace().await?;
+        }
+        self.prune().await?;
+        self.append(entries);
+        let now = self.cluster.clock.now();
+        let Some(mut record) = self.inner.borrow().held.clone() else {
+            return Err(anyhow::anyhow!("no record was prepared for {}", self.release).into());
+        };
+        record.journal = Some(self.inner.borrow().journal.clone());
+        let stored = if record.resource_version.is_some() { self.put(&record, now).await? } else { self.create(&record, now).await? };
+        self.inner.borrow_mut().held = Some(stored);
+        Ok(())
+    }
+
+    /// Notes entries that become durable with the next write.
+    pub(crate) fn append(&self, entries: &[JournalEntry]) {
+        let mut inner = self.inner.borrow_mut();
+        for entry in entries {
+            if let Ok(line) = serde_json::to_string(entry) {
+                inner.journal.push_str(&line);
+                inner.journal.push('\n');
+            }
+        }
+    }
+
+    /// Makes entries durable in the record that is held.
+    pub(crate) async fn flush(&self, entries: &[JournalEntry]) -> Result<(), RecordFailure> {
+        self.append(entries);
+        self.write_held(|_| {}).await
+    }
+
+    /// Changes the records as the machine wants it.
+    pub(crate) async fn change(&self, change: &RecordChange, _evidence: &[EvidenceBundle]) -> anyhow::Result<()> {
+        match change {
+            RecordChange::Promote { healthy } => {
+                self.write_held(|record| {
+                    let words = self.options.description.clone().unwrap_or_else(|| completed(&record.release));
+                    record.release.set_status(Status::Deployed, &words);
+                    record.healthy = *healthy;
+                })
+                .await?;
+                let revision = self.inner.borrow().held.as_ref().map_or(0, |record| record.release.version);
+                self.supersede(revision).await
+            }
+            RecordChange::Fail { description } => {
+                Ok(self.write_held(|record| record.release.set_status(Status::Failed, description)).await?)
+            }
+            RecordChange::BeginUndo { revision, to } => self.begin_undo(*revision, *to).await,
+            RecordChange::FinishUndo { revision, to } => {
+                self.write_undo(|record| {
+                    record.release.set_status(Status::Deployed, &description::rollback_to(*to));
+                    record.healthy = true;
+                })
+                .await?;
+                self.supersede(*revision).await
+            }
+            RecordChange::FailUndo { description, .. } => {
+                self.write_undo(|record| record.release.set_status(Status::Failed, description)).await
+            }
+            RecordChange::Purge if self.options.keep_history => Ok(self
+                .write_held(|record| {
+                    record.release.set_status(Status::Uninstalled, description::UNINSTALLATION_COMPLETE);
+                    record.release.info.deleted = Some(self.cluster.clock.now().into());
+                })
+                .await?),
+            RecordChange::Purge => self.purge().await,
+        }
+    }
+
+    async fn begin_undo(&self, revision: u32, to: u32) -> anyhow::Result<()> {
+        let now = self.cluster.clock.now();
+        let record = {
+            let inner = self.inner.borrow();
+            let target = inner.history.get(to).with_context(|| format!("revision {to} of {} is gone", self.release))?;
+            let last = inner.held.as_ref().map_or(&target.release, |held| &held.release);
+            let mut release = Release::rollback(&target.release, last, now);
+            release.version = revision;
+            Record::new(release)
+        };
+        let stored = match self.create(&record, now).await {
+            Ok(stored) => stored,
+            // The reply to an earlier try was lost: it is there, and it is ours.
+            Err(RecordFailure::Held(_)) => self.fetch(&record.secret_name()).await?.unwrap_or(record),
+            Err(error) => return Err(error.into()),
+        };
+        self.inner.borrow_mut().undo = Some(stored);
+        Ok(())
+    }
+
+    /// Every other revision that is called deployed is superseded.
+    async fn supersede(&self, revision: u32) -> anyhow::Result<()> {
+        let older: Vec<Record> = self.inner.borrow().history.superseded_by(revision).cloned().collect();
+        for mut record in older {
+            let healthy = record.healthy;
+            record.release.info.status = Status::Superseded;
+            record.healthy = healthy;
+            let now = self.cluster.clock.now();
+            match self.put(&record, now).await {
+                Ok(_) => {}
+                Err(RecordFailure::Fenced(name)) => {
+                    let Some(mut fresh) = self.fetch(&name).await? else { continue };
+                    fresh.release.info.status = Status::Superseded;
+                    self.put(&fresh, now).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the records of this release, the newest last: while one is there, the release is listed.
+    async fn purge(&self) -> anyhow::Result<()> {
+        let mut names: Vec<String> = list(&self.api(), Some(&self.release)).await?.iter().map(Record::secret_name).collect();
+        names.sort();
+        for name in names {
+            delete(&self.api(), &name).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes room for one more revision (`--history-max`).
+    async fn prune(&self) -> anyhow::Result<()> {
+        let old = self.inner.borrow().history.prunable(self.options.history_max);
+        for revision in old {
+            delete(&self.api(), &secret_name(&self.release, revision)).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_held(&self, change: impl Fn(&mut Record)) -> Result<(), RecordFailure> {
+        let Some(mut record) = self.inner.borrow().held.clone() else { return Ok(()) };
+        record.journal = Some(self.inner.borrow().journal.clone());
+        change(&mut record);
+        let now = self.cluster.clock.now();
+        let stored = match self.put(&record, now).await {
+            Err(RecordFailure::Fenced(name)) => {
+                // A lost reply looks like somebody else's write: it is ours if it carries our journal so far.
+                let theirs = self.fetch(&name).await?;
+                let ours = theirs.as_ref().and_then(|theirs| theirs.journal.as_deref()).is_some_and(|journal| self.is_mine(journal));
+                let Some(theirs) = theirs.filter(|_| ours) else { return Err(RecordFailure::Fenced(name)) };
+                record.resource_version = theirs.resource_version;
+                self.put(&record, now).await?
+            }
+            other => other?,
+        };
+        self.inner.borrow_mut().held = Some(stored);
+        Ok(())
+    }
+
+    async fn write_undo(&self, change: impl Fn(&mut Record)) -> anyhow::Result<()> {
+        let Some(mut record) = self.inner.borrow().undo.clone() else { return Ok(()) };
+        change(&mut record);
+        let stored = self.put(&record, self.cluster.clock.now()).await?;
+        self.inner.borrow_mut().undo = Some(stored);
+        Ok(())
+    }
+
+    fn is_mine(&self, journal: &str) -> bool {
+        !journal.is_empty() && self.inner.borrow().journal.starts_with(journal)
+    }
+
+    async fn create(&self, record: &Record, now: Timestamp) -> Result<Record, RecordFailure> {
+        let secret = to_secret(record, now)?;
+        match self.api().create(&PostParams::default(), &secret).await {
+            Ok(stored) => Ok(from_secret(&stored)?),
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                let holder = format!("revision {} of {} was begun by another process at the same time", record.release.version, self.release);
+                Err(RecordFailure::Held(holder))
+            }
+            Err(error) => Err(anyhow::Error::from(error).context(format!("cannot write record {}", record.secret_name())).into()),
+        }
+    }
+
+    async fn put(&self, record: &Record, now: Timestamp) -> Result<Record, RecordFailure> {
+        let name = record.secret_name();
+        let secret = to_secret(record, now)?;
+        match self.api().replace(&name, &PostParams::default(), &secret).await {
+            Ok(stored) => Ok(from_secret(&stored)?),
+            Err(kube::Error::Api(status)) if status.code == 409 => Err(RecordFailure::Fenced(name)),
+            Err(error) => Err(anyhow::Error::from(error).context(format!("cannot write record {name}")).into()),
+        }
+    }
+
+    async fn fetch(&self, name: &str) -> anyhow::Result<Option<Record>> {
+        self.api().get_opt(name).await?.as_ref().map(from_secret).transpose()
+    }
+
+    async fn create_namespace(&self) -> anyhow::Result<()> {
+        let api: Api<Namespace> = Api::all(self.cluster.client.clone());
+        if api.get_opt(&self.namespace).await?.is_some() {
+            return Ok(());
+        }
+        // Helm labels the namespaces it creates with their name.
+        let namespace = serde_json::from_value(json!({
+            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace, "labels": {"name": self.namespace}},
+        }))?;
+        match api.create(&PostParams::default(), &namespace).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            Err(error) => Err(anyhow::Error::from(error).context(format!("cannot create namespace {}", self.namespace))),
+        }
+    }
+
+    fn api(&self) -> Api<Secret> {
+        Api::namespaced(self.cluster.client.clone(), &self.namespace)
+    }
+}
+
+/// All records of a namespace, or of all of them, or of one release. Damaged ones are left out, as Helm does.
+pub(crate) async fn list(api: &Api<Secret>, release: Option<&str>) -> anyhow::Result<Vec<Record>> {
+    let secrets = api.list(&ListParams::default().labels(&history_selector(release))).await?;
+    Ok(secrets.items.iter().filter_map(|secret| from_secret(secret).ok()).collect())
+}
+
+async fn delete(api: &Api<Secret>, name: &str) -> anyhow::Result<()> {
+    match api.delete(name, &DeleteParams::default()).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(error) => Err(anyhow::Error::from(error).context(format!("cannot delete record {name}"))),
+    }
+}
+
+/// What Helm says of a revision that is done.
+fn completed(release: &Release) -> String {
+    match release.info.status {
+        Status::PendingInstall => description::INSTALL_COMPLETE.to_owned(),
+        Status::PendingRollback => release.info.description.clone(),
+        _ => description::UPGRADE_COMPLETE.to_owned(),
+    }
+}
+
+fn to_secret(record: &Record, now: Timestamp) -> anyhow::Result<Secret> {
+    Ok(serde_json::from_value(record.to_secret(now)?)?)
+}
+
+fn from_secret(secret: &Secret) -> anyhow::Result<Record> {
+    let mut value: Value = serde_json::to_value(secret)?;
+    backstay_core::object::set_at(&mut value, &["kind"], "Secret".into());
+    Ok(Record::from_secret(&value)?)
+}
