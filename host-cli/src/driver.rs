@@ -85,7 +85,7 @@ impl Driver {
                     Input::Command { command: Command::Abort }
                 }
                 () = sleep_until(&self.cluster, deadline) => Input::Timeout,
-                () = self.reporter.tick() => continue,
+                () = refresh(self.reporter.refresh_every()) => continue,
             };
             rollout.handle(input, self.cluster.clock.now())?;
         }
@@ -182,6 +182,14 @@ async fn perform(
 
 fn observed(seen: Seen) -> Input {
     Input::Observed { object: seen.object, deleted: seen.deleted }
+}
+
+/// Completes when the reporter wants to draw again.
+async fn refresh(every: Option<std::time::Duration>) {
+    match every {
+        Some(every) => tokio::time::sleep(every).await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn sleep_until(cluster: &Cluster, deadline: Option<backstay_core::object::Timestamp>) {

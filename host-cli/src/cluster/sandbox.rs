@@ -61,6 +61,16 @@ pub(crate) struct Sandbox {
     undelivered: Arc<AtomicUsize>,
 }
 
+/// A sandbox in figures.
+pub(crate) struct SandboxStatus {
+    /// Its time.
+    pub(crate) now: Timestamp,
+    /// How long ago its first object was made, in its own time.
+    pub(crate) age: Duration,
+    /// Number of objects by kind.
+    pub(crate) objects: std::collections::BTreeMap<String, usize>,
+}
+
 struct Inner {
     model: Model,
     watches: Vec<OpenWatch>,
@@ -140,6 +150,19 @@ impl Sandbox {
     /// Cluster time and real time since it was opened.
     pub(crate) fn elapsed(&self) -> (Duration, Duration) {
         (self.inner().model.now().since(self.began.1), self.began.0.elapsed())
+    }
+
+    /// What is in it.
+    pub(crate) fn status(&self) -> SandboxStatus {
+        let inner = self.inner();
+        let mut objects: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+        let mut first = inner.model.now();
+        for (key, object) in inner.model.store().all() {
+            *objects.entry(key.kind.clone()).or_default() += 1;
+            let created = backstay_core::object::text_at(object, &["metadata", "creationTimestamp"]);
+            first = created.and_then(|text| Timestamp::parse(text).ok()).map_or(first, |created| created.min(first));
+        }
+        SandboxStatus { now: inner.model.now(), age: inner.model.now().since(first), objects }
     }
 
     /// The service to put under a `kube::Client`.

@@ -1,0 +1,89 @@
+//! Evidence on disk: written before an undo, shown later.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use backstay_core::rollout::Verdict;
+use serde::{Deserialize, Serialize};
+
+use crate::args::{GlobalArgs, StatusArgs};
+use crate::execute::EvidenceBundle;
+use crate::exit::{Exit, Stop};
+use crate::paths;
+use crate::table::print_structured;
+
+/// What is kept of one failed revision.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct EvidenceFile {
+    /// Format of this file.
+    pub(crate) v: u32,
+    pub(crate) release: String,
+    pub(crate) namespace: String,
+    pub(crate) revision: u32,
+    /// When the run ended.
+    pub(crate) at: String,
+    pub(crate) verdict: Verdict,
+    pub(crate) objects: Vec<EvidenceBundle>,
+}
+
+/// Writes evidence below the state folder, and into `also` if given. Returns where it is.
+pub(crate) fn write(file: &EvidenceFile, also: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let path = place(&file.namespace, &file.release, file.revision);
+    write_to(file, &path)?;
+    if let Some(folder) = also {
+        let name = format!("{}-{}-{}.json", file.namespace, file.release, file.revision);
+        write_to(file, &folder.join(name))?;
+    }
+    Ok(path)
+}
+
+fn write_to(file: &EvidenceFile, path: &Path) -> anyhow::Result<()> {
+    let parent = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    let bytes = serde_json::to_vec_pretty(file)?;
+    std::fs::write(path, bytes).with_context(|| format!("cannot write evidence to {}", path.display()))
+}
+
+fn place(namespace: &str, release: &str, revision: u32) -> PathBuf {
+    paths::state_dir().join("evidence").join(namespace).join(release).join(format!("{revision}.json"))
+}
+
+pub(crate) fn show(global: &GlobalArgs, arguments: &StatusArgs) -> anyhow::Result<ExitCode> {
+    let namespace = global.namespace.as_deref().unwrap_or("default");
+    let revision = if arguments.revision == 0 { newest(namespace, &arguments.name) } else { Some(arguments.revision) };
+    let missing = || {
+        let name = &arguments.name;
+        Stop::new(Exit::Failed, format!("no evidence is kept of {name} in namespace {namespace}; evidence stays on the machine that ran the deploy"))
+    };
+    let path = place(namespace, &arguments.name, revision.ok_or_else(missing)?);
+    let bytes = std::fs::read(&path).map_err(|_| missing())?;
+    let document: serde_json::Value =
+        serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged; delete it", path.display()))?;
+    let file: EvidenceFile = serde_json::from_value(document.clone()).with_context(|| format!("{} has another format", path.display()))?;
+    print_structured(arguments.output, &document, || print(&file))
+}
+
+fn print(file: &EvidenceFile) {
+    anstream::println!("{} {} revision {}, {}", file.release, file.namespace, file.revision, file.at);
+    for bundle in &file.objects {
+        anstream::println!("\n{}{}", bundle.object, if bundle.of_undo { "  (on the way back)" } else { "" });
+        for event in &bundle.events {
+            anstream::println!("  {} {} {} {}: {} (x{})", event.last_seen, event.kind, event.about, event.reason, event.message, event.count);
+        }
+        for pod in &bundle.pods {
+            anstream::println!("  pod {}", pod.name);
+            for log in &pod.logs {
+                anstream::println!("    log of {}{}", log.container, if log.previous { " (run before)" } else { "" });
+                log.lines.iter().for_each(|line| anstream::println!("      {line}"));
+            }
+        }
+    }
+}
+
+/// The newest revision of a release with evidence.
+fn newest(namespace: &str, release: &str) -> Option<u32> {
+    let folder = paths::state_dir().join("evidence").join(namespace).join(release);
+    let entries = std::fs::read_dir(folder).ok()?;
+    entries.filter_map(|entry| entry.ok()?.path().file_stem()?.to_str()?.parse::<u32>().ok()).max()
+}

@@ -1,0 +1,47 @@
+//! One file per group of commands.
+
+mod apply;
+mod evidence;
+mod read;
+mod reverse;
+mod run;
+mod sandbox;
+mod template;
+
+use std::process::ExitCode;
+
+use crate::args::{Arguments, CommandLine};
+use crate::cluster::Cluster;
+
+/// Runs the command and says how the process ends.
+pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let global = arguments.global;
+    match arguments.command {
+        CommandLine::Template(template) => template::template(&global, &template),
+        CommandLine::Sandbox(command) => sandbox::run(&global, &command).await,
+        CommandLine::Evidence(evidence) => evidence::show(&global, &evidence),
+        command => {
+            let cluster = Cluster::connect(&global).await?;
+            let ended = on_cluster(&cluster, &global, command).await;
+            let saved = cluster.sandbox.as_ref().map_or(Ok(()), |sandbox| sandbox.save());
+            let code = ended?;
+            saved?;
+            Ok(code)
+        }
+    }
+}
+
+async fn on_cluster(cluster: &Cluster, global: &crate::args::GlobalArgs, command: CommandLine) -> anyhow::Result<ExitCode> {
+    match command {
+        CommandLine::Deploy(deploy) => apply::deploy(cluster, global, *deploy).await,
+        CommandLine::Install(install) => apply::install(cluster, global, *install).await,
+        CommandLine::Upgrade(upgrade) => apply::upgrade(cluster, global, *upgrade).await,
+        CommandLine::Rollback(rollback) => reverse::rollback(cluster, global, rollback).await,
+        CommandLine::Uninstall(uninstall) => reverse::uninstall(cluster, global, uninstall).await,
+        CommandLine::List(list) => read::list(cluster, &list).await,
+        CommandLine::History(history) => read::history(cluster, &history).await,
+        CommandLine::Status(status) => read::status(cluster, &status).await,
+        CommandLine::Get(get) => read::get(cluster, &get).await,
+        CommandLine::Template(_) | CommandLine::Sandbox(_) | CommandLine::Evidence(_) => Ok(ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,273 @@
+//! `list`, `history`, `status`, `get`: what the records say, in Helm's forms.
+
+use std::process::ExitCode;
+
+use backstay_core::chart::values_of_record;
+use backstay_core::object::Timestamp;
+use backstay_core::release::{History, Record, Release, Status};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::Api;
+use serde_json::{Value, json};
+
+use crate::args::{GetArgs, GetOne, GetWhat, HistoryArgs, ListArgs, OutputFormat, StatusArgs};
+use crate::cluster::Cluster;
+use crate::exit::{Exit, Stop};
+use crate::records;
+use crate::table::{Table, print_structured};
+
+pub(crate) async fn list(cluster: &Cluster, arguments: &ListArgs) -> anyhow::Result<ExitCode> {
+    let api: Api<Secret> =
+        if arguments.all_namespaces { Api::all(cluster.client.clone()) } else { Api::namespaced(cluster.client.clone(), &cluster.namespace) };
+    let mut latest: Vec<Record> = Vec::new();
+    for record in records::list(&api, None).await? {
+        let same = |other: &&mut Record| other.release.name == record.release.name && other.release.namespace == record.release.namespace;
+        match latest.iter_mut().find(same) {
+            Some(other) if other.release.version < record.release.version => *other = record,
+            Some(_) => {}
+            None => latest.push(record),
+        }
+    }
+    latest.retain(|record| is_wanted(arguments, record.release.info.status));
+    latest.sort_by(|before, after| (&before.release.name, &before.release.namespace).cmp(&(&after.release.name, &after.release.namespace)));
+    if arguments.max > 0 {
+        latest.truncate(arguments.max);
+    }
+    if arguments.short {
+        latest.iter().for_each(|record| anstream::println!("{}", record.release.name));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows = latest.iter().map(|record| {
+        let release = &record.release;
+        [
+            ("name", release.name.clone()),
+            ("namespace", release.namespace.clone()),
+            ("revision", release.version.to_string()),
+            ("updated", updated(release)),
+            ("status", release.info.status.to_string()),
+            ("chart", chart_of(release)),
+            ("app_version", app_version_of(release)),
+        ]
+    });
+    let mut table = Table::new(&["NAME", "NAMESPACE", "REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION"], !arguments.no_headers);
+    let mut documents = Vec::new();
+    for row in rows {
+        documents.push(Value::Object(row.iter().map(|(key, text)| ((*key).to_owned(), text.clone().into())).collect()));
+        table.row(row.into_iter().map(|(_, text)| text));
+    }
+    print_structured(arguments.output, &Value::Array(documents), || table.print())
+}
+
+fn is_wanted(arguments: &ListArgs, status: Status) -> bool {
+    let filters = [
+        (arguments.failed, status == Status::Failed),
+        (arguments.deployed, status == Status::Deployed),
+        (arguments.pending, status.is_pending()),
+        (arguments.uninstalled, status == Status::Uninstalled),
+    ];
+    // Without a filter every status is shown (Helm 4).
+    arguments.all || !filters.iter().any(|(asked, _)| *asked) || filters.iter().any(|(asked, holds)| *asked && *holds)
+}
+
+pub(crate) async fn history(cluster: &Cluster, arguments: &HistoryArgs) -> anyhow::Result<ExitCode> {
+    let history = read_history(cluster, &arguments.name).await?;
+    let records = history.records();
+    let skip = records.len().saturating_sub(arguments.max.max(1));
+    let mut table = Table::new(&["REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION", "DESCRIPTION"], true);
+    let mut documents = Vec::new();
+    for record in records.iter().skip(skip) {
+        let release = &record.release;
+        let time = release.info.last_deployed.as_ref().and_then(|time| time.timestamp());
+        documents.push(json!({
+            "revision": release.version,
+            "updated": release.info.last_deployed.as_ref().map(|time| time.as_str()),
+            "status": release.info.status,
+            "chart": chart_of(release),
+            "app_version": app_version_of(release),
+            "description": release.info.description,
+        }));
+        table.row([
+            release.version.to_string(),
+            time.map(ansi_c).unwrap_or_default(),
+            release.info.status.to_string(),
+            chart_of(release),
+            app_version_of(release),
+            release.info.description.clone(),
+        ]);
+    }
+    print_structured(arguments.output, &Value::Array(documents), || table.print())
+}
+
+pub(crate) async fn status(cluster: &Cluster, arguments: &StatusArgs) -> anyhow::Result<ExitCode> {
+    let record = read_one(cluster, &arguments.name, arguments.revision).await?;
+    let release = &record.release;
+    let document = json!({
+        "name": release.name, "namespace": release.namespace, "version": release.version,
+        "info": release.info, "config": release.config, "manifest": release.manifest, "hooks": release.hooks,
+    });
+    print_structured(arguments.output, &document, || print_status(release, record.healthy))
+}
+
+/// Helm's status block, with what else is known.
+pub(crate) fn print_status(release: &Release, healthy: bool) {
+    anstream::println!("NAME: {}", release.name);
+    let deployed = release.info.last_deployed.as_ref().and_then(|time| time.timestamp());
+    anstream::println!("LAST DEPLOYED: {}", deployed.map(ansi_c).unwrap_or_default());
+    anstream::println!("NAMESPACE: {}", release.namespace);
+    anstream::println!("STATUS: {}", release.info.status);
+    anstream::println!("REVISION: {}", release.version);
+    anstream::println!("DESCRIPTION: {}", release.info.description);
+    if healthy {
+        anstream::println!("HEALTHY: proven by backstay");
+    }
+    if !release.info.notes.is_empty() {
+        anstream::println!("NOTES:\n{}", release.info.notes.trim_end());
+    }
+}
+
+pub(crate) async fn get(cluster: &Cluster, arguments: &GetArgs) -> anyhow::Result<ExitCode> {
+    match &arguments.what {
+        GetWhat::Values { one, all, output } => {
+            let record = fetch(cluster, one).await?;
+            let values = if *all { values_of_record(&record.release.chart, &record.release.config)? } else { Value::Object(record.release.config) };
+            let title = if *all { "COMPUTED VALUES:" } else { "USER-SUPPLIED VALUES:" };
+            print_structured(*output, &values, || {
+                anstream::println!("{title}");
+                anstream::print!("{}", backstay_core::yaml::to_yaml(&values));
+            })
+        }
+        GetWhat::Manifest(one) => {
+            anstream::println!("{}", fetch(cluster, one).await?.release.manifest);
+            Ok(ExitCode::SUCCESS)
+        }
+        GetWhat::Hooks(one) => {
+            for hook in fetch(cluster, one).await?.release.hooks {
+                anstream::println!("---\n# Source: {}\n{}", hook.path, hook.manifest);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        GetWhat::Notes(one) => {
+            let notes = fetch(cluster, one).await?.release.info.notes;
+            if !notes.is_empty() {
+                anstream::println!("NOTES:\n{notes}");
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn fetch(cluster: &Cluster, one: &GetOne) -> anyhow::Result<Record> {
+    read_one(cluster, &one.name, one.revision).await
+}
+
+/// The history of a release that must exist.
+pub(crate) async fn read_history(cluster: &Cluster, name: &str) -> anyhow::Result<History> {
+    let api: Api<Secret> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let history = History::new(records::list(&api, Some(name)).await?);
+    if history.latest().is_none() {
+        return Err(Stop::new(Exit::Failed, not_found(cluster, &api, name).await));
+    }
+    Ok(history)
+}
+
+/// `release: not found`, Helm's words, with the nearest name there is.
+async fn not_found(cluster: &Cluster, api: &Api<Secret>, name: &str) -> String {
+    let names: Vec<String> = match records::list(api, None).await {
+        Ok(records) => records.into_iter().map(|record| record.release.name).collect(),
+        Err(_) => Vec::new(),
+    };
+    let nearest = names.iter().min_by_key(|known| distance(known, name)).filter(|known| distance(known, name) <= 2);
+    let hint = nearest.map_or_else(
+        || "`backstay list -A` shows what there is".to_owned(),
+        |known| format!("did you mean {known}?"),
+    );
+    format!("release {name:?} not found in namespace {:?}; {hint}", cluster.namespace)
+}
+
+async fn read_one(cluster: &Cluster, name: &str, revision: u32) -> anyhow::Result<Record> {
+    let history = read_history(cluster, name).await?;
+    let record = if revision == 0 { history.latest() } else { history.get(revision) };
+    record.cloned().ok_or_else(|| Stop::new(Exit::Failed, format!("release {name:?} has no revision {revision}; `backstay history {name}` lists them")))
+}
+
+/// Edits between two names, for suggestions.
+pub(crate) fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut previous: Vec<usize> = (0..=right.len()).collect();
+    for (row, letter) in left.chars().enumerate() {
+        let mut current = vec![row + 1];
+        for (column, other) in right.iter().enumerate() {
+            let change = previous.get(column).copied().unwrap_or(0) + usize::from(letter != *other);
+            let insert = current.get(column).copied().unwrap_or(0) + 1;
+            let remove = previous.get(column + 1).copied().unwrap_or(0) + 1;
+            current.push(change.min(insert).min(remove));
+        }
+        previous = current;
+    }
+    previous.last().copied().unwrap_or(0)
+}
+
+fn metadata<'a>(release: &'a Release, field: &str) -> Option<&'a str> {
+    backstay_core::object::text_at(&release.chart, &["metadata", field])
+}
+
+/// `shop-2.3.0`.
+pub(crate) fn chart_of(release: &Release) -> String {
+    match (metadata(release, "name"), metadata(release, "version")) {
+        (Some(name), version) => format!("{name}-{}", version.unwrap_or_default()),
+        // Helm's word for a record without its chart.
+        (None, _) => "MISSING".to_owned(),
+    }
+}
+
+fn app_version_of(release: &Release) -> String {
+    metadata(release, "appVersion").unwrap_or_default().to_owned()
+}
+
+/// Go's default form of a time, as `helm list` prints it.
+fn updated(release: &Release) -> String {
+    let Some(time) = release.info.last_deployed.as_ref() else { return "-".to_owned() };
+    let text = time.as_str();
+    match text.split_once('T') {
+        Some((date, rest)) => match rest.strip_suffix('Z') {
+            Some(clock) => format!("{date} {clock} +0000 UTC"),
+            None => {
+                let at = rest.rfind(['+', '-']).unwrap_or(rest.len());
+                let (clock, zone) = rest.split_at(at);
+                let zone = zone.replace(':', "");
+                format!("{date} {clock} {zone} {zone}")
+            }
+        },
+        None => text.to_owned(),
+    }
+}
+
+/// Go's `time.ANSIC`: `Sat Nov 21 06:10:49 2026`.
+fn ansi_c(time: Timestamp) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let text = time.to_rfc3339_seconds();
+    let day_name = usize::try_from(time.as_millis() / 86_400_000 % 7).ok().and_then(|day| DAYS.get(day)).copied().unwrap_or_default();
+    let field = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
+    let month = field(5, 7).parse::<usize>().ok().and_then(|month| MONTHS.get(month.wrapping_sub(1))).copied().unwrap_or_default();
+    let day = field(8, 10).trim_start_matches('0');
+    format!("{day_name} {month} {day:>2} {} {}", field(11, 19), field(0, 4))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_as_helms() {
+        let time = Timestamp::parse("2026-11-21T06:10:49Z").unwrap();
+        assert_eq!(ansi_c(time), "Sat Nov 21 06:10:49 2026");
+        assert_eq!(ansi_c(Timestamp::parse("2026-02-03T00:00:00Z").unwrap()), "Tue Feb  3 00:00:00 2026");
+    }
+
+    #[test]
+    fn near_names_are_near() {
+        for (left, right, edits) in [("shop", "shop", 0), ("shop", "shpo", 2), ("shop", "shops", 1), ("", "abc", 3)] {
+            assert_eq!(distance(left, right), edits, "{left} {right}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What people and pipelines see of a rollout.
+
+mod json;
+mod plain;
+mod summary;
+mod terminal;
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use backstay_core::object::Timestamp;
+use backstay_core::rollout::{Event, Rollout};
+
+use crate::args::OutputFormat;
+
+pub(crate) use summary::Summary;
+
+/// The beginning of a rollout, in figures.
+#[derive(Clone, Debug)]
+pub(crate) struct Header {
+    pub(crate) release: String,
+    pub(crate) namespace: String,
+    pub(crate) chart: String,
+    pub(crate) from: Option<u32>,
+    pub(crate) to: u32,
+    pub(crate) verb: &'static str,
+    pub(crate) forward_ms: u64,
+    pub(crate) undo_ms: u64,
+    pub(crate) is_computed: bool,
+    pub(crate) undoes: bool,
+    pub(crate) began: Timestamp,
+}
+
+/// Shows a rollout.
+pub(crate) trait Reporter {
+    /// It begins.
+    fn started(&mut self, header: &Header, rollout: &Rollout);
+    /// Something happened.
+    fn event(&mut self, event: &Event, rollout: &Rollout, now: Timestamp);
+    /// Nothing is to be done but to wait.
+    fn waiting(&mut self, rollout: &Rollout, now: Timestamp);
+    /// A line beside the rows.
+    fn note(&mut self, text: &str);
+    /// It is over.
+    fn finished(&mut self, summary: &Summary, now: Timestamp);
+    /// How often it wants to be shown again while nothing happens.
+    fn refresh_every(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// The reporter for an output format: live rows on a terminal, plain lines otherwise.
+pub(crate) fn reporter(format: OutputFormat, plain: bool, debug: bool) -> Box<dyn Reporter> {
+    let in_ci = std::env::var_os("CI").is_some();
+    match format {
+        OutputFormat::Json => Box::new(json::JsonReporter::default()),
+        _ if plain || in_ci || debug || !std::io::stdout().is_terminal() => Box::new(plain::PlainReporter::new(debug)),
+        _ => Box::new(terminal::TerminalReporter::new()),
+    }
+}
+
+/// `2.1s` since the beginning.
+pub(crate) fn since(began: Timestamp, now: Timestamp) -> String {
+    format!("{:.1}s", now.since(began).as_secs_f64())
+}

@@ -1,0 +1,136 @@
+//! Plain lines: one per change of state, with the time since the beginning.
+
+use std::collections::BTreeMap;
+
+use backstay_core::object::{ResourceKey, Timestamp, format_duration};
+use backstay_core::plan::Change;
+use backstay_core::rollout::{ActionKind, Event, Phase, Rollout};
+
+use super::{Header, Reporter, Summary};
+
+/// Lines for logs.
+pub(super) struct PlainReporter {
+    debug: bool,
+    began: Timestamp,
+    shown: BTreeMap<ResourceKey, String>,
+}
+
+impl PlainReporter {
+    pub(super) fn new(debug: bool) -> Self {
+        Self { debug, began: Timestamp::default(), shown: BTreeMap::new() }
+    }
+
+    fn line(&self, now: Timestamp, text: &str) {
+        let seconds = now.since(self.began).as_secs_f64();
+        anstream::println!("[{seconds:>7.1}s] {text}");
+    }
+}
+
+impl Reporter for PlainReporter {
+    fn started(&mut self, header: &Header, rollout: &Rollout) {
+        self.began = header.began;
+        let revisions = header.from.map_or_else(|| format!("revision {}", header.to), |from| format!("revision {from} -> {}", header.to));
+        let total = |ms| format_duration(std::time::Duration::from_millis(ms));
+        let mut line = format!("{} {} {revisions}  {}", header.release, header.namespace, header.chart);
+        line.push_str(&format!("  timeout {}", total(header.forward_ms + if header.undoes { header.undo_ms } else { 0 })));
+        if header.is_computed {
+            line.push_str(" (computed)");
+        }
+        if header.undoes {
+            line.push_str(&format!("  undo reserve {}", total(header.undo_ms)));
+        }
+        self.line(header.began, &line);
+        let plan = rollout.plan();
+        let count = |change| plan.count(change);
+        self.line(
+            header.began,
+            &format!(
+                "plan: {} to create, {} to change, {} to delete, {} unchanged",
+                count(Change::Create) + count(Change::Adopt),
+                count(Change::Change),
+                count(Change::Delete),
+                count(Change::Unchanged)
+            ),
+        );
+        if self.debug {
+            for step in &plan.steps {
+                self.line(header.began, &format!("debug: plan: wave {} {:?} {} from {}", step.wave, step.change, step.key, step.source));
+            }
+        }
+    }
+
+    fn event(&mut self, event: &Event, _rollout: &Rollout, now: Timestamp) {
+        match event {
+            Event::Readiness { key, readiness, suspicion } => {
+                let mut text = readiness.message.clone();
+                if let Some(cause) = suspicion {
+                    text.push_str(&format!("  {}: {}", cause.code, cause.message));
+                }
+                let word = if readiness.is_current() { "ready" } else { "waiting" };
+                let text = format!("{key}  {word}  {text}");
+                if self.shown.get(key) != Some(&text) {
+                    self.line(now, &text);
+                    self.shown.insert(key.clone(), text);
+                }
+            }
+            Event::Condemned { cause, others } => {
+                self.line(now, &format!("{}  FAILED  {}  {}", cause.object, cause.code, cause.message));
+                for other in others {
+                    self.line(now, &format!("{}  FAILED  {}  {}", other.object, other.code, other.message));
+                }
+            }
+            Event::UndoFailed { cause } => {
+                self.line(now, &format!("{}  UNDO FAILED  {}  {}", cause.object, cause.code, cause.message));
+            }
+            Event::Retrying { reason, at, .. } => {
+                self.line(now, &format!("trying again in {}: {reason}", format_duration(at.since(now))));
+            }
+            Event::Started { kind, .. } if self.debug || is_worth_a_line(kind) => self.line(now, &in_words(kind)),
+            Event::Entered { phase } if self.debug || matches!(phase, Phase::Hooks { .. }) => self.line(now, &format!("phase {}", phase.name())),
+            Event::Started { .. } | Event::Entered { .. } => {}
+        }
+    }
+
+    fn waiting(&mut self, _rollout: &Rollout, _now: Timestamp) {}
+
+    fn note(&mut self, text: &str) {
+        anstream::println!("{text}");
+    }
+
+    fn finished(&mut self, summary: &Summary, now: Timestamp) {
+        for line in summary.lines() {
+            anstream::println!("{line}");
+        }
+        self.line(now, &summary.result_line());
+    }
+}
+
+fn is_worth_a_line(kind: &ActionKind) -> bool {
+    matches!(
+        kind,
+        ActionKind::DeleteCreated | ActionKind::Restore | ActionKind::Uninstall | ActionKind::DeletePods { .. } | ActionKind::CaptureEvidence { .. }
+    )
+}
+
+/// What an action does, for people.
+pub(super) fn in_words(kind: &ActionKind) -> String {
+    match kind {
+        ActionKind::Observe { .. } => "looking at the cluster".into(),
+        ActionKind::Validate => "letting the server check every object".into(),
+        ActionKind::CreateHook { .. } => "starting a hook".into(),
+        ActionKind::CleanHooks { .. } => "cleaning up hooks".into(),
+        ActionKind::Apply { wave: 0 } => "applying".into(),
+        ActionKind::Apply { wave } => format!("applying wave {wave}"),
+        ActionKind::Prune { .. } => "deleting what the new revision no longer has".into(),
+        ActionKind::Look { .. } => "taking a fresh look before judging".into(),
+        ActionKind::CaptureEvidence { .. } => "keeping evidence".into(),
+        ActionKind::SaveRecord { .. } => "recording".into(),
+        ActionKind::DeleteCreated => "undo: deleting what this run created".into(),
+        ActionKind::Restore => "undo: restoring what this run changed".into(),
+        ActionKind::DeletePods { pods } => {
+            let names: Vec<String> = pods.iter().map(ToString::to_string).collect();
+            format!("undo: deleting {} left from the failed revision, which would block the way back", names.join(", "))
+        }
+        ActionKind::Uninstall => "deleting the release's objects".into(),
+    }
+}
