@@ -1,0 +1,218 @@
+//! Label and field selectors of list, watch and deletecollection requests.
+
+use backstay_object::{at, text_at};
+use serde_json::Value;
+
+use super::http::Request;
+use super::kinds::Served;
+use crate::store::ApiError;
+
+/// What a list or a watch wants to see.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Filter {
+    labels: Vec<LabelTerm>,
+    fields: Vec<FieldTerm>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct LabelTerm {
+    key: String,
+    test: LabelTest,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum LabelTest {
+    In(Vec<String>),
+    NotIn(Vec<String>),
+    Exists,
+    Absent,
+}
+
+#[derive(Clone, Debug)]
+struct FieldTerm {
+    path: Vec<String>,
+    value: String,
+    equal: bool,
+}
+
+impl Filter {
+    pub(super) fn of(request: &Request, kind: &Served) -> Result<Self, ApiError> {
+        Ok(Self {
+            labels: parse_labels(request.param("labelSelector").unwrap_or(""))?,
+            fields: parse_fields(request.param("fieldSelector").unwrap_or(""), kind)?,
+        })
+    }
+
+    pub(super) fn matches(&self, object: &Value) -> bool {
+        let labels = at(object, &["metadata", "labels"]);
+        self.labels.iter().all(|term| {
+            let value = labels.and_then(|labels| labels.get(&term.key)).and_then(Value::as_str);
+            match &term.test {
+                LabelTest::In(wanted) => value.is_some_and(|value| wanted.iter().any(|one| one == value)),
+                LabelTest::NotIn(refused) => {
+                    !value.is_some_and(|value| refused.iter().any(|one| one == value))
+                }
+                LabelTest::Exists => value.is_some(),
+                LabelTest::Absent => value.is_none(),
+            }
+        }) && self.fields.iter().all(|term| {
+            let path: Vec<&str> = term.path.iter().map(String::as_str).collect();
+            let found = match at(object, &path) {
+                Some(Value::String(text)) => text.clone(),
+                Some(Value::Null) | None => String::new(),
+                Some(other) => other.to_string(),
+            };
+            (found == term.value) == term.equal
+        })
+    }
+}
+
+fn parse_labels(text: &str) -> Result<Vec<LabelTerm>, ApiError> {
+    let mut terms = Vec::new();
+    for part in split_outside_parentheses(text) {
+        let part = part.trim();
+        if part.is_empty() {
+            continue;
+        }
+        terms.push(parse_label_term(part).ok_or_else(|| {
+            ApiError::bad_request(format!(
+                "unable to parse requirement: found '{part}', expected a label selector"
+            ))
+        })?);
+    }
+    Ok(terms)
+}
+
+fn parse_label_term(part: &str) -> Option<LabelTerm> {
+    let term = |key: &str, test: LabelTest| {
+        let key = key.trim();
+        let fine = !key.is_empty() && !key.contains([' ', '(', ')', '=', '!', ',']);
+        fine.then(|| LabelTerm { key: key.to_owned(), test })
+    };
+    if let Some((head, rest)) = part.split_once('(') {
+        let values = rest.strip_suffix(')')?.split(',').map(|value| value.trim().to_owned()).collect();
+        let (key, operator) = head.trim().rsplit_once(char::is_whitespace)?;
+        return match operator {
+            "in" => term(key, LabelTest::In(values)),
+            "notin" => term(key, LabelTest::NotIn(values)),
+            _ => None,
+        };
+    }
+    if let Some((key, value)) = part.split_once("!=") {
+        return term(key, LabelTest::NotIn(vec![value.trim().to_owned()]));
+    }
+    if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
+        return term(key, LabelTest::In(vec![value.trim().to_owned()]));
+    }
+    match part.strip_prefix('!') {
+        Some(key) => term(key, LabelTest::Absent),
+        None => term(part, LabelTest::Exists),
+    }
+}
+
+fn split_outside_parentheses(text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut depth, mut start) = (0_u32, 0);
+    for (index, letter) in text.char_indices() {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                parts.push(text.get(start..index).unwrap_or(""));
+                start = index + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(text.get(start..).unwrap_or(""));
+    parts
+}
+
+/// The fields that may be selected by, beside `metadata.name` and `metadata.namespace`.
+fn selectable(kind: &Served) -> &'static [&'static str] {
+    match (kind.group.as_str(), kind.kind.as_str()) {
+        ("", "Pod") => &[
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "spec.hostNetwork",
+            "status.phase",
+            "status.podIP",
+            "status.nominatedNodeName",
+        ],
+        ("", "Event") => &[
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "source",
+            "type",
+        ],
+        ("events.k8s.io", "Event") => {
+            &["regarding.kind", "regarding.namespace", "regarding.name", "regarding.uid", "reason", "type"]
+        }
+        ("", "Secret") => &["type"],
+        ("", "Namespace") => &["status.phase"],
+        ("", "Node") => &["spec.unschedulable"],
+        ("", "Service") => &["spec.clusterIP", "spec.type"],
+        ("apps", "ReplicaSet") | ("", "ReplicationController") => &["status.replicas"],
+        ("batch", "Job") => &["status.successful"],
+        _ => &[],
+    }
+}
+
+fn parse_fields(text: &str, kind: &Served) -> Result<Vec<FieldTerm>, ApiError> {
+    let mut terms = Vec::new();
+    for part in text.split(',').filter(|part| !part.trim().is_empty()) {
+        let (path, value, equal) = if let Some((path, value)) = part.split_once("!=") {
+            (path, value, false)
+        } else if let Some((path, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
+            (path, value, true)
+        } else {
+            return Err(ApiError::bad_request(format!(
+                "invalid selector: '{text}'; can't understand '{part}'"
+            )));
+        };
+        let path = path.trim();
+        if !matches!(path, "metadata.name" | "metadata.namespace") && !selectable(kind).contains(&path) {
+            return Err(ApiError::bad_request(format!("field label not supported: {path}")));
+        }
+        let path = match path {
+            "reportingComponent" | "source" => vec!["source".to_owned(), "component".to_owned()],
+            "status.successful" => vec!["status".to_owned(), "succeeded".to_owned()],
+            path => path
+                .split('.')
+                .map(|key| if key == "regarding" { "involvedObject" } else { key }.to_owned())
+                .collect(),
+        };
+        terms.push(FieldTerm { path, value: value.trim().to_owned(), equal });
+    }
+    Ok(terms)
+}
+
+/// The text form of a `LabelSelector`, as the scale subresource shows it.
+pub(super) fn selector_text(selector: &Value) -> String {
+    let mut parts: Vec<String> = backstay_object::map_at(selector, &["matchLabels"])
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or("")))
+        .collect();
+    for expression in backstay_object::list_at(selector, &["matchExpressions"]) {
+        let key = text_at(expression, &["key"]).unwrap_or("");
+        let values: Vec<&str> =
+            backstay_object::list_at(expression, &["values"]).iter().filter_map(Value::as_str).collect();
+        match text_at(expression, &["operator"]) {
+            Some("In") => parts.push(format!("{key} in ({})", values.join(","))),
+            Some("NotIn") => parts.push(format!("{key} notin ({})", values.join(","))),
+            Some("DoesNotExist") => parts.push(format!("!{key}")),
+            _ => parts.push(key.to_owned()),
+        }
+    }
+    parts.join(",")
+}
