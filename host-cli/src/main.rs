@@ -1,2 +1,53 @@
-//! The native host.
-fn main() {}
+//! The native host of Backstay: reads charts, speaks to a cluster, executes what the machine decides.
+
+mod args;
+mod charts;
+mod cluster;
+mod commands;
+mod driver;
+mod execute;
+mod exit;
+mod paths;
+mod records;
+mod reporter;
+mod signals;
+mod table;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use crate::args::Arguments;
+use crate::exit::{Exit, exit_of};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // The terminal is gone; there is nobody to tell.
+            let _lost = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+                _ => Exit::Usage.into(),
+            };
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let result = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+        let local = tokio::task::LocalSet::new();
+        local.block_on(&runtime, commands::dispatch(arguments))
+    });
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            let exit = exit_of(&error);
+            anstream::eprintln!("Error: {error:#}");
+            if exit != Exit::Failed {
+                anstream::eprintln!("exit {}", exit as u8);
+            }
+            exit.into()
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! `rollback` and `uninstall`.
+
+use std::process::ExitCode;
+
+use backstay_core::plan::Operation;
+use backstay_core::release::{Record, Release, Status, description};
+use backstay_core::rollout::{Remediation, Waiting};
+
+use super::read::chart_of;
+use super::run::{Request, TimeoutRule, carry_out, check_pending, exists, survey};
+use crate::args::{DryRun, FailFast, GlobalArgs, RollbackArgs, Timeout, UninstallArgs, WaitStrategy};
+use crate::charts::revision_of;
+use crate::cluster::Cluster;
+use crate::exit::{Exit, Stop};
+use crate::records::RecordOptions;
+
+pub(crate) async fn rollback(cluster: &Cluster, global: &GlobalArgs, arguments: RollbackArgs) -> anyhow::Result<ExitCode> {
+    let options = RecordOptions { history_max: arguments.history_max, ..RecordOptions::default() };
+    let ground = survey(cluster, &arguments.name, options.clone()).await?;
+    let Some(last) = ground.history.latest() else {
+        return Err(super::read::read_history(cluster, &arguments.name).await.err().unwrap_or_else(|| Stop::refused("release not found")));
+    };
+    // Helm's rule: without a number, the one before the last, whatever its status.
+    let wanted = arguments.revision.filter(|revision| *revision > 0).unwrap_or_else(|| last.release.version.saturating_sub(1));
+    let Some(target) = ground.history.get(wanted) else {
+        return Err(Stop::refused(format!("release {} has no revision {wanted}; `backstay history {}` lists them", arguments.name, arguments.name)));
+    };
+    let mut release = Release::rollback(&target.release, &last.release, cluster.clock.now());
+    release.set_status(Status::PendingRollback, &description::rollback_to(wanted));
+    let content = revision_of(&target.release)?;
+    if arguments.dry_run != DryRun::None {
+        anstream::println!("{} would go back to revision {wanted}, as revision {}", arguments.name, release.version);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let request = Request {
+        release: arguments.name,
+        operation: Operation::Rollback { to: wanted },
+        objects: content.objects,
+        hooks: content.hooks,
+        chart: chart_of(&release),
+        record: Record::new(release),
+        options,
+        waiting: waiting(arguments.wait, arguments.wait_for_jobs),
+        remediation: Remediation::None,
+        cleanup_on_fail: arguments.cleanup_on_fail,
+        run_hooks: !arguments.no_hooks,
+        timeout: TimeoutRule::Helm(arguments.timeout),
+        fail_fast: FailFast::Default,
+        force_conflicts: arguments.force_conflicts,
+        take_ownership: false,
+        validate: true,
+        output: arguments.output,
+        evidence_dir: None,
+        notes: None,
+    };
+    carry_out(cluster, global, &ground, request).await
+}
+
+pub(crate) async fn uninstall(cluster: &Cluster, global: &GlobalArgs, arguments: UninstallArgs) -> anyhow::Result<ExitCode> {
+    let mut worst = ExitCode::SUCCESS;
+    for name in &arguments.names {
+        let code = uninstall_one(cluster, global, &arguments, name).await?;
+        if code != ExitCode::SUCCESS {
+            worst = code;
+        }
+    }
+    Ok(worst)
+}
+
+async fn uninstall_one(cluster: &Cluster, global: &GlobalArgs, arguments: &UninstallArgs, name: &str) -> anyhow::Result<ExitCode> {
+    let options = RecordOptions { keep_history: arguments.keep_history, ..RecordOptions::default() };
+    let mut ground = survey(cluster, name, options.clone()).await?;
+    if !exists(&ground.history) {
+        if arguments.ignore_not_found {
+            anstream::println!("release {name} is not there");
+            return Ok(ExitCode::SUCCESS);
+        }
+        return Err(super::read::read_history(cluster, name)
+            .await
+            .err()
+            .unwrap_or_else(|| Stop::new(Exit::Failed, format!("release {name} is already uninstalled; only its history is left"))));
+    }
+    if let Some(note) = check_pending(&ground.history, name, cluster.clock.now())? {
+        anstream::eprintln!("{note}");
+    }
+    let Some(last) = ground.history.latest().cloned() else { return Ok(ExitCode::SUCCESS) };
+    let running = revision_of(&last.release)?;
+    let mut record = last;
+    record.release.set_status(Status::Uninstalling, description::DELETION_IN_PROGRESS);
+    let request = Request {
+        release: name.to_owned(),
+        operation: Operation::Uninstall,
+        objects: Vec::new(),
+        hooks: running.hooks.clone(),
+        chart: chart_of(&record.release),
+        record,
+        options,
+        waiting: Waiting::All,
+        remediation: Remediation::None,
+        cleanup_on_fail: false,
+        run_hooks: !arguments.no_hooks,
+        timeout: TimeoutRule::Helm(Some(Timeout::Given(arguments.timeout))),
+        fail_fast: FailFast::Default,
+        force_conflicts: false,
+        take_ownership: false,
+        validate: false,
+        output: arguments.output,
+        evidence_dir: None,
+        notes: None,
+    };
+    ground.current = Some(running);
+    ground.healthy = None;
+    carry_out(cluster, global, &ground, request).await
+}
+
+/// What Helm's `--wait` and `--wait-for-jobs` mean to the machine.
+pub(crate) fn waiting(wait: Option<WaitStrategy>, jobs: bool) -> Waiting {
+    match wait {
+        None | Some(WaitStrategy::HookOnly) => Waiting::None,
+        Some(WaitStrategy::Watcher | WaitStrategy::Legacy) if jobs => Waiting::All,
+        Some(WaitStrategy::Watcher | WaitStrategy::Legacy) => Waiting::AllButJobs,
+    }
+}

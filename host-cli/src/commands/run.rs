@@ -1,0 +1,298 @@
+//! What every command that changes a release has in common: look, plan, drive, tell.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Duration;
+
+use backstay_core::health::FailFastLevel;
+use backstay_core::object::{ResourceKey, Timestamp, format_duration};
+use backstay_core::plan::{Change, Operation, Plan, PlanInput, PlannedObject, PreviousRevision, build};
+use backstay_core::release::{History, PendingOwner, Record, Status};
+use backstay_core::rollout::{Policy, Remediation, Rollout, Verdict, Waiting};
+use futures::StreamExt as _;
+use serde_json::Value;
+
+use super::evidence::{self, EvidenceFile};
+use crate::args::{FailFast, GlobalArgs, OutputFormat, Timeout};
+use crate::charts::revision_of;
+use crate::cluster::Cluster;
+use crate::driver::Driver;
+use crate::execute::Executor;
+use crate::exit::{Exit, Stop};
+use crate::records::{RecordOptions, Records};
+use crate::reporter::{Header, Summary, reporter};
+use crate::signals::Signals;
+
+/// How many objects are read at once before planning.
+const READS_AT_ONCE: usize = 16;
+/// Helm's default of `--timeout`.
+const HELM_TIMEOUT_MS: u64 = 300_000;
+
+/// A rollout, as a command wants it.
+pub(crate) struct Request {
+    pub(crate) release: String,
+    pub(crate) operation: Operation,
+    pub(crate) objects: Vec<PlannedObject>,
+    pub(crate) hooks: Vec<PlannedObject>,
+    /// The record to begin with: pending, or the one an uninstall marks.
+    pub(crate) record: Record,
+    pub(crate) chart: String,
+    pub(crate) options: RecordOptions,
+    pub(crate) waiting: Waiting,
+    pub(crate) remediation: Remediation,
+    pub(crate) cleanup_on_fail: bool,
+    pub(crate) run_hooks: bool,
+    pub(crate) timeout: TimeoutRule,
+    pub(crate) fail_fast: FailFast,
+    pub(crate) force_conflicts: bool,
+    pub(crate) take_ownership: bool,
+    pub(crate) validate: bool,
+    pub(crate) output: OutputFormat,
+    pub(crate) evidence_dir: Option<std::path::PathBuf>,
+    pub(crate) notes: Option<String>,
+}
+
+/// What `--timeout` means.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TimeoutRule {
+    /// `deploy`: the total, undo included; computed unless given.
+    Total(Option<Timeout>),
+    /// Helm's commands: for the way forward; the way back gets as much again.
+    Helm(Option<Timeout>),
+}
+
+/// What is known of a release before anything is planned.
+pub(crate) struct Ground {
+    pub(crate) records: Rc<Records>,
+    pub(crate) history: History,
+    pub(crate) current: Option<PreviousRevision>,
+    pub(crate) healthy: Option<PreviousRevision>,
+}
+
+/// Reads the history and what it means.
+pub(crate) async fn survey(cluster: &Cluster, release: &str, options: RecordOptions) -> anyhow::Result<Ground> {
+    let records = Rc::new(Records::new(cluster, release, &cluster.namespace, options));
+    let history = records.read().await?;
+    let current = history.current().map(|record| revision_of(&record.release)).transpose()?;
+    // A release that was uninstalled has a history, but nothing to go back to.
+    let healthy_revision = current.as_ref().and_then(|_| history.last_healthy()).map(|healthy| healthy.revision());
+    let healthy = healthy_revision.and_then(|revision| history.get(revision)).map(|record| revision_of(&record.release)).transpose()?;
+    Ok(Ground { records, history, current, healthy })
+}
+
+/// Refuses, or takes over, what another run left.
+///
+/// A pending revision of ours whose journal has been quiet is a dead run: the new one goes over it. Helm's pending
+/// revisions carry no sign of life, so only their age can speak.
+pub(crate) fn check_pending(history: &History, release: &str, now: Timestamp) -> anyhow::Result<Option<String>> {
+    let Some(pending) = history.pending(now) else { return Ok(None) };
+    let age = pending.age.map_or_else(|| "an unknown time".to_owned(), format_duration);
+    let quiet = pending.age.is_none_or(|age| age > quiet_after(&pending.owner));
+    let (who, advice) = match pending.owner {
+        PendingOwner::Backstay { .. } => ("backstay", "wait for it; a run that is dead is taken over after 30s"),
+        PendingOwner::Helm => ("helm", "wait for it; if it is dead, `helm rollback` or a deploy after 10m takes the release over"),
+    };
+    if quiet {
+        return Ok(Some(format!("revision {} was left {} by {who} {age} ago; taking the release over", pending.revision, pending.status)));
+    }
+    Err(Stop::new(
+        Exit::Held,
+        format!("{release} is being changed by {who} (revision {}, {}, last sign of life {age} ago); {advice}", pending.revision, pending.status),
+    ))
+}
+
+const fn quiet_after(owner: &PendingOwner<'_>) -> Duration {
+    match owner {
+        PendingOwner::Backstay { .. } => Duration::from_secs(30),
+        PendingOwner::Helm => Duration::from_secs(600),
+    }
+}
+
+/// Plans and carries out a request.
+pub(crate) async fn carry_out(cluster: &Cluster, global: &GlobalArgs, ground: &Ground, request: Request) -> anyhow::Result<ExitCode> {
+    let began = cluster.clock.now();
+    let keys: Vec<ResourceKey> = request.objects.iter().map(|object| object.key.clone()).collect();
+    let live = look_at(cluster, &keys).await?;
+    let mut plan = build(PlanInput {
+        release: request.release.clone(),
+        namespace: cluster.namespace.clone(),
+        operation: request.operation,
+        to: request.record.release.version,
+        objects: request.objects.clone(),
+        hooks: request.hooks.clone(),
+        current: ground.current.clone(),
+        healthy: ground.healthy.clone(),
+        live,
+    })
+    .map_err(|error| Stop::refused(error.to_string()))?;
+    if !request.run_hooks {
+        plan.hooks.clear();
+        plan.undo_hooks.clear();
+    }
+    let policy = policy(&request, &plan);
+    let header = header(&request, &plan, &policy, cluster, began);
+    let namespace_is_new = request.options.create_namespace && !namespace_exists(cluster).await?;
+    let executor = Rc::new(Executor {
+        cluster: cluster.clone(),
+        records: Rc::clone(&ground.records),
+        release: request.release.clone(),
+        namespace: cluster.namespace.clone(),
+        force_conflicts: request.force_conflicts,
+        take_ownership: request.take_ownership,
+        namespace_is_new,
+        evidence: Default::default(),
+        notes: Default::default(),
+    });
+    ground.records.hold(request.record.clone());
+    let mut driver = Driver {
+        cluster: cluster.clone(),
+        executor: Rc::clone(&executor),
+        records: Rc::clone(&ground.records),
+        reporter: reporter(request.output, global.plain, global.debug),
+        signals: Signals::listen(),
+    };
+    let mut rollout = Rollout::new(plan, policy, began);
+    driver.reporter.started(&header, &rollout);
+    let verdict = driver.run(&mut rollout).await?;
+    let ended = cluster.clock.now();
+    let summary = summarise(&request, &rollout, &executor, cluster, verdict, ended.since(began), ended);
+    driver.reporter.finished(&summary, ended);
+    if let (Some(notes), Verdict::Deployed, OutputFormat::Table) = (&request.notes, &summary.verdict, request.output) {
+        anstream::println!("\nNOTES:\n{}", notes.trim_end());
+    }
+    Ok(ExitCode::from(summary.verdict.exit_code()))
+}
+
+/// Reads the live objects; `None` for one that is not there. Kinds the server does not have yet have no objects.
+pub(crate) async fn look_at(cluster: &Cluster, keys: &[ResourceKey]) -> anyhow::Result<BTreeMap<ResourceKey, Option<Value>>> {
+    let reads = futures::stream::iter(keys).map(|key| async move {
+        let api = match cluster.discovery.api(key).await {
+            Ok(api) => api,
+            Err(error) if error.is::<crate::cluster::UnknownKind>() => return Ok((key.clone(), None)),
+            Err(error) => return Err(error),
+        };
+        let live = api.get_opt(&key.name).await?.map(serde_json::to_value).transpose()?;
+        Ok((key.clone(), live))
+    });
+    let results: Vec<anyhow::Result<_>> = reads.buffered(READS_AT_ONCE).collect().await;
+    results.into_iter().collect()
+}
+
+async fn namespace_exists(cluster: &Cluster) -> anyhow::Result<bool> {
+    let key = ResourceKey::new("v1", "Namespace", "", &cluster.namespace);
+    Ok(look_at(cluster, &[key]).await?.into_values().any(|live| live.is_some()))
+}
+
+fn policy(request: &Request, plan: &Plan) -> Policy {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let budget = &plan.budget;
+    let (forward_ms, undo_ms) = match request.timeout {
+        TimeoutRule::Total(Some(Timeout::Given(total))) => {
+            // The way back keeps its share, but never more than half of what there is.
+            let undo_ms = budget.reserve_ms.min(millis(total) / 2);
+            (millis(total).saturating_sub(undo_ms), undo_ms)
+        }
+        TimeoutRule::Helm(Some(Timeout::Given(given))) => (millis(given), millis(given)),
+        TimeoutRule::Helm(None) => (HELM_TIMEOUT_MS, HELM_TIMEOUT_MS),
+        TimeoutRule::Total(_) | TimeoutRule::Helm(Some(Timeout::Auto)) => (budget.forward_ms, budget.reserve_ms),
+    };
+    let level = match request.fail_fast {
+        FailFast::Off => FailFastLevel::Off,
+        FailFast::Default => FailFastLevel::Default,
+        FailFast::Strict => FailFastLevel::Strict,
+    };
+    Policy {
+        waiting: request.waiting,
+        remediation: request.remediation,
+        cleanup_on_fail: request.cleanup_on_fail,
+        hooks: request.run_hooks,
+        forward_ms,
+        undo_ms,
+        evidence_ms: 10_000,
+        attempts: 5,
+        validate: request.validate,
+        health: backstay_core::health::Policy::for_level(level),
+    }
+}
+
+fn header(request: &Request, plan: &Plan, policy: &Policy, cluster: &Cluster, began: Timestamp) -> Header {
+    Header {
+        release: request.release.clone(),
+        namespace: cluster.namespace.clone(),
+        chart: request.chart.clone(),
+        from: plan.from,
+        to: plan.to,
+        verb: match request.operation {
+            Operation::Install => "install",
+            Operation::Upgrade => "upgrade",
+            Operation::Rollback { .. } => "rollback",
+            Operation::Uninstall => "uninstall",
+        },
+        forward_ms: policy.forward_ms,
+        undo_ms: policy.undo_ms,
+        is_computed: matches!(request.timeout, TimeoutRule::Total(None | Some(Timeout::Auto)) | TimeoutRule::Helm(Some(Timeout::Auto))),
+        undoes: policy.remediation == Remediation::Undo && request.operation != Operation::Uninstall,
+        began,
+    }
+}
+
+fn summarise(
+    request: &Request,
+    rollout: &Rollout,
+    executor: &Executor,
+    cluster: &Cluster,
+    verdict: Verdict,
+    took: Duration,
+    ended: Timestamp,
+) -> Summary {
+    let plan = rollout.plan();
+    let bundles = executor.evidence.borrow().clone();
+    let mut notes = executor.notes.borrow().clone();
+    let mut evidence_path = None;
+    if !bundles.is_empty() {
+        let file = EvidenceFile {
+            v: 1,
+            release: plan.release.clone(),
+            namespace: plan.namespace.clone(),
+            revision: plan.to,
+            at: ended.to_rfc3339_seconds(),
+            verdict: verdict.clone(),
+            objects: bundles.clone(),
+        };
+        match evidence::write(&file, request.evidence_dir.as_deref()) {
+            Ok(path) => evidence_path = Some(path),
+            Err(error) => notes.push(format!("the evidence could not be kept on disk: {error:#}")),
+        }
+    }
+    let undone = rollout.state().map_or_else(Vec::new, |_| {
+        let steps = rollout.steps_of(&backstay_core::rollout::ActionKind::Restore);
+        steps.into_iter().filter_map(|index| plan.steps.get(index)).map(|step| step.key.clone()).collect()
+    });
+    let pace = cluster.sandbox.as_ref().map(|sandbox| {
+        let (model, real) = sandbox.elapsed();
+        format!("{} of cluster time in {}", format_duration(model), format_duration(real))
+    });
+    Summary {
+        release: plan.release.clone(),
+        namespace: plan.namespace.clone(),
+        operation: plan.operation,
+        revision: plan.to,
+        from: plan.from,
+        nothing_changed: plan.steps.iter().all(|step| step.change == Change::Unchanged),
+        verdict,
+        took,
+        ended,
+        evidence: bundles,
+        evidence_path,
+        undone,
+        slowest: None,
+        notes,
+        pace,
+    }
+}
+
+/// Whether the release exists for Helm: it has a revision that was not uninstalled.
+pub(crate) fn exists(history: &History) -> bool {
+    history.latest().is_some_and(|record| record.release.info.status != Status::Uninstalled)
+}
