@@ -1,0 +1,242 @@
+//! `deploy`, `install`, `upgrade`: a chart becomes a revision.
+
+use std::process::ExitCode;
+
+use backstay_core::plan::Operation;
+use backstay_core::release::{ApplyMethod, Info, Record, Release, Status, description, validate_name};
+use backstay_core::rollout::{Remediation, Waiting};
+use serde_json::{Map, Value};
+
+use super::reverse::waiting;
+use super::run::{Ground, Request, TimeoutRule, carry_out, check_pending, exists, survey};
+use crate::args::{ApplyArgs, DeployArgs, DryRun, GlobalArgs, InstallArgs, OutputFormat, RenderArgs, ReuseArgs, UpgradeArgs, WaitArgs};
+use crate::charts::{self, Chart, RenderInput, Rendered};
+use crate::cluster::Cluster;
+use crate::exit::Stop;
+use crate::records::RecordOptions;
+
+/// What the three commands have in common, and where they differ.
+struct Apply {
+    name: String,
+    chart: String,
+    render: RenderArgs,
+    apply: ApplyArgs,
+    reuse: ReuseArgs,
+    may_install: bool,
+    may_upgrade: bool,
+    replace: bool,
+    waiting: Waiting,
+    remediation: Remediation,
+    cleanup_on_fail: bool,
+    timeout: TimeoutRule,
+}
+
+pub(crate) async fn deploy(cluster: &Cluster, global: &GlobalArgs, arguments: DeployArgs) -> anyhow::Result<ExitCode> {
+    let timeout = TimeoutRule::Total(arguments.apply.timeout);
+    let apply = Apply {
+        name: arguments.name,
+        chart: arguments.chart,
+        render: arguments.render,
+        apply: arguments.apply,
+        reuse: arguments.reuse,
+        may_install: true,
+        may_upgrade: true,
+        replace: true,
+        waiting: Waiting::All,
+        remediation: Remediation::Undo,
+        cleanup_on_fail: true,
+        timeout,
+    };
+    apply.run(cluster, global).await
+}
+
+pub(crate) async fn install(cluster: &Cluster, global: &GlobalArgs, arguments: InstallArgs) -> anyhow::Result<ExitCode> {
+    let (waiting, remediation) = helm_rules(&arguments.wait);
+    let timeout = TimeoutRule::Helm(arguments.apply.timeout);
+    let apply = Apply {
+        name: arguments.name,
+        chart: arguments.chart,
+        render: arguments.render,
+        apply: arguments.apply,
+        reuse: ReuseArgs::default(),
+        may_install: true,
+        may_upgrade: false,
+        replace: arguments.replace,
+        waiting,
+        remediation,
+        cleanup_on_fail: false,
+        timeout,
+    };
+    apply.run(cluster, global).await
+}
+
+pub(crate) async fn upgrade(cluster: &Cluster, global: &GlobalArgs, arguments: UpgradeArgs) -> anyhow::Result<ExitCode> {
+    let (waiting, remediation) = helm_rules(&arguments.wait);
+    let timeout = TimeoutRule::Helm(arguments.apply.timeout);
+    let apply = Apply {
+        name: arguments.name,
+        chart: arguments.chart,
+        render: arguments.render,
+        apply: arguments.apply,
+        reuse: arguments.reuse,
+        may_install: arguments.install,
+        may_upgrade: true,
+        replace: true,
+        waiting,
+        remediation,
+        cleanup_on_fail: arguments.cleanup_on_fail,
+        timeout,
+    };
+    apply.run(cluster, global).await
+}
+
+/// Atomic implies waiting, as in Helm.
+fn helm_rules(arguments: &WaitArgs) -> (Waiting, Remediation) {
+    if !arguments.rollback_on_failure {
+        return (waiting(arguments.wait, arguments.wait_for_jobs), Remediation::None);
+    }
+    let waiting = if arguments.wait_for_jobs { Waiting::All } else { Waiting::AllButJobs };
+    (waiting, Remediation::Undo)
+}
+
+impl Apply {
+    async fn run(self, cluster: &Cluster, global: &GlobalArgs) -> anyhow::Result<ExitCode> {
+        validate_name(&self.name).map_err(|error| Stop::refused(error.to_string()))?;
+        // Bad input is found before the cluster is asked anything.
+        let chart = charts::load(&self.chart)?;
+        let given = charts::values(&self.render.values)?;
+        let options = RecordOptions {
+            create_namespace: self.apply.create_namespace,
+            history_max: self.apply.history_max,
+            keep_history: false,
+            description: self.apply.description.clone(),
+        };
+        let ground = survey(cluster, &self.name, options.clone()).await?;
+        let is_install = !exists(&ground.history);
+        self.check_existence(&ground, is_install)?;
+        if let Some(note) = check_pending(&ground.history, &self.name, cluster.clock.now())? {
+            anstream::eprintln!("{note}");
+        }
+        // Helm: only a release that is there has a revision to upgrade from. A first install that failed or was
+        // interrupted is upgraded from what it left.
+        let operation = if is_install || ground.current.is_none() { Operation::Install } else { Operation::Upgrade };
+        let config = self.reused_values(&ground, given);
+        let revision = ground.history.next_revision();
+        let rendered = self.render(cluster, &chart, &config, revision, operation).await?;
+        if self.apply.dry_run == DryRun::Client {
+            anstream::print!("{}", rendered.as_template_prints());
+            return Ok(ExitCode::SUCCESS);
+        }
+        rendered.warnings.iter().for_each(|warning| anstream::eprintln!("{warning}"));
+        let record = self.record(cluster, &ground, &chart, &rendered, config, revision, operation);
+        let hide_notes = self.apply.hide_notes || self.apply.output != OutputFormat::Table;
+        let request = Request {
+            release: self.name,
+            operation,
+            objects: rendered.objects_with_definitions(operation == Operation::Install && !self.render.skip_crds),
+            hooks: rendered.hooks.clone(),
+            chart: chart.full_name(),
+            record,
+            options,
+            waiting: self.waiting,
+            remediation: self.remediation,
+            cleanup_on_fail: self.cleanup_on_fail,
+            run_hooks: !self.apply.no_hooks,
+            timeout: self.timeout,
+            fail_fast: self.apply.fail_fast,
+            force_conflicts: self.apply.force_conflicts,
+            take_ownership: self.apply.take_ownership,
+            validate: true,
+            output: self.apply.output,
+            evidence_dir: self.apply.evidence_dir,
+            notes: (!hide_notes).then(|| rendered.notes.clone()).filter(|notes| !notes.trim().is_empty()),
+        };
+        if self.apply.dry_run == DryRun::Server {
+            return super::run::check_only(cluster, &ground, request).await;
+        }
+        carry_out(cluster, global, &ground, request).await
+    }
+
+    fn check_existence(&self, ground: &Ground, is_install: bool) -> anyhow::Result<()> {
+        let name = &self.name;
+        if is_install && !self.may_install {
+            return Err(Stop::refused(format!("{name:?} has no deployed releases; add --install, or use `backstay deploy`")));
+        }
+        if is_install && ground.history.latest().is_some() && !self.replace {
+            return Err(Stop::refused(format!("the name {name} was used before and its history is kept; add --replace to use it again")));
+        }
+        if !is_install && !self.may_upgrade {
+            return Err(Stop::refused(format!("cannot reuse a name that is still in use: {name} exists; use `backstay upgrade` or `backstay deploy`")));
+        }
+        Ok(())
+    }
+
+    /// Helm's rules for values given before (`reuseValues`).
+    fn reused_values(&self, ground: &Ground, given: Map<String, Value>) -> Map<String, Value> {
+        let Some(current) = ground.history.current() else { return given };
+        let before = &current.release.config;
+        if self.reuse.reset_values {
+            return given;
+        }
+        if self.reuse.reuse_values || self.reuse.reset_then_reuse_values {
+            let mut merged = before.clone();
+            charts::merge(&mut merged, given);
+            return merged;
+        }
+        if given.is_empty() { before.clone() } else { given }
+    }
+
+    async fn render(&self, cluster: &Cluster, chart: &Chart, config: &Map<String, Value>, revision: u32, operation: Operation) -> anyhow::Result<Rendered> {
+        let input = RenderInput {
+            release: self.name.clone(),
+            namespace: cluster.namespace.clone(),
+            revision,
+            is_upgrade: operation == Operation::Upgrade,
+            compat: self.render.compat.clone(),
+            skip_schema: self.render.skip_schema_validation,
+            now: cluster.clock.now(),
+        };
+        let online = (self.apply.dry_run != DryRun::Client).then_some(cluster);
+        charts::render_online(chart, config, &input, online).await
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one record is made of all of these, once")]
+    fn record(
+        &self,
+        cluster: &Cluster,
+        ground: &Ground,
+        chart: &Chart,
+        rendered: &Rendered,
+        config: Map<String, Value>,
+        revision: u32,
+        operation: Operation,
+    ) -> Record {
+        let now = cluster.clock.now();
+        let first = ground.history.latest().filter(|_| operation == Operation::Upgrade).and_then(|record| record.release.info.first_deployed.clone());
+        let (status, words) = match operation {
+            Operation::Install => (Status::PendingInstall, description::INSTALL_UNDERWAY),
+            _ => (Status::PendingUpgrade, description::PREPARING_UPGRADE),
+        };
+        let info = Info {
+            first_deployed: first.or_else(|| Some(now.into())),
+            last_deployed: Some(now.into()),
+            description: words.to_owned(),
+            status,
+            notes: rendered.notes.clone(),
+            ..Info::default()
+        };
+        Record::new(Release {
+            name: self.name.clone(),
+            namespace: cluster.namespace.clone(),
+            info,
+            chart: chart.to_record(),
+            config,
+            manifest: rendered.manifest.clone(),
+            hooks: rendered.recorded_hooks.clone(),
+            version: revision,
+            apply_method: Some(ApplyMethod::ServerSide),
+            labels: ground.history.latest().map(|record| record.release.labels.clone()).unwrap_or_default(),
+            ..Release::default()
+        })
+    }
+}
