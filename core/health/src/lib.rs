@@ -1,6 +1,30 @@
-//! Objects to readiness; pods, events and conditions to causes.
+//! Objects to [`Readiness`]; pods, events and conditions to [`Cause`]: why something will not become ready, and from when on
+//! that is certain.
 //!
-//! The public face agreed with `core/rollout`:
-//! * `assess(&object, &Related, &Circumstances) -> Assessment` for one object of the release;
-//! * `refusal(&ResourceKey, http_status, &body, now) -> Cause` for an API server's no;
-//! * `types.rs`, `CauseCode` (with `Aborted` = `aborted` for an abort by a person), `Policy`.
+//! * [`assess`] judges one object of a release with what belongs to it;
+//! * [`refusal`] explains an API server's no;
+//! * [`Policy`] says when a suspicion becomes a verdict.
+//!
+//! Everything is pure and looks at one workload and its own pods only: cost does not depend on how much else there is. Times
+//! come from the cluster's objects, so `now` has to be the cluster's time; a host whose clock differs corrects it by the
+//! API server's `Date` header.
+#![no_std]
+#![warn(clippy::indexing_slicing)]
+extern crate alloc;
+
+mod assess;
+mod code;
+mod diagnose;
+mod policy;
+mod readiness;
+mod refusal;
+mod revision;
+mod types;
+
+pub use assess::assess;
+pub use code::{CauseCode, UnknownCode};
+pub use policy::{FailFast, Policy, ReadinessRules};
+pub use readiness::readiness;
+pub use refusal::{is_transient_refusal, refusal};
+pub use revision::{new_pods, new_replica_set};
+pub use types::{Assessment, Cause, Circumstances, Class, Finding, Readiness, Related, Status};

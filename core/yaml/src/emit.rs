@@ -219,9 +219,11 @@ impl Emitter {
     fn double_quoted(&mut self, text: &str, fold: bool) {
         self.indicator("\"", true, false, false);
         let (mut spaces, mut first) = (false, true);
+        // Both emitters look for the byte order mark at the start of the text, whatever character they are at.
+        let marked = text.starts_with('\u{feff}');
         let mut chars = text.chars().peekable();
         while let Some(c) = chars.next() {
-            if c == ' ' {
+            if c == ' ' && !marked {
                 if fold && !spaces && self.column > WIDTH && !first && chars.peek().is_some() {
                     self.write_indent();
                     if chars.peek() == Some(&' ') {
@@ -232,7 +234,7 @@ impl Emitter {
                 }
                 spaces = true;
             } else {
-                if !is_printable(c) || is_break(c) || c == '"' || c == '\\' {
+                if marked || !is_printable(c) || is_break(c) || c == '"' || c == '\\' {
                     self.escaped(c);
                 } else {
                     self.put(c);
@@ -334,7 +336,10 @@ impl Emitter {
         if self.dialect == Dialect::Pretty {
             return Ok(());
         }
-        let refused = |c: &char| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+        let refused = |c: &char| {
+            matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
+                || (key && *c == '\u{85}')
+        };
         if let Some(c) = text.chars().find(refused) {
             return Err(WriteError::Character(u32::from(c)));
         }
@@ -346,6 +351,29 @@ impl Emitter {
         }
         Ok(())
     }
+}
+
+/// What reading JSON as YAML 1.1 makes of U+0085, which JSON leaves as it is and YAML takes for a line break: a space
+/// for the first of a row, spaces around it gone, and a line break for each further one.
+fn folded(text: &str) -> String {
+    let mut parts = text.split('\u{85}').peekable();
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    while parts.peek().is_some() {
+        let kept = out.trim_end_matches(' ').len();
+        out.truncate(kept);
+        let mut breaks = 0;
+        let mut next = "";
+        while next.is_empty() && parts.peek().is_some() {
+            next = parts.next().unwrap_or_default().trim_start_matches(' ');
+            breaks += 1;
+        }
+        if breaks == 1 {
+            out.push(' ');
+        }
+        (1..breaks).for_each(|_| out.push('\n'));
+        out.push_str(next);
+    }
+    out
 }
 
 /// The characters that Go's encoding/json needs for one.
@@ -397,6 +425,9 @@ impl Sink for Emitter {
 
     fn string(&mut self, value: &str) -> Result<(), WriteError> {
         self.readable(value, false)?;
+        if self.dialect == Dialect::Helm && value.contains('\u{85}') {
+            return self.text(&folded(value));
+        }
         self.text(value)
     }
 

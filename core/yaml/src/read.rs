@@ -109,12 +109,16 @@ impl<'i, 'b, B: Builder> Documents<'i, 'b, B> {
             }
         }
         let mut assembly = Assembly::new(self.source, self.options);
+        let mut finished = None;
         while let Some((event, span)) = self.event()? {
+            if event == Event::DocumentEnd {
+                break;
+            }
             if let Some((value, line)) = assembly.event(event, &span, self.builder)? {
-                return Ok(Some(Document { value, line }));
+                finished = Some(Document { value, line });
             }
         }
-        Ok(None)
+        Ok(finished)
     }
 }
 

@@ -31,7 +31,7 @@ pub fn resolve_plain(text: &str) -> Scalar<'_> {
         b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => word(text),
         b'.' => match special_float(text) {
             Some(value) => Scalar::Float(value),
-            None => finite(text).map_or(Scalar::Str(text), Scalar::Float),
+            None => fraction(text).map_or(Scalar::Str(text), Scalar::Float),
         },
         b'+' | b'-' | b'0'..=b'9' => {
             if let Some(value) = special_float(text) {
@@ -66,6 +66,21 @@ fn special_float(text: &str) -> Option<f64> {
         "-.inf" | "-.Inf" | "-.INF" => Some(f64::NEG_INFINITY),
         _ => None,
     }
+}
+
+/// A float that begins with its point. Go takes underscores between its digits.
+fn fraction(text: &str) -> Option<f64> {
+    if !text.contains('_') {
+        return finite(text);
+    }
+    let bytes = text.as_bytes();
+    let lone = |window: &[u8]| {
+        !matches!(window, [b'0'..=b'9', b'_', b'0'..=b'9'] | [_, b'.'..=b'9' | b'e' | b'E' | b'+', _])
+    };
+    if bytes.windows(3).any(lone) || bytes.last() == Some(&b'_') {
+        return None;
+    }
+    finite(&text.replace('_', ""))
 }
 
 fn number(text: &str) -> Scalar<'_> {

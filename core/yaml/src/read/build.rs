@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use granit_parser::{Event, ScalarStyle, Span, Tag};
+use granit_parser::{Event, ScalarStyle, Span, StructureStyle, Tag};
 
 use super::{Builder, ReadOptions};
 use crate::MAX_DEPTH;
@@ -41,6 +41,7 @@ struct Frame<B: Builder> {
     kind: Kind<B>,
     anchor: usize,
     count_before: u64,
+    flow: bool,
     depth: usize,
     line: usize,
     column: usize,
@@ -84,6 +85,7 @@ impl<'i, B: Builder> Assembly<'i, B> {
         let fail = |kind| ReadError::new(line, column, kind);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
+                self.no_tab_before(span)?;
                 self.count(1, 0).map_err(fail)?;
                 let text = self.at_end_of_file(text, style, span);
                 let plain = style == ScalarStyle::Plain;
@@ -91,11 +93,13 @@ impl<'i, B: Builder> Assembly<'i, B> {
                 let text = if plain && span.start == span.end { Cow::Borrowed("") } else { text };
                 self.scalar(&text, plain, tag.as_deref(), anchor, builder, (line, column))
             }
-            Event::SequenceStart(_, anchor, _) => {
-                self.open(Kind::List(Vec::new()), anchor, line, column).map(|()| None)
+            Event::SequenceStart(style, anchor, _) => {
+                self.no_tab_before(span)?;
+                self.open(Kind::List(Vec::new()), anchor, style, (line, column)).map(|()| None)
             }
-            Event::MappingStart(_, anchor, _) => {
-                self.open(Kind::Map(Vec::new(), Pending::None), anchor, line, column).map(|()| None)
+            Event::MappingStart(style, anchor, _) => {
+                self.no_tab_before(span)?;
+                self.open(Kind::Map(Vec::new(), Pending::None), anchor, style, (line, column)).map(|()| None)
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(builder),
             Event::Alias(id) => {
@@ -131,10 +135,36 @@ impl<'i, B: Builder> Assembly<'i, B> {
         Ok(())
     }
 
+    /// yaml.v2 takes no tab where a block could be indented: at the start of a line and behind `- `.
+    fn no_tab_before(&self, span: &Span) -> Result<(), ReadError> {
+        if self.frames.last().is_some_and(|frame| frame.flow) || span.start == span.end {
+            return Ok(());
+        }
+        let before =
+            span.start.byte_offset().and_then(|at| self.source.as_bytes().get(..at)).unwrap_or_default();
+        let blanks = before.iter().rev().take_while(|b| matches!(b, b' ' | b'\t'));
+        let (mut count, mut tab) = (0, false);
+        for blank in blanks {
+            count += 1;
+            tab |= *blank == b'\t';
+        }
+        let front = before.iter().rev().nth(count);
+        if tab && front.is_none_or(|b| matches!(b, b'\n' | b'\r' | b'-' | b'?')) {
+            let words = "a tab cannot indent; use spaces".to_owned();
+            return Err(ReadError::new(
+                span.start.line(),
+                span.start.col() + 1,
+                ReadErrorKind::Syntax(words),
+            ));
+        }
+        Ok(())
+    }
+
     /// YAML 1.2 gives a block text that ends with the file a final line break, yaml.v2 does not.
     fn at_end_of_file(&self, text: Cow<'i, str>, style: ScalarStyle, span: &Span) -> Cow<'i, str> {
         let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-        if !block || !text.ends_with('\n') || self.source.ends_with(['\n', '\r']) {
+        let last_line = self.source.rsplit(['\n', '\r']).next().unwrap_or_default();
+        if !block || !text.ends_with('\n') || last_line.trim_matches(' ').is_empty() {
             return text;
         }
         if span.end.byte_offset().is_none_or(|end| end < self.source.len()) {
@@ -155,10 +185,9 @@ impl<'i, B: Builder> Assembly<'i, B> {
         (line, column): (usize, usize),
     ) -> Result<Finished<B::Value>, ReadError> {
         let fail = |kind| ReadError::new(line, column, kind);
-        let tag = tag.map(|tag| (tag.core_suffix(), tag));
-        let unspecific = tag.is_some_and(|(_, tag)| tag.handle().is_empty() && tag.suffix() == "!");
-        let implicit = unspecific || (plain && tag.is_none());
-        let core = tag.and_then(|(core, _)| core);
+        let implicit = plain && tag.is_none();
+        let core = tag.and_then(|tag| tag.suffix_in_namespace("tag:yaml.org,2002:"));
+        let core = core.as_deref();
         if text == "<<" && (implicit || core == Some("merge")) && self.wants_key() {
             if let Some(Frame { kind: Kind::Map(_, pending), .. }) = self.frames.last_mut() {
                 *pending = Pending::Merge;
@@ -198,7 +227,13 @@ impl<'i, B: Builder> Assembly<'i, B> {
         self.deliver(node, builder)
     }
 
-    fn open(&mut self, kind: Kind<B>, anchor: usize, line: usize, column: usize) -> Result<(), ReadError> {
+    fn open(
+        &mut self,
+        kind: Kind<B>,
+        anchor: usize,
+        style: StructureStyle,
+        (line, column): (usize, usize),
+    ) -> Result<(), ReadError> {
         let fail = |kind| ReadError::new(line, column, kind);
         if self.frames.len() >= MAX_DEPTH {
             return Err(fail(ReadErrorKind::Depth));
@@ -209,13 +244,21 @@ impl<'i, B: Builder> Assembly<'i, B> {
         }
         let count_before = self.nodes;
         self.count(1, 0).map_err(fail)?;
-        self.frames.push(Frame { kind, anchor, count_before, depth: 0, line, column });
+        self.frames.push(Frame {
+            kind,
+            anchor,
+            count_before,
+            flow: style == StructureStyle::Flow,
+            depth: 0,
+            line,
+            column,
+        });
         Ok(())
     }
 
     fn close(&mut self, builder: &mut B) -> Result<Finished<B::Value>, ReadError> {
         let Some(frame) = self.frames.pop() else { return Ok(None) };
-        let Frame { kind, anchor, count_before, depth, line, column } = frame;
+        let Frame { kind, anchor, count_before, depth, line, column, .. } = frame;
         let (value, is_map, what) = match kind {
             Kind::List(items) => {
                 if anchor == 0

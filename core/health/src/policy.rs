@@ -1,0 +1,110 @@
+//! When a suspicion becomes a verdict: numbers, as data.
+
+use serde::{Deserialize, Serialize};
+
+/// How eager a rollout is to give up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailFast {
+    /// Only what an object itself calls failed ends the wait before the deadline.
+    Off,
+    /// What cannot heal ends it; what may heal gets the time in which it usually does.
+    #[default]
+    Default,
+    /// Less patience with what rarely heals.
+    Strict,
+}
+
+/// What counts as ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadinessRules {
+    /// Ours: kstatus where it is right, with endpoints, paused and suspended work, pods that fail.
+    #[default]
+    Backstay,
+    /// Helm's `--wait=legacy`, and `--wait` of Helm 3 (`pkg/kube/ready.go` v4.3).
+    HelmLegacy,
+    /// Helm's `--wait=watcher`: kstatus (`cli-utils/pkg/kstatus/status`), and Jobs to their end.
+    HelmWatcher,
+}
+
+/// The rules of judging. Times in milliseconds, each from the first sight of its trouble.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Policy {
+    /// How eager to give up.
+    pub fail_fast: FailFast,
+    /// What counts as ready.
+    pub readiness: ReadinessRules,
+    /// How many restarts may crash before a crash loop is certain. Recordings of real nodes show applications that healed
+    /// at the third restart, about 40 s in, and looked until then like those that never did.
+    pub crash_restarts: u32,
+    /// How many of a revision's pods have to crash, in percent: one of many is not yet a verdict.
+    pub crash_share_percent: u32,
+    /// An image that the registry does not have; it may be pushed late.
+    pub image_grace_ms: u64,
+    /// A registry that is unreachable, throttled or broken.
+    pub registry_grace_ms: u64,
+    /// A ConfigMap, Secret or key that nobody in the release brings; a controller may write it.
+    pub reference_grace_ms: u64,
+    /// A volume that cannot be mounted.
+    pub mount_grace_ms: u64,
+    /// A pod that no node takes.
+    pub unschedulable_grace_ms: u64,
+    /// The same, once an autoscaler has said that a node is coming.
+    pub autoscaler_grace_ms: u64,
+    /// A quota that nothing of ours will free.
+    pub quota_grace_ms: u64,
+    /// A claim that may still be bound by hand or by a slow provisioner.
+    pub volume_grace_ms: u64,
+    /// A claim whose provisioning is refused, for instance because there is no such storage class.
+    pub provisioning_grace_ms: u64,
+    /// An admission webhook that does not answer.
+    pub webhook_grace_ms: u64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            fail_fast: FailFast::Default,
+            readiness: ReadinessRules::Backstay,
+            crash_restarts: 3,
+            crash_share_percent: 34,
+            image_grace_ms: 0,
+            registry_grace_ms: 60_000,
+            reference_grace_ms: 30_000,
+            mount_grace_ms: 30_000,
+            unschedulable_grace_ms: 180_000,
+            autoscaler_grace_ms: 600_000,
+            quota_grace_ms: 5_000,
+            volume_grace_ms: 180_000,
+            provisioning_grace_ms: 5_000,
+            webhook_grace_ms: 60_000,
+        }
+    }
+}
+
+impl Policy {
+    /// The numbers of a level.
+    #[must_use]
+    pub fn at(fail_fast: FailFast) -> Self {
+        let policy = Self { fail_fast, ..Self::default() };
+        match fail_fast {
+            FailFast::Off | FailFast::Default => policy,
+            FailFast::Strict => Self { crash_restarts: 1, ..policy },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_file_may_name_one_number_and_no_wrong_one() {
+        let policy: Policy = serde_json::from_str(r#"{"imageGraceMs": 60000, "failFast": "strict"}"#).unwrap();
+        assert_eq!(policy, Policy { image_grace_ms: 60_000, fail_fast: FailFast::Strict, ..Policy::default() });
+        assert!(serde_json::from_str::<Policy>(r#"{"imageGrace": 60000}"#).is_err());
+        assert_eq!(Policy::at(FailFast::Strict).crash_restarts, 1);
+    }
+}

@@ -1,0 +1,41 @@
+//! The rule for everything else: kstatus (`cli-utils/pkg/kstatus/status/{status,generic}.go`).
+
+use backstay_object::{condition, generation, int_at, text_at};
+use serde_json::Value;
+
+use super::{NOT_SEEN, Subject, state};
+use crate::types::{Readiness, Status};
+
+/// What holds for every kind, before its own rule.
+pub(super) fn before(subject: Subject<'_>) -> Option<Readiness> {
+    let object = subject.object;
+    if let (Some(seen), Some(wanted)) = (int_at(object, &["status", "observedGeneration"]), generation(object))
+        && seen != wanted
+    {
+        return Some(state(Status::InProgress, NOT_SEEN, 0, 1));
+    }
+    if is_true(object, "Reconciling") {
+        return Some(state(Status::InProgress, message(object, "Reconciling", "reconciling"), 0, 1));
+    }
+    is_true(object, "Stalled").then(|| state(Status::Failed, message(object, "Stalled", "stalled"), 0, 1))
+}
+
+/// What holds for kinds without a rule of their own.
+pub(super) fn after(subject: Subject<'_>) -> Readiness {
+    match condition(subject.object, "Ready").and_then(|found| text_at(found, &["status"])) {
+        Some("True") => state(Status::Current, "ready", 1, 1),
+        Some(_) => state(Status::InProgress, message(subject.object, "Ready", "not ready"), 0, 1),
+        None => state(Status::Current, "exists", 1, 1),
+    }
+}
+
+fn is_true(object: &Value, name: &str) -> bool {
+    backstay_object::condition_is_true(object, name)
+}
+
+fn message<'a>(object: &'a Value, name: &str, fallback: &'a str) -> &'a str {
+    condition(object, name)
+        .and_then(|found| text_at(found, &["message"]))
+        .filter(|text| !text.is_empty())
+        .unwrap_or(fallback)
+}

@@ -1,0 +1,143 @@
+//! Helm's own checks (`pkg/kube/ready.go` v4.3), for those who ask for them by name.
+
+use alloc::format;
+
+use backstay_object::{bool_at, condition_is_true, generation, int_at, kind, list_at, split_api_version, text_at, uid};
+use serde_json::Value;
+
+use super::{NOT_SEEN, Subject, state, waiting};
+use crate::revision::{is_observed, is_owned_by, new_replica_set};
+use crate::types::{Readiness, Status};
+
+pub(super) fn ready(subject: Subject<'_>) -> Readiness {
+    let (group, _) = split_api_version(text_at(subject.object, &["apiVersion"]).unwrap_or(""));
+    match (group, kind(subject.object)) {
+        ("", "Pod") => yes(condition_is_true(subject.object, "Ready"), "not ready"),
+        ("batch", "Job") => job(subject),
+        ("apps", "Deployment") => deployment(subject),
+        ("apps", "ReplicaSet") | ("", "ReplicationController") => every_pod(subject),
+        ("apps", "StatefulSet") => stateful_set(subject),
+        ("apps", "DaemonSet") => daemon_set(subject),
+        ("", "PersistentVolumeClaim") => {
+            yes(text_at(subject.object, &["status", "phase"]) == Some("Bound"), "not bound to a volume")
+        }
+        ("", "Service") => service(subject.object),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => definition(subject.object),
+        _ => yes(true, ""),
+    }
+}
+
+fn yes(ready: bool, otherwise: &str) -> Readiness {
+    if ready { state(Status::Current, "ready", 1, 1) } else { state(Status::InProgress, otherwise, 0, 1) }
+}
+
+fn job(subject: Subject<'_>) -> Readiness {
+    let succeeded = subject.count(&["status", "succeeded"], 0);
+    let completions = int_at(subject.object, &["spec", "completions"]);
+    if subject.count(&["status", "failed"], 0) > subject.count(&["spec", "backoffLimit"], 6) {
+        return state(Status::Failed, "failed more often than its backoffLimit", succeeded, completions.unwrap_or(1));
+    }
+    match completions {
+        Some(wanted) if succeeded < wanted => waiting(format!("{succeeded}/{wanted} completions"), succeeded, wanted),
+        _ => yes(true, ""),
+    }
+}
+
+fn deployment(subject: Subject<'_>) -> Readiness {
+    let replicas = subject.count(&["spec", "replicas"], 1);
+    if bool_at(subject.object, &["spec", "paused"]) == Some(true) {
+        return yes(true, "");
+    }
+    let Some(set) = new_replica_set(subject.object, subject.related) else {
+        return waiting("its new ReplicaSet is not there yet".into(), 0, replicas);
+    };
+    if !is_observed(set) || !is_observed(subject.object) {
+        return state(Status::InProgress, NOT_SEEN, 0, replicas);
+    }
+    let needed = replicas - max_unavailable(subject.object, "strategy", replicas);
+    let ready = int_at(set, &["status", "readyReplicas"]).unwrap_or(0);
+    if ready < needed {
+        return waiting(format!("{ready}/{needed} new pods ready"), ready, needed);
+    }
+    state(Status::Current, "enough new pods are ready", ready, replicas)
+}
+
+fn every_pod(subject: Subject<'_>) -> Readiness {
+    let owner = uid(subject.object);
+    let is_own = |pod: &&&Value| kind(pod) == "Pod" && is_owned_by(pod, owner);
+    let pods = || subject.related.owned.iter().filter(is_own);
+    yes(is_observed(subject.object) && pods().all(|pod| condition_is_true(pod, "Ready")), "not all pods are ready")
+}
+
+fn stateful_set(subject: Subject<'_>) -> Readiness {
+    let object = subject.object;
+    let replicas = subject.count(&["spec", "replicas"], 1);
+    let (updated, ready) =
+        (subject.count(&["status", "updatedReplicas"], 0), subject.count(&["status", "readyReplicas"], 0));
+    if generation(object) > int_at(object, &["status", "observedGeneration"]) {
+        return state(Status::InProgress, NOT_SEEN, 0, replicas);
+    }
+    if text_at(object, &["spec", "updateStrategy", "type"]).is_some_and(|kind| kind != "RollingUpdate") {
+        return yes(true, "");
+    }
+    let partition = subject.count(&["spec", "updateStrategy", "rollingUpdate", "partition"], 0);
+    let revision = |field: &str| text_at(object, &["status", field]);
+    let same = partition != 0 || revision("currentRevision") == revision("updateRevision");
+    if updated < replicas - partition || ready != replicas || !same {
+        return waiting(format!("{ready}/{replicas} pods ready, {updated} updated"), ready, replicas);
+    }
+    state(Status::Current, "all pods are ready", ready, replicas)
+}
+
+fn daemon_set(subject: Subject<'_>) -> Readiness {
+    let count = |field: &str| subject.count(&["status", field], 0);
+    let desired = count("desiredNumberScheduled");
+    if !is_observed(subject.object) {
+        return state(Status::InProgress, NOT_SEEN, 0, desired);
+    }
+    if text_at(subject.object, &["spec", "updateStrategy", "type"]).is_some_and(|kind| kind != "RollingUpdate") {
+        return yes(true, "");
+    }
+    let (updated, ready) = (count("updatedNumberScheduled"), count("numberReady"));
+    let needed = desired - max_unavailable(subject.object, "updateStrategy", desired);
+    if updated != desired || ready < needed {
+        return waiting(format!("{ready}/{needed} pods ready, {updated}/{desired} updated"), ready, desired);
+    }
+    state(Status::Current, "enough pods are ready", ready, desired)
+}
+
+/// How many may be missing: a number or a share, rounded down; at least one when no surge is allowed, as Kubernetes resolves it.
+fn max_unavailable(object: &Value, strategy: &str, replicas: i64) -> i64 {
+    let rolling = |field: &str| backstay_object::at(object, &["spec", strategy, "rollingUpdate", field]);
+    let resolve = |value: Option<&Value>, round_up: bool| match value {
+        Some(Value::String(text)) => {
+            let percent = text.trim_end_matches('%').parse::<i64>().unwrap_or(0);
+            (percent * replicas + if round_up { 99 } else { 0 }) / 100
+        }
+        Some(value) => value.as_i64().unwrap_or(0),
+        None => 0,
+    };
+    if rolling("maxUnavailable").is_none() && rolling("maxSurge").is_none() {
+        return 0;
+    }
+    let (surge, unavailable) = (resolve(rolling("maxSurge"), true), resolve(rolling("maxUnavailable"), false));
+    if surge == 0 && unavailable == 0 { 1.min(replicas) } else { unavailable.min(replicas) }
+}
+
+fn service(object: &Value) -> Readiness {
+    let kind_of = text_at(object, &["spec", "type"]);
+    if kind_of == Some("ExternalName") {
+        return yes(true, "");
+    }
+    if text_at(object, &["spec", "clusterIP"]).unwrap_or("").is_empty() {
+        return yes(false, "has no address yet");
+    }
+    let balanced = !list_at(object, &["spec", "externalIPs"]).is_empty()
+        || backstay_object::at(object, &["status", "loadBalancer", "ingress"]).is_some();
+    yes(kind_of != Some("LoadBalancer") || balanced, "its load balancer has no address yet")
+}
+
+fn definition(object: &Value) -> Readiness {
+    let refused = backstay_object::condition(object, "NamesAccepted").and_then(|found| text_at(found, &["status"]));
+    yes(condition_is_true(object, "Established") || refused == Some("False"), "not served yet")
+}

@@ -1,0 +1,95 @@
+//! How far an object is. One rule per kind, the general rule for all others.
+
+mod api;
+mod deployment;
+mod generic;
+mod job;
+mod legacy;
+mod pod;
+mod service;
+mod sets;
+mod storage;
+
+use alloc::string::{String, ToString};
+
+use backstay_object::{Timestamp, int_at, is_deleting, kind, split_api_version, text_at};
+use serde_json::Value;
+
+use crate::policy::ReadinessRules;
+use crate::types::{Readiness, Related, Status};
+
+/// What a rule may look at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) object: &'a Value,
+    pub(crate) related: &'a Related<'a>,
+    pub(crate) rules: ReadinessRules,
+    pub(crate) now: Timestamp,
+}
+
+impl Subject<'_> {
+    /// A count of the object, `fallback` when absent.
+    pub(crate) fn count(&self, path: &[&str], fallback: i64) -> i64 {
+        int_at(self.object, path).unwrap_or(fallback)
+    }
+
+    pub(crate) fn is_ours(&self) -> bool {
+        self.rules == ReadinessRules::Backstay
+    }
+}
+
+type Rule = fn(Subject<'_>) -> Readiness;
+
+/// The kinds with a rule of their own.
+const RULES: &[(&str, &str, Rule)] = &[
+    ("apps", "Deployment", deployment::deployment),
+    ("apps", "ReplicaSet", sets::replica_set),
+    ("", "ReplicationController", sets::replication_controller),
+    ("apps", "StatefulSet", sets::stateful_set),
+    ("apps", "DaemonSet", sets::daemon_set),
+    ("batch", "Job", job::job),
+    ("batch", "CronJob", always),
+    ("", "Pod", pod::pod),
+    ("", "PersistentVolumeClaim", storage::claim),
+    ("", "Service", service::service),
+    ("", "Namespace", api::namespace),
+    ("policy", "PodDisruptionBudget", always),
+    ("apiextensions.k8s.io", "CustomResourceDefinition", api::definition),
+    ("apiregistration.k8s.io", "APIService", api::service),
+];
+
+/// Judges how far an object is. `related` is what belongs to it, `now` the cluster's time.
+#[must_use]
+pub fn readiness(object: &Value, related: &Related<'_>, rules: ReadinessRules, now: Timestamp) -> Readiness {
+    let subject = Subject { object, related, rules, now };
+    if is_deleting(object) {
+        return state(Status::Terminating, "being deleted", 0, 1);
+    }
+    if rules == ReadinessRules::HelmLegacy {
+        return legacy::ready(subject);
+    }
+    if let Some(readiness) = generic::before(subject) {
+        return readiness;
+    }
+    let (group, _) = split_api_version(text_at(object, &["apiVersion"]).unwrap_or(""));
+    let rule = RULES.iter().find(|(rule_group, rule_kind, _)| *rule_group == group && *rule_kind == kind(object));
+    match rule {
+        Some((_, _, rule)) => rule(subject),
+        None => generic::after(subject),
+    }
+}
+
+fn always(_: Subject<'_>) -> Readiness {
+    state(Status::Current, "needs no waiting", 1, 1)
+}
+
+pub(crate) fn state(status: Status, message: &str, ready: i64, desired: i64) -> Readiness {
+    let number = |count: i64| u32::try_from(count.max(0)).unwrap_or(u32::MAX);
+    Readiness { status, message: message.to_string(), ready: number(ready), desired: number(desired) }
+}
+
+pub(crate) fn waiting(message: String, ready: i64, desired: i64) -> Readiness {
+    Readiness { message, ..state(Status::InProgress, "", ready, desired) }
+}
+
+pub(crate) const NOT_SEEN: &str = "its controller has not seen the new spec yet";
