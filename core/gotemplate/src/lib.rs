@@ -1,1 +1,12 @@
-//! Go text/template with the Sprig and Helm functions.
+//! Go `text/template` with the Sprig and Helm functions, in Rust.
+//!
+//! [`Value`] is Go's dynamic value; [`Function`] is a function with the signature that Go's own checks of arguments need;
+//! [`Environment`] is everything a template may depend on beside its data.
+
+mod data;
+mod function;
+mod value;
+
+pub use data::{ValueBuilder, from_json, from_json_floats, map_to_json, to_json};
+pub use function::{Compatibility, Environment, Function, FunctionError, LookupKey, Parameter, Runtime};
+pub use value::{Elements, List, Map, MapType, Object, Text, Value};

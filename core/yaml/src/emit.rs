@@ -431,7 +431,7 @@ impl Sink for Emitter {
         self.text(value)
     }
 
-    fn list<'a>(&mut self, items: &mut dyn Iterator<Item = &'a dyn Source>) -> Result<(), WriteError> {
+    fn list(&mut self, items: &mut dyn Iterator<Item = &dyn Source>) -> Result<(), WriteError> {
         let Some(first) = items.next() else {
             self.indicator("[", true, true, false);
             self.indicator("]", false, false, false);

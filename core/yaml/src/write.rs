@@ -40,7 +40,7 @@ pub trait Sink {
     /// A text.
     fn string(&mut self, value: &str) -> Result<(), WriteError>;
     /// A list, in its order.
-    fn list<'a>(&mut self, items: &mut dyn Iterator<Item = &'a dyn Source>) -> Result<(), WriteError>;
+    fn list(&mut self, items: &mut dyn Iterator<Item = &dyn Source>) -> Result<(), WriteError>;
     /// A map, in any order; keys must differ.
     fn map<'a>(
         &mut self,

@@ -1,0 +1,489 @@
+//! The values templates work on: Go's dynamic values as far as charts can reach them.
+//!
+//! Maps are references, as in Go: `set` changes what every other holder sees. Lists are never changed in place.
+//! Texts and keys are counted references; copying a value never copies its content.
+
+use std::any::Any;
+use std::cell::{Ref, RefCell, RefMut};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+
+/// A text; also a key of a map.
+pub type Text = Rc<str>;
+
+/// A value.
+#[derive(Clone, Default)]
+pub enum Value {
+    /// `nil`, and what a missing key gives.
+    #[default]
+    Nil,
+    /// `bool`.
+    Bool(bool),
+    /// `int`: constants in templates, `len`, `atoi`.
+    Int(i64),
+    /// `int64`: what Sprig calculates, what `--set` gives.
+    Int64(i64),
+    /// `uint8`: an element of [`Value::Bytes`].
+    Byte(u8),
+    /// `rune` (`int32`): a character constant, or an element of a ranged string.
+    Rune(i32),
+    /// `float64`: every number of a YAML file.
+    Float(f64),
+    /// `string`.
+    Text(Text),
+    /// `[]byte`.
+    Bytes(Rc<[u8]>),
+    /// A slice.
+    List(List),
+    /// A map with text keys.
+    Map(Map),
+    /// `time.Duration`, in nanoseconds.
+    Duration(i64),
+    /// Everything else: structs, times, functions of the host.
+    Object(Rc<dyn Object>),
+}
+
+/// What a slice's elements are, for `typeOf` and Go's checks of arguments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Elements {
+    /// `[]interface {}`.
+    #[default]
+    Any,
+    /// `[]string`.
+    Text,
+    /// `[]int`.
+    Int,
+    /// `[][]interface {}`, as `chunk` gives.
+    Lists,
+}
+
+/// A slice.
+#[derive(Clone, Default)]
+pub struct List {
+    items: Rc<Vec<Value>>,
+    elements: Elements,
+}
+
+/// What a map is to Go's type checks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MapType {
+    /// `map[string]interface {}`.
+    #[default]
+    Any,
+    /// Helm's `Values` type: the same, with another name.
+    Values,
+    /// `map[string]string`: a missing key is the empty text.
+    Texts,
+    /// `map[string]` of a named struct or another map type, printed with this name.
+    Named(&'static str),
+}
+
+struct MapCell {
+    entries: RefCell<BTreeMap<Text, Value>>,
+    of: MapType,
+}
+
+/// A map by reference.
+#[derive(Clone)]
+pub struct Map(Rc<MapCell>);
+
+/// A value that is no plain data: a struct with fields and methods.
+pub trait Object: Any {
+    /// Go's name of the type, e.g. `*chart.Metadata`.
+    fn type_name(&self) -> &str;
+    /// Go's kind, e.g. `struct`, `ptr`, `map`.
+    fn kind(&self) -> &'static str {
+        "struct"
+    }
+    /// The value of an exported field, or `None` where there is none of this name.
+    fn field(&self, _name: &str) -> Option<Value> {
+        None
+    }
+    /// Calls a method, or `None` where there is none of this name.
+    ///
+    /// The error is what the Go method would return.
+    fn call(&self, _name: &str, _arguments: &[Value]) -> Option<Result<Value, String>> {
+        None
+    }
+    /// What `{{ . }}` prints.
+    fn print(&self) -> String;
+    /// Whether `if` takes it for true. Structs always are.
+    fn truth(&self) -> bool {
+        true
+    }
+    /// The entries, for objects that can be ranged over like maps (sorted).
+    fn entries(&self) -> Option<Vec<(Text, Value)>> {
+        None
+    }
+    /// Plain data for `toYaml` and `toJson`: what Go's `encoding/json` makes of it.
+    fn plain(&self) -> Value {
+        Value::Nil
+    }
+    /// For looking inside.
+    fn as_any(&self) -> &dyn Any;
+}
+
+impl Value {
+    /// A text.
+    #[must_use]
+    pub fn text(text: impl AsRef<str>) -> Self {
+        Self::Text(Rc::from(text.as_ref()))
+    }
+
+    /// A `[]interface {}`.
+    #[must_use]
+    pub fn list(items: Vec<Value>) -> Self {
+        Self::List(List::new(items))
+    }
+
+    /// A `[]string`.
+    #[must_use]
+    pub fn texts<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> Self {
+        let items = items.into_iter().map(Self::text).collect();
+        Self::List(List { items: Rc::new(items), elements: Elements::Text })
+    }
+
+    /// A `map[string]interface {}`.
+    #[must_use]
+    pub fn map(entries: impl IntoIterator<Item = (Text, Value)>) -> Self {
+        Self::Map(entries.into_iter().collect())
+    }
+
+    /// An object of the host.
+    #[must_use]
+    pub fn object(object: impl Object) -> Self {
+        Self::Object(Rc::new(object))
+    }
+
+    /// The text, where it is one.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The map, where it is one.
+    #[must_use]
+    pub fn as_map(&self) -> Option<&Map> {
+        match self {
+            Self::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// The elements, where it is a slice.
+    #[must_use]
+    pub fn as_list(&self) -> Option<&[Value]> {
+        match self {
+            Self::List(list) => Some(list),
+            _ => None,
+        }
+    }
+
+    /// Whether it is `nil`.
+    #[must_use]
+    pub fn is_nil(&self) -> bool {
+        matches!(self, Self::Nil)
+    }
+
+    /// Whether `if` takes it for true: not the zero value of its type, not empty (`text/template.IsTrue`).
+    #[must_use]
+    pub fn truth(&self) -> bool {
+        match self {
+            Self::Nil => false,
+            Self::Bool(value) => *value,
+            Self::Int(value) | Self::Int64(value) | Self::Duration(value) => *value != 0,
+            Self::Byte(value) => *value != 0,
+            Self::Rune(value) => *value != 0,
+            Self::Float(value) => *value != 0.0,
+            Self::Text(text) => !text.is_empty(),
+            Self::Bytes(bytes) => !bytes.is_empty(),
+            Self::List(list) => !list.is_empty(),
+            Self::Map(map) => !map.is_empty(),
+            Self::Object(object) => object.truth(),
+        }
+    }
+
+    /// Go's kind, as `kindOf` gives it (`reflect.Kind.String`).
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Nil => "invalid",
+            Self::Bool(_) => "bool",
+            Self::Int(_) => "int",
+            Self::Int64(_) | Self::Duration(_) => "int64",
+            Self::Byte(_) => "uint8",
+            Self::Rune(_) => "int32",
+            Self::Float(_) => "float64",
+            Self::Text(_) => "string",
+            Self::Bytes(_) | Self::List(_) => "slice",
+            Self::Map(_) => "map",
+            Self::Object(object) => object.kind(),
+        }
+    }
+
+    /// Go's name of the type, as `typeOf` and `%T` give it.
+    #[must_use]
+    pub fn type_name(&self) -> &str {
+        match self {
+            Self::Nil => "<nil>",
+            Self::Bytes(_) => "[]uint8",
+            Self::Duration(_) => "time.Duration",
+            Self::List(list) => match list.elements {
+                Elements::Any => "[]interface {}",
+                Elements::Text => "[]string",
+                Elements::Int => "[]int",
+                Elements::Lists => "[][]interface {}",
+            },
+            Self::Map(map) => match map.0.of {
+                MapType::Any => "map[string]interface {}",
+                MapType::Values => "common.Values",
+                MapType::Texts => "map[string]string",
+                MapType::Named(name) => name,
+            },
+            Self::Object(object) => object.type_name(),
+            scalar => scalar.kind(),
+        }
+    }
+
+    /// An independent copy, all maps inside included.
+    #[must_use]
+    pub fn deep_copy(&self) -> Self {
+        match self {
+            Self::List(list) => Self::List(List {
+                items: Rc::new(list.iter().map(Self::deep_copy).collect()),
+                elements: list.elements,
+            }),
+            Self::Map(map) => Self::Map(map.deep_copy()),
+            other => other.clone(),
+        }
+    }
+}
+
+impl List {
+    /// A `[]interface {}`.
+    #[must_use]
+    pub fn new(items: Vec<Value>) -> Self {
+        Self { items: Rc::new(items), elements: Elements::Any }
+    }
+
+    /// A slice of another type; the caller sees to it that the elements are of that type.
+    #[must_use]
+    pub fn of(elements: Elements, items: Vec<Value>) -> Self {
+        Self { items: Rc::new(items), elements }
+    }
+
+    /// The type of the elements.
+    #[must_use]
+    pub fn elements(&self) -> Elements {
+        self.elements
+    }
+}
+
+impl std::ops::Deref for List {
+    type Target = [Value];
+
+    fn deref(&self) -> &[Value] {
+        &self.items
+    }
+}
+
+impl Map {
+    /// An empty `map[string]interface {}`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::of(MapType::Any, BTreeMap::new())
+    }
+
+    /// A map of the given type.
+    #[must_use]
+    pub fn of(of: MapType, entries: BTreeMap<Text, Value>) -> Self {
+        Self(Rc::new(MapCell { entries: RefCell::new(entries), of }))
+    }
+
+    /// The same entries (shared from here on only in what is inside them) under another type.
+    #[must_use]
+    pub fn retyped(&self, of: MapType) -> Self {
+        Self::of(of, self.borrow().clone())
+    }
+
+    /// What the map is to Go's type checks.
+    #[must_use]
+    pub fn map_type(&self) -> MapType {
+        self.0.of
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Value> {
+        self.0.entries.borrow().get(key).cloned()
+    }
+
+    /// Puts a value under a key, for everybody who holds this map.
+    pub fn set(&self, key: impl Into<Text>, value: Value) {
+        self.0.entries.borrow_mut().insert(key.into(), value);
+    }
+
+    /// Takes a key out, for everybody who holds this map.
+    pub fn remove(&self, key: &str) -> Option<Value> {
+        self.0.entries.borrow_mut().remove(key)
+    }
+
+    /// Whether the key is there, `nil` or not.
+    #[must_use]
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.0.entries.borrow().contains_key(key)
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.entries.borrow().len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.entries.borrow().is_empty()
+    }
+
+    /// The entries, for reading. Do not call back into a template while holding it.
+    #[must_use]
+    pub fn borrow(&self) -> Ref<'_, BTreeMap<Text, Value>> {
+        self.0.entries.borrow()
+    }
+
+    /// The entries, for changing. Do not call back into a template while holding it.
+    #[must_use]
+    pub fn borrow_mut(&self) -> RefMut<'_, BTreeMap<Text, Value>> {
+        self.0.entries.borrow_mut()
+    }
+
+    /// A copy of the entries, sorted by key: safe to walk while the map changes.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<(Text, Value)> {
+        self.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    /// Whether both are the same map, not only equal ones.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// An independent copy, all maps inside included.
+    #[must_use]
+    pub fn deep_copy(&self) -> Self {
+        let entries = self.borrow().iter().map(|(key, value)| (key.clone(), value.deep_copy())).collect();
+        Self::of(self.0.of, entries)
+    }
+}
+
+impl Default for Map {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FromIterator<(Text, Value)> for Map {
+    fn from_iter<I: IntoIterator<Item = (Text, Value)>>(entries: I) -> Self {
+        Self::of(MapType::Any, entries.into_iter().collect())
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(Rc::from(text))
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<Map> for Value {
+    fn from(map: Map) -> Self {
+        Self::Map(map)
+    }
+}
+
+/// Deep equality as `reflect.DeepEqual` has it: types count, so `int 1` differs from `int64 1`.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Nil, Self::Nil) => true,
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::Int(a), Self::Int(b)) | (Self::Int64(a), Self::Int64(b)) => a == b,
+            (Self::Duration(a), Self::Duration(b)) => a == b,
+            (Self::Byte(a), Self::Byte(b)) => a == b,
+            (Self::Rune(a), Self::Rune(b)) => a == b,
+            (Self::Float(a), Self::Float(b)) => a == b,
+            (Self::Text(a), Self::Text(b)) => a == b,
+            (Self::Bytes(a), Self::Bytes(b)) => a == b,
+            (Self::List(a), Self::List(b)) => a.elements == b.elements && a[..] == b[..],
+            (Self::Map(a), Self::Map(b)) => a == b,
+            (Self::Object(a), Self::Object(b)) => Rc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+}
+
+impl PartialEq for Map {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other) || (self.0.of == other.0.of && *self.borrow() == *other.borrow())
+    }
+}
+
+impl fmt::Debug for Map {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.borrow().fmt(formatter)
+    }
+}
+
+impl fmt::Debug for List {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.items.fmt(formatter)
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nil => formatter.write_str("nil"),
+            Self::Bool(value) => value.fmt(formatter),
+            Self::Int(value) => value.fmt(formatter),
+            Self::Int64(value) => write!(formatter, "int64({value})"),
+            Self::Duration(value) => write!(formatter, "duration({value})"),
+            Self::Byte(value) => write!(formatter, "byte({value})"),
+            Self::Rune(value) => write!(formatter, "rune({value})"),
+            Self::Float(value) => value.fmt(formatter),
+            Self::Text(text) => text.fmt(formatter),
+            Self::Bytes(bytes) => bytes.fmt(formatter),
+            Self::List(list) => list.fmt(formatter),
+            Self::Map(map) => map.fmt(formatter),
+            Self::Object(object) => formatter.write_str(object.type_name()),
+        }
+    }
+}
+
+pub(crate) fn base64_text(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}

@@ -1,0 +1,28 @@
+//! The judgement of one object.
+
+use alloc::vec::Vec;
+
+use serde_json::Value;
+
+use crate::diagnose::diagnose;
+use crate::readiness::readiness;
+use crate::types::{Assessment, Circumstances, Finding, Related, Status};
+
+/// Judges one object of a release with what belongs to it: how far it is, what stands in the way, and from when on that is
+/// certain. What is ready or on its way out has no findings. Costs time in proportion to `related`, nothing else.
+#[must_use]
+pub fn assess(object: &Value, related: &Related<'_>, circumstances: &Circumstances<'_>) -> Assessment {
+    let rules = circumstances.policy.readiness;
+    let readiness = readiness(object, related, rules, circumstances.now);
+    let findings = match readiness.status {
+        Status::InProgress | Status::Failed => diagnose(object, related, circumstances, &readiness),
+        Status::Current | Status::Terminating | Status::NotFound | Status::Unknown => Vec::new(),
+    };
+    Assessment { readiness, findings: sorted(findings) }
+}
+
+/// The earliest verdict first, then what only explains; of equal ones the longest known.
+fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by_key(|finding| (finding.condemned_at.is_none(), finding.condemned_at, finding.cause.first_seen));
+    findings
+}
