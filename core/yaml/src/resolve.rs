@@ -177,11 +177,7 @@ pub(crate) fn is_base60(text: &str) -> bool {
         return false;
     }
     let tail: Vec<&str> = parts.collect();
-    let sixtieth = |part: &str| match part.as_bytes() {
-        [b'0'..=b'9'] => true,
-        [b'0'..=b'5', b'0'..=b'9'] => true,
-        _ => false,
-    };
+    let sixtieth = |part: &str| matches!(part.as_bytes(), [b'0'..=b'9'] | [b'0'..=b'5', b'0'..=b'9']);
     let Some((last, middle)) = tail.split_last() else { return false };
     let (last, fraction) = last.split_once('.').unwrap_or((last, ""));
     middle.iter().all(|part| sixtieth(part)) && sixtieth(last) && fraction.bytes().all(digit_or_underscore)
