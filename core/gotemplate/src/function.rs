@@ -98,6 +98,9 @@ pub enum Compatibility {
     Helm4,
 }
 
+/// The answers to `lookup`.
+pub type Lookup = Rc<dyn Fn(&LookupKey) -> Result<Value, FunctionError>>;
+
 /// Everything outside the template that its functions may depend on. Rendering the same chart in the same environment gives the
 /// same bytes.
 pub struct Environment {
@@ -108,7 +111,7 @@ pub struct Environment {
     /// Which Helm to follow.
     pub compatibility: Compatibility,
     /// The answers to `lookup`; `Ok(Nil)`-like empty maps where nothing is there.
-    pub lookup: Rc<dyn Fn(&LookupKey) -> Result<Value, FunctionError>>,
+    pub lookup: Lookup,
 }
 
 impl Environment {

@@ -8,5 +8,7 @@ mod function;
 mod value;
 
 pub use data::{ValueBuilder, from_json, from_json_floats, map_to_json, to_json};
-pub use function::{Compatibility, Environment, Function, FunctionError, LookupKey, Parameter, Runtime};
+pub use function::{
+    Compatibility, Environment, Function, FunctionError, Lookup, LookupKey, Parameter, Runtime,
+};
 pub use value::{Elements, List, Map, MapType, Object, Text, Value};
