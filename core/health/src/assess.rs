@@ -23,6 +23,8 @@ pub fn assess(object: &Value, related: &Related<'_>, circumstances: &Circumstanc
 
 /// The earliest verdict first, then what only explains; of equal ones the longest known.
 fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
-    findings.sort_by_key(|finding| (finding.condemned_at.is_none(), finding.condemned_at, finding.cause.first_seen));
+    findings.sort_by_key(|finding| {
+        (finding.condemned_at.is_none(), finding.condemned_at, finding.cause.first_seen)
+    });
     findings
 }

@@ -75,6 +75,8 @@ codes! {
         "check the pod's storage and memory use against its limits and the node's pressure conditions";
     JobFailed "job-failed" "A Job used up its retries or its time."
         "read the log of the Job's last pod";
+    PodFailed "pod-failed" "A pod that was to run to its end ended without success."
+        "read the log of the container that ended; the exit code says how it ended";
     HookFailed "hook-failed" "A hook of the chart failed."
         "read the log of the hook's pod; --no-hooks leaves hooks out";
     ObjectRejected "object-rejected" "The API server refuses the object as it is."

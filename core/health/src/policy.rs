@@ -102,8 +102,12 @@ mod tests {
 
     #[test]
     fn a_policy_file_may_name_one_number_and_no_wrong_one() {
-        let policy: Policy = serde_json::from_str(r#"{"imageGraceMs": 60000, "failFast": "strict"}"#).unwrap();
-        assert_eq!(policy, Policy { image_grace_ms: 60_000, fail_fast: FailFast::Strict, ..Policy::default() });
+        let policy: Policy =
+            serde_json::from_str(r#"{"imageGraceMs": 60000, "failFast": "strict"}"#).unwrap();
+        assert_eq!(
+            policy,
+            Policy { image_grace_ms: 60_000, fail_fast: FailFast::Strict, ..Policy::default() }
+        );
         assert!(serde_json::from_str::<Policy>(r#"{"imageGrace": 60000}"#).is_err());
         assert_eq!(Policy::at(FailFast::Strict).crash_restarts, 1);
     }

@@ -25,7 +25,8 @@ pub fn refusal(object: &ResourceKey, http_status: u16, body: &Value, now: Timest
 #[must_use]
 pub fn is_transient_refusal(http_status: u16, body: &Value) -> bool {
     let message = message_of(http_status, body);
-    let code = if is_webhook_outage(&message) { CauseCode::WebhookUnreachable } else { CauseCode::ApiUnreachable };
+    let code =
+        if is_webhook_outage(&message) { CauseCode::WebhookUnreachable } else { CauseCode::ApiUnreachable };
     is_transient(code, http_status, body)
 }
 
@@ -65,7 +66,8 @@ fn code_of(object: &ResourceKey, http_status: u16, body: &Value, message: &str) 
 }
 
 fn not_found(object: &ResourceKey, body: &Value, message: &str) -> CauseCode {
-    let is_namespace = text_at(body, &["details", "kind"]) == Some("namespaces") || message.starts_with("namespaces ");
+    let is_namespace =
+        text_at(body, &["details", "kind"]) == Some("namespaces") || message.starts_with("namespaces ");
     if is_namespace {
         return CauseCode::NamespaceMissing;
     }
@@ -84,8 +86,13 @@ fn not_found(object: &ResourceKey, body: &Value, message: &str) -> CauseCode {
 
 fn invalid(message: &str) -> CauseCode {
     const PORT: &[&str] = &["provided port is already allocated", "provided IP is already allocated"];
-    const IMMUTABLE: &[&str] =
-        &["field is immutable", "may not change once set", "may not be changed", "cannot be changed", "is immutable after"];
+    const IMMUTABLE: &[&str] = &[
+        "field is immutable",
+        "may not change once set",
+        "may not be changed",
+        "cannot be changed",
+        "is immutable after",
+    ];
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if says(PORT) {
         CauseCode::PortAllocated
@@ -104,7 +111,9 @@ pub(crate) fn is_webhook_outage(message: &str) -> bool {
 
 /// A ResourceQuota has no room, or wants to know sizes that the object does not say.
 pub(crate) fn is_quota(message: &str) -> bool {
-    message.contains("exceeded quota:") || message.contains("failed quota:") || message.contains("insufficient quota")
+    message.contains("exceeded quota:")
+        || message.contains("failed quota:")
+        || message.contains("insufficient quota")
 }
 
 /// A rule of the cluster, not a field of the kind: webhooks, admission policies, Pod Security, LimitRange.
@@ -130,6 +139,10 @@ fn is_stale_version(body: &Value) -> bool {
 }
 
 fn message_of(http_status: u16, body: &Value) -> String {
-    let text = text_at(body, &["message"]).or_else(|| body.as_str()).map(str::trim).filter(|text| !text.is_empty());
-    text.map_or_else(|| alloc::format!("the API server answered {http_status} without a reason"), ToString::to_string)
+    let text =
+        text_at(body, &["message"]).or_else(|| body.as_str()).map(str::trim).filter(|text| !text.is_empty());
+    text.map_or_else(
+        || alloc::format!("the API server answered {http_status} without a reason"),
+        ToString::to_string,
+    )
 }

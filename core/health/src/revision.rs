@@ -17,12 +17,20 @@ const TEMPLATE_HASH: &str = "pod-template-hash";
 #[must_use]
 pub fn new_replica_set<'a>(deployment: &Value, related: &Related<'a>) -> Option<&'a Value> {
     let owner = uid(deployment);
-    let sets = || related.owned.iter().copied().filter(|object| kind(object) == "ReplicaSet" && is_owned_by(object, owner));
+    let sets = || {
+        related
+            .owned
+            .iter()
+            .copied()
+            .filter(|object| kind(object) == "ReplicaSet" && is_owned_by(object, owner))
+    };
     let template = at(deployment, &["spec", "template"])?;
-    sets().find(|set| at(set, &["spec", "template"]).is_some_and(|other| same_template(template, other))).or_else(|| {
-        let revision = annotation(deployment, REVISION).filter(|_| is_observed(deployment))?;
-        sets().find(|set| annotation(set, REVISION) == Some(revision))
-    })
+    sets()
+        .find(|set| at(set, &["spec", "template"]).is_some_and(|other| same_template(template, other)))
+        .or_else(|| {
+            let revision = annotation(deployment, REVISION).filter(|_| is_observed(deployment))?;
+            sets().find(|set| annotation(set, REVISION) == Some(revision))
+        })
 }
 
 /// The pods of an object's new revision, without those being deleted.
@@ -41,14 +49,17 @@ pub fn new_pods<'a>(object: &Value, related: &Related<'a>, since: Timestamp) -> 
         }
         "DaemonSet" => {
             // The controller still stamps pods with this counter; it is how kubectl and kubelet tell them apart, too.
-            let counter = annotation(object, "deprecated.daemonset.template.generation").filter(|_| is_observed(object));
+            let counter = annotation(object, "deprecated.daemonset.template.generation")
+                .filter(|_| is_observed(object));
             pods.filter(|pod| match (counter, label(pod, "pod-template-generation")) {
                 (Some(counter), Some(mark)) => counter == mark,
                 _ => created_at(pod) >= Some(since),
             })
             .collect()
         }
-        "ReplicaSet" | "ReplicationController" | "Job" => pods.filter(|pod| is_owned_by(pod, owner)).collect(),
+        "ReplicaSet" | "ReplicationController" | "Job" => {
+            pods.filter(|pod| is_owned_by(pod, owner)).collect()
+        }
         // Pods of somebody's own workload kind: those that the rollout brought about.
         _ => pods.filter(|pod| created_at(pod) >= Some(since)).collect(),
     }
@@ -64,7 +75,8 @@ pub(crate) fn is_observed(object: &Value) -> bool {
 }
 
 pub(crate) fn is_owned_by(object: &Value, owner: &str) -> bool {
-    !owner.is_empty() && controller_owner(object).and_then(|reference| text_at(reference, &["uid"])) == Some(owner)
+    !owner.is_empty()
+        && controller_owner(object).and_then(|reference| text_at(reference, &["uid"])) == Some(owner)
 }
 
 pub(crate) fn created_at(object: &Value) -> Option<Timestamp> {
@@ -80,6 +92,9 @@ fn same_template(left: &Value, right: &Value) -> bool {
         labels.remove(TEMPLATE_HASH);
         labels
     };
-    let annotations = |template: &Value| at(template, &["metadata", "annotations"]).and_then(map).unwrap_or(empty.clone());
-    left.get("spec") == right.get("spec") && labels(left) == labels(right) && annotations(left) == annotations(right)
+    let annotations =
+        |template: &Value| at(template, &["metadata", "annotations"]).and_then(map).unwrap_or(empty.clone());
+    left.get("spec") == right.get("spec")
+        && labels(left) == labels(right)
+        && annotations(left) == annotations(right)
 }

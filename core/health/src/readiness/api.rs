@@ -6,9 +6,15 @@ use super::{Subject, state};
 use crate::types::{Readiness, Status};
 
 pub(super) fn definition(subject: Subject<'_>) -> Readiness {
-    let text = |name: &str, field: &str| condition(subject.object, name).and_then(|found| text_at(found, &[field]));
+    let text =
+        |name: &str, field: &str| condition(subject.object, name).and_then(|found| text_at(found, &[field]));
     if text("NamesAccepted", "status") == Some("False") {
-        return state(Status::Failed, text("NamesAccepted", "message").unwrap_or("its names are taken"), 0, 1);
+        return state(
+            Status::Failed,
+            text("NamesAccepted", "message").unwrap_or("its names are taken"),
+            0,
+            1,
+        );
     }
     match (text("Established", "status"), text("Established", "reason")) {
         (Some("True"), _) => state(Status::Current, "established", 1, 1),

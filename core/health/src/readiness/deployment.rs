@@ -39,7 +39,8 @@ pub(super) fn deployment(subject: Subject<'_>) -> Readiness {
         let old = all - updated.min(desired);
         return waiting(format!("{old} old pods still running"), new_ready, desired);
     }
-    let has_deadline = int_at(object, &["spec", "progressDeadlineSeconds"]).is_some_and(|limit| limit != i64::from(i32::MAX));
+    let has_deadline = int_at(object, &["spec", "progressDeadlineSeconds"])
+        .is_some_and(|limit| limit != i64::from(i32::MAX));
     let progressed = condition_is_true(object, "Progressing") && reason == "NewReplicaSetAvailable";
     if (has_deadline && !progressed) || !condition_is_true(object, "Available") {
         return state(Status::InProgress, "pods ready, not yet reported available", new_ready, desired);

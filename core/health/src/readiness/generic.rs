@@ -9,7 +9,8 @@ use crate::types::{Readiness, Status};
 /// What holds for every kind, before its own rule.
 pub(super) fn before(subject: Subject<'_>) -> Option<Readiness> {
     let object = subject.object;
-    if let (Some(seen), Some(wanted)) = (int_at(object, &["status", "observedGeneration"]), generation(object))
+    if let (Some(seen), Some(wanted)) =
+        (int_at(object, &["status", "observedGeneration"]), generation(object))
         && seen != wanted
     {
         return Some(state(Status::InProgress, NOT_SEEN, 0, 1));

@@ -2,7 +2,9 @@
 
 use alloc::format;
 
-use backstay_object::{bool_at, condition_is_true, generation, int_at, kind, list_at, split_api_version, text_at, uid};
+use backstay_object::{
+    bool_at, condition_is_true, generation, int_at, kind, list_at, split_api_version, text_at, uid,
+};
 use serde_json::Value;
 
 use super::{NOT_SEEN, Subject, state, waiting};
@@ -35,10 +37,17 @@ fn job(subject: Subject<'_>) -> Readiness {
     let succeeded = subject.count(&["status", "succeeded"], 0);
     let completions = int_at(subject.object, &["spec", "completions"]);
     if subject.count(&["status", "failed"], 0) > subject.count(&["spec", "backoffLimit"], 6) {
-        return state(Status::Failed, "failed more often than its backoffLimit", succeeded, completions.unwrap_or(1));
+        return state(
+            Status::Failed,
+            "failed more often than its backoffLimit",
+            succeeded,
+            completions.unwrap_or(1),
+        );
     }
     match completions {
-        Some(wanted) if succeeded < wanted => waiting(format!("{succeeded}/{wanted} completions"), succeeded, wanted),
+        Some(wanted) if succeeded < wanted => {
+            waiting(format!("{succeeded}/{wanted} completions"), succeeded, wanted)
+        }
         _ => yes(true, ""),
     }
 }
@@ -66,7 +75,10 @@ fn every_pod(subject: Subject<'_>) -> Readiness {
     let owner = uid(subject.object);
     let is_own = |pod: &&&Value| kind(pod) == "Pod" && is_owned_by(pod, owner);
     let pods = || subject.related.owned.iter().filter(is_own);
-    yes(is_observed(subject.object) && pods().all(|pod| condition_is_true(pod, "Ready")), "not all pods are ready")
+    yes(
+        is_observed(subject.object) && pods().all(|pod| condition_is_true(pod, "Ready")),
+        "not all pods are ready",
+    )
 }
 
 fn stateful_set(subject: Subject<'_>) -> Readiness {
@@ -95,7 +107,9 @@ fn daemon_set(subject: Subject<'_>) -> Readiness {
     if !is_observed(subject.object) {
         return state(Status::InProgress, NOT_SEEN, 0, desired);
     }
-    if text_at(subject.object, &["spec", "updateStrategy", "type"]).is_some_and(|kind| kind != "RollingUpdate") {
+    if text_at(subject.object, &["spec", "updateStrategy", "type"])
+        .is_some_and(|kind| kind != "RollingUpdate")
+    {
         return yes(true, "");
     }
     let (updated, ready) = (count("updatedNumberScheduled"), count("numberReady"));
@@ -120,7 +134,8 @@ fn max_unavailable(object: &Value, strategy: &str, replicas: i64) -> i64 {
     if rolling("maxUnavailable").is_none() && rolling("maxSurge").is_none() {
         return 0;
     }
-    let (surge, unavailable) = (resolve(rolling("maxSurge"), true), resolve(rolling("maxUnavailable"), false));
+    let (surge, unavailable) =
+        (resolve(rolling("maxSurge"), true), resolve(rolling("maxUnavailable"), false));
     if surge == 0 && unavailable == 0 { 1.min(replicas) } else { unavailable.min(replicas) }
 }
 
@@ -138,6 +153,7 @@ fn service(object: &Value) -> Readiness {
 }
 
 fn definition(object: &Value) -> Readiness {
-    let refused = backstay_object::condition(object, "NamesAccepted").and_then(|found| text_at(found, &["status"]));
+    let refused =
+        backstay_object::condition(object, "NamesAccepted").and_then(|found| text_at(found, &["status"]));
     yes(condition_is_true(object, "Established") || refused == Some("False"), "not served yet")
 }

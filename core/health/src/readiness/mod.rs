@@ -72,7 +72,8 @@ pub fn readiness(object: &Value, related: &Related<'_>, rules: ReadinessRules, n
         return readiness;
     }
     let (group, _) = split_api_version(text_at(object, &["apiVersion"]).unwrap_or(""));
-    let rule = RULES.iter().find(|(rule_group, rule_kind, _)| *rule_group == group && *rule_kind == kind(object));
+    let rule =
+        RULES.iter().find(|(rule_group, rule_kind, _)| *rule_group == group && *rule_kind == kind(object));
     match rule {
         Some((_, _, rule)) => rule(subject),
         None => generic::after(subject),

@@ -42,7 +42,11 @@ fn failed(subject: Subject<'_>, containers: &[Value]) -> (Status, String) {
         (Some(reason), Some(message), _) => format!("{reason}: {message}"),
         (None, Some(text), _) | (Some(text), None, _) => String::from(text),
         (None, None, Some(bad)) => {
-            format!("container {} exited with {}", text_at(bad, &["name"]).unwrap_or(""), code(bad).unwrap_or(0))
+            format!(
+                "container {} exited with {}",
+                text_at(bad, &["name"]).unwrap_or(""),
+                code(bad).unwrap_or(0)
+            )
         }
         (None, None, None) => String::from("failed"),
     };
@@ -91,7 +95,9 @@ fn pending(subject: Subject<'_>, containers: &[Value]) -> (Status, String) {
         let patient = age.is_some_and(|age| age <= SCHEDULING);
         return (if patient { Status::InProgress } else { Status::Failed }, message);
     }
-    if subject.is_ours() && let Some(trouble) = trouble(subject, containers) {
+    if subject.is_ours()
+        && let Some(trouble) = trouble(subject, containers)
+    {
         return trouble;
     }
     (Status::InProgress, String::from("starting"))
@@ -113,7 +119,8 @@ fn trouble(subject: Subject<'_>, containers: &[Value]) -> Option<(Status, String
 /// Whether the pod is one that ends. The annotation is Argo CD's way to say that it is not, in spite of its policy.
 fn runs_to_an_end(object: &Value) -> bool {
     let finite = matches!(text_at(object, &["spec", "restartPolicy"]), Some("Never" | "OnFailure"));
-    let is_hook = ["argocd.argoproj.io/hook", "helm.sh/hook"].iter().any(|key| annotation(object, key).is_some());
+    let is_hook =
+        ["argocd.argoproj.io/hook", "helm.sh/hook"].iter().any(|key| annotation(object, key).is_some());
     let overridden = annotation(object, "argocd.argoproj.io/ignore-restart-policy") == Some("true");
     finite && (is_hook || !overridden)
 }

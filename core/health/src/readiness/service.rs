@@ -33,12 +33,14 @@ pub(super) fn service(subject: Subject<'_>) -> Readiness {
 /// Slices that nobody has seen say nothing: then the Service is as good as it can be known to be.
 fn endpoints(subject: Subject<'_>) -> Readiness {
     let selects = map_at(subject.object, &["spec", "selector"]).is_some_and(|selector| !selector.is_empty());
-    let mut slices = subject.related.owned.iter().copied().filter(|object| kind(object) == "EndpointSlice").peekable();
+    let mut slices =
+        subject.related.owned.iter().copied().filter(|object| kind(object) == "EndpointSlice").peekable();
     if !selects || slices.peek().is_none() {
         return state(Status::Current, "exists", 1, 1);
     }
     let unready_count = bool_at(subject.object, &["spec", "publishNotReadyAddresses"]) == Some(true);
-    let is_ready = |endpoint: &Value| unready_count || bool_at(endpoint, &["conditions", "ready"]) != Some(false);
+    let is_ready =
+        |endpoint: &Value| unready_count || bool_at(endpoint, &["conditions", "ready"]) != Some(false);
     let (mut ready, mut all) = (0, 0);
     for endpoint in slices.flat_map(|slice| list_at(slice, &["endpoints"])) {
         all += 1;

@@ -25,7 +25,8 @@ fn pods_of_set(subject: Subject<'_>, labelled: &str) -> Readiness {
         return state(Status::InProgress, NOT_SEEN, 0, desired);
     }
     let waits = if condition_is_true(subject.object, "ReplicaFailure") {
-        let message = condition(subject.object, "ReplicaFailure").and_then(|found| text_at(found, &["message"]));
+        let message =
+            condition(subject.object, "ReplicaFailure").and_then(|found| text_at(found, &["message"]));
         Some(state(Status::InProgress, message.unwrap_or("pods cannot be created"), ready, desired))
     } else if desired > count(labelled) || desired > available || desired > ready {
         Some(waiting(format!("{}/{desired} pods ready", ready.min(available)), ready, desired))
@@ -60,7 +61,12 @@ pub(super) fn stateful_set(subject: Subject<'_>) -> Readiness {
         return in_progress(waiting(format!("{} pods too many", all - desired), ready, desired));
     }
     if on_delete {
-        return state(Status::Current, "all pods are ready; pods are updated when they are deleted", ready, desired);
+        return state(
+            Status::Current,
+            "all pods are ready; pods are updated when they are deleted",
+            ready,
+            desired,
+        );
     }
     let updated = count("updatedReplicas");
     if let Some(partition) = int_at(object, &["spec", "updateStrategy", "rollingUpdate", "partition"]) {
@@ -68,7 +74,12 @@ pub(super) fn stateful_set(subject: Subject<'_>) -> Readiness {
         if updated < wanted {
             return in_progress(waiting(format!("{updated}/{wanted} pods updated"), updated, desired));
         }
-        return state(Status::Current, "all pods above the partition are new, all are ready", desired, desired);
+        return state(
+            Status::Current,
+            "all pods above the partition are new, all are ready",
+            desired,
+            desired,
+        );
     }
     if desired > count("currentReplicas") {
         return in_progress(waiting(format!("{updated}/{desired} pods updated"), updated, desired));
@@ -118,8 +129,13 @@ fn failed_pod(subject: Subject<'_>) -> Option<Readiness> {
         .owned
         .iter()
         .copied()
-        .filter(|pod| kind(pod) == "Pod" && is_owned_by(pod, owner) && !is_deleting(pod) && !unschedulable(pod))
+        .filter(|pod| {
+            kind(pod) == "Pod" && is_owned_by(pod, owner) && !is_deleting(pod) && !unschedulable(pod)
+        })
         .map(|pod| (pod, super::pod::pod(Subject { object: pod, ..subject })))
         .find(|(_, readiness)| readiness.status == Status::Failed)
-        .map(|(pod, readiness)| Readiness { message: format!("pod {}: {}", name(pod), readiness.message), ..readiness })
+        .map(|(pod, readiness)| Readiness {
+            message: format!("pod {}: {}", name(pod), readiness.message),
+            ..readiness
+        })
 }

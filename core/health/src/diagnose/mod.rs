@@ -1,0 +1,107 @@
+//! Why an object does not become ready. One file per kind of trouble; each looks at one thing and adds findings to a
+//! [`Scene`]. Only what shows at the new revision's pods condemns it.
+
+mod events;
+mod outcome;
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use backstay_object::{ResourceKey, Timestamp, name};
+use serde_json::Value;
+
+use crate::code::CauseCode;
+use crate::policy::FailFast;
+use crate::types::{Cause, Circumstances, Class, Finding, Readiness, Related, Status};
+use events::Events;
+
+/// All findings about an object that is not ready.
+pub(crate) fn diagnose(
+    object: &Value,
+    related: &Related<'_>,
+    circumstances: &Circumstances<'_>,
+    readiness: &Readiness,
+) -> Vec<Finding> {
+    let Some(key) = ResourceKey::of(object) else { return Vec::new() };
+    let events = Events::index(object, related, circumstances);
+    let mut scene = Scene { object, key, related, circumstances, events, findings: Vec::new() };
+    if readiness.status == Status::Failed {
+        outcome::declared(&mut scene, readiness);
+    }
+    scene.findings
+}
+
+/// What a diagnosis looks at, and what it has found so far.
+pub(crate) struct Scene<'a> {
+    pub(crate) object: &'a Value,
+    pub(crate) key: ResourceKey,
+    pub(crate) related: &'a Related<'a>,
+    pub(crate) circumstances: &'a Circumstances<'a>,
+    pub(crate) events: Events<'a>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Where and how a trouble shows.
+pub(crate) struct Trouble<'a> {
+    pub(crate) code: CauseCode,
+    pub(crate) class: Class,
+    pub(crate) pod: Option<&'a Value>,
+    pub(crate) container: Option<&'a str>,
+    pub(crate) message: String,
+    /// The first sight of it; `None` when the cluster does not say: then it is now.
+    pub(crate) seen: Option<Timestamp>,
+}
+
+impl Trouble<'_> {
+    /// A trouble of the object as a whole.
+    pub(crate) fn new(code: CauseCode, class: Class, message: impl Into<String>) -> Self {
+        Self { code, class, pod: None, container: None, message: message.into(), seen: None }
+    }
+}
+
+/// It may heal within so many milliseconds.
+pub(crate) const fn after_grace(grace_ms: u64) -> Class {
+    Class::AfterGrace { grace_ms }
+}
+
+impl<'a> Scene<'a> {
+    /// Adds what we conclude from signs. With `failFast: off` such a finding only explains.
+    pub(crate) fn suspect(&mut self, trouble: Trouble<'a>) {
+        let condemns = self.circumstances.policy.fail_fast != FailFast::Off;
+        self.add(trouble, condemns);
+    }
+
+    /// Adds what an object says of itself.
+    pub(crate) fn declare(&mut self, trouble: Trouble<'a>) {
+        self.add(trouble, true);
+    }
+
+    fn add(&mut self, trouble: Trouble<'a>, condemns: bool) {
+        let Trouble { code, class, pod, container, message, seen } = trouble;
+        let Circumstances { now, since, .. } = *self.circumstances;
+        // Never before the rollout, never after now: node clocks differ a little.
+        let first_seen = seen.unwrap_or(now).max(since).min(now);
+        let condemned_at = match class {
+            Class::FatalNow => Some(first_seen),
+            Class::AfterGrace { grace_ms } => Some(first_seen.after(Duration::from_millis(grace_ms))),
+            Class::Recoverable => None,
+        };
+        let cause = Cause {
+            code,
+            class,
+            object: self.key.clone(),
+            pod: pod.map(|pod| name(pod).to_string()),
+            container: container.map(ToString::to_string),
+            message,
+            hint: String::from(code.hint()),
+            first_seen,
+        };
+        self.findings.push(Finding { cause, condemned_at: condemned_at.filter(|_| condemns) });
+    }
+}
+
+/// A time in one of an object's fields.
+pub(crate) fn time_at(object: &Value, path: &[&str]) -> Option<Timestamp> {
+    Timestamp::parse(backstay_object::text_at(object, path)?).ok()
+}
