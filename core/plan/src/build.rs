@@ -191,6 +191,7 @@ fn deletion(object: &PlannedObject, wave: u32, healthy: &BTreeMap<&ResourceKey, 
         desired: None,
         undo,
         source: object.source.clone(),
+        owned: true,
     }
 }
 

@@ -200,8 +200,10 @@ fn only_what_can_be_unready_is_watched() {
 fn definitions_outside_the_release_come_first_and_stay() {
     let mut definition = object("CustomResourceDefinition", "things", 1);
     definition.owned = false;
-    let plan = build(input(Operation::Install, vec![object("ConfigMap", "conf", 1), definition], None)).unwrap();
-    let order: Vec<_> = plan.steps.iter().map(|step| (step.key.name.as_str(), step.wave, step.owned)).collect();
+    let plan =
+        build(input(Operation::Install, vec![object("ConfigMap", "conf", 1), definition], None)).unwrap();
+    let order: Vec<_> =
+        plan.steps.iter().map(|step| (step.key.name.as_str(), step.wave, step.owned)).collect();
     assert_eq!(order, [("things", 0, false), ("conf", 1, true)]);
     assert_eq!(undo(&plan, "things"), UndoWork::Nothing);
 }

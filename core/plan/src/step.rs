@@ -292,9 +292,8 @@ pub fn is_always_ready(group: &str, kind: &str) -> bool {
 fn owned_kinds(kind: &str) -> &'static [(&'static str, &'static str)] {
     match kind {
         "Deployment" => &[("apps/v1", "ReplicaSet"), ("v1", "Pod"), ("v1", "Event")],
-        "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" | "ReplicationController" => {
-            &[("v1", "Pod"), ("v1", "Event")]
-        }
+        "ReplicaSet" | "DaemonSet" | "Job" | "ReplicationController" => &[("v1", "Pod"), ("v1", "Event")],
+        "StatefulSet" => &[("v1", "Pod"), ("v1", "Event"), ("v1", "PersistentVolumeClaim")],
         "Pod" | "PersistentVolumeClaim" => &[("v1", "Event")],
         "Service" => &[("discovery.k8s.io/v1", "EndpointSlice")],
         _ => &[],

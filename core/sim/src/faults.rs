@@ -305,7 +305,7 @@ pub(crate) fn controller_of(object: &Value) -> Option<&Value> {
 
 impl Ctx<'_> {
     /// The pod and its controllers, as (lower-case kind, name).
-    fn chain(&self, pod: &Value) -> Vec<(String, String)> {
+    pub(crate) fn chain(&self, pod: &Value) -> Vec<(String, String)> {
         let mut chain = vec![(kind(pod).to_ascii_lowercase(), name(pod).to_owned())];
         let mut owner = controller_of(pod).cloned();
         while let Some(reference) = owner.take() {
