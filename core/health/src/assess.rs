@@ -1,10 +1,11 @@
 //! The judgement of one object.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use serde_json::Value;
 
-use crate::diagnose::diagnose;
+use crate::diagnose::{certainty, diagnose};
 use crate::readiness::readiness;
 use crate::types::{Assessment, Circumstances, Finding, Related, Status};
 
@@ -21,10 +22,10 @@ pub fn assess(object: &Value, related: &Related<'_>, circumstances: &Circumstanc
     Assessment { readiness, findings: sorted(findings) }
 }
 
-/// The earliest verdict first, then what only explains; of equal ones the longest known.
+/// The most certain first; of those that differ in the pod alone, the first.
 fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
-    findings.sort_by_key(|finding| {
-        (finding.condemned_at.is_none(), finding.condemned_at, finding.cause.first_seen)
-    });
+    findings.sort_by_key(certainty);
+    let mut seen = BTreeSet::new();
+    findings.retain(|Finding { cause, .. }| seen.insert((cause.code, cause.container.clone())));
     findings
 }

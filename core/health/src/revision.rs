@@ -37,6 +37,8 @@ pub fn new_replica_set<'a>(deployment: &Value, related: &Related<'a>) -> Option<
 #[must_use]
 pub fn new_pods<'a>(object: &Value, related: &Related<'a>, since: Timestamp) -> Vec<&'a Value> {
     let owner = uid(object);
+    // Times of creation are cut to whole seconds.
+    let since = Some(Timestamp(since.0 - since.0 % 1000));
     let pods = related.owned.iter().copied().filter(|pod| kind(pod) == "Pod" && !is_deleting(pod));
     match kind(object) {
         "Deployment" => {
@@ -53,7 +55,7 @@ pub fn new_pods<'a>(object: &Value, related: &Related<'a>, since: Timestamp) -> 
                 .filter(|_| is_observed(object));
             pods.filter(|pod| match (counter, label(pod, "pod-template-generation")) {
                 (Some(counter), Some(mark)) => counter == mark,
-                _ => created_at(pod) >= Some(since),
+                _ => created_at(pod) >= since,
             })
             .collect()
         }
@@ -61,7 +63,7 @@ pub fn new_pods<'a>(object: &Value, related: &Related<'a>, since: Timestamp) -> 
             pods.filter(|pod| is_owned_by(pod, owner)).collect()
         }
         // Pods of somebody's own workload kind: those that the rollout brought about.
-        _ => pods.filter(|pod| created_at(pod) >= Some(since)).collect(),
+        _ => pods.filter(|pod| created_at(pod) >= since).collect(),
     }
 }
 

@@ -1,8 +1,17 @@
 //! Why an object does not become ready. One file per kind of trouble; each looks at one thing and adds findings to a
 //! [`Scene`]. Only what shows at the new revision's pods condemns it.
 
+mod config;
+mod crash;
+mod create;
+mod creation;
 mod events;
+mod image;
 mod outcome;
+mod pod;
+mod probe;
+mod scheduling;
+mod volume;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -26,10 +35,20 @@ pub(crate) fn diagnose(
     let Some(key) = ResourceKey::of(object) else { return Vec::new() };
     let events = Events::index(object, related, circumstances);
     let mut scene = Scene { object, key, related, circumstances, events, findings: Vec::new() };
+    let pods = pod::judged_pods(&scene);
+    creation::look(&mut scene);
+    pod::look(&mut scene, &pods);
+    volume::claims(&mut scene, &pods);
+    outcome::ended_pods(&mut scene, &pods);
     if readiness.status == Status::Failed {
         outcome::declared(&mut scene, readiness);
     }
     scene.findings
+}
+
+/// Orders findings: the earliest verdict first, then what only explains; of equal ones the longest known.
+pub(crate) fn certainty(finding: &Finding) -> (bool, Option<Timestamp>, Timestamp) {
+    (finding.condemned_at.is_none(), finding.condemned_at, finding.cause.first_seen)
 }
 
 /// What a diagnosis looks at, and what it has found so far.

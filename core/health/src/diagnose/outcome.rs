@@ -3,9 +3,10 @@
 use alloc::format;
 use alloc::string::String;
 
-use backstay_object::{condition, condition_is_true, kind, text_at};
+use backstay_object::{Timestamp, condition, condition_is_true, int_at, kind, text_at};
 use serde_json::Value;
 
+use super::pod::containers;
 use super::{Scene, Trouble, time_at};
 use crate::code::CauseCode;
 use crate::types::{Class, Readiness};
@@ -63,19 +64,60 @@ fn pod(scene: &mut Scene<'_>) {
     scene.declare(Trouble { pod: Some(pod), ..Trouble::new(code, Class::FatalNow, message) });
 }
 
-/// How a pod ended, in words: its own reason, or the first container that ended badly.
-pub(super) fn ended(pod: &Value) -> String {
-    let text = |field: &str| text_at(pod, &["status", field]);
-    match (text("reason"), text("message")) {
-        (Some(reason), Some(message)) => format!("{reason}: {message}"),
-        (Some(text), None) | (None, Some(text)) => String::from(text),
-        (None, None) => String::from("the pod ended without success"),
+/// Pods of a workload that have ended. Their controller replaces them, so one is no verdict; the same end again and again is.
+pub(super) fn ended_pods<'a>(scene: &mut Scene<'a>, pods: &[&'a Value]) {
+    let failed = |pod: &&&Value| text_at(pod, &["status", "phase"]) == Some("Failed");
+    let is_evicted = |pod: &Value| text_at(pod, &["status", "reason"]) == Some("Evicted");
+    if kind(scene.object) == "Pod" {
+        return;
     }
+    let evictions = pods.iter().filter(failed).filter(|pod| is_evicted(pod)).count();
+    // As patient as with crashes: the first one and so many more.
+    let limit = usize::try_from(scene.circumstances.policy.crash_restarts).unwrap_or(usize::MAX);
+    let repeats = evictions > limit && kind(scene.object) != "Job";
+    for pod in pods.iter().filter(failed) {
+        let (code, class) = match (is_evicted(pod), repeats) {
+            (true, true) => (CauseCode::Evicted, Class::FatalNow),
+            (true, false) => (CauseCode::Evicted, Class::Recoverable),
+            (false, _) => (CauseCode::PodFailed, Class::Recoverable),
+        };
+        let seen = ended_at(pod);
+        scene.suspect(Trouble { pod: Some(*pod), seen, ..Trouble::new(code, class, ended(pod)) });
+    }
+}
+
+fn ended_at(pod: &Value) -> Option<Timestamp> {
+    containers(pod)
+        .filter_map(|container| time_at(container.status, &["state", "terminated", "finishedAt"]))
+        .max()
+}
+
+/// How a pod ended, in words: its own reason, or the first container that ended badly.
+fn ended(pod: &Value) -> String {
+    let text = |field: &str| text_at(pod, &["status", field]).filter(|text| !text.is_empty());
+    match (text("reason"), text("message")) {
+        (Some(reason), Some(message)) => return format!("{reason}: {message}"),
+        (Some(text), None) | (None, Some(text)) => return String::from(text),
+        (None, None) => {}
+    }
+    let bad = containers(pod).find_map(|container| {
+        let code =
+            int_at(container.status, &["state", "terminated", "exitCode"]).filter(|code| *code != 0)?;
+        Some((container, code))
+    });
+    let Some((container, code)) = bad else { return String::from("the pod ended without success") };
+    let end = |field: &str| text_at(container.status, &["state", "terminated", field]).unwrap_or("").trim();
+    let mut words = format!("container {} ended with exit code {code} ({})", container.name(), end("reason"));
+    if !end("message").is_empty() {
+        words.push_str(": ");
+        words.push_str(end("message"));
+    }
+    words
 }
 
 /// Adds what the findings so far say about why.
 fn with_explanation(scene: &Scene<'_>, message: &str) -> String {
-    match scene.findings.first() {
+    match scene.findings.iter().min_by_key(|finding| super::certainty(finding)) {
         Some(finding) => {
             let pod = finding.cause.pod.as_deref().map(|pod| format!("pod {pod}: ")).unwrap_or_default();
             format!("{message} ({pod}{}: {})", finding.cause.code, finding.cause.message)

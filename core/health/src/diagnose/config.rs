@@ -1,0 +1,103 @@
+//! ConfigMaps, Secrets and keys that containers refer to and that are not there.
+
+use alloc::string::ToString;
+
+use backstay_object::namespace;
+use serde_json::Value;
+
+use super::pod::Container;
+use super::{Scene, Trouble, after_grace, events};
+use crate::code::CauseCode;
+use crate::types::Class;
+
+/// A container whose configuration cannot be put together. The kubelet tries again about every ten seconds.
+pub(super) fn waiting<'a>(scene: &mut Scene<'a>, container: &Container<'a>) {
+    let words = container.waiting_message();
+    let policy = scene.circumstances.policy;
+    let (code, class) = match missing(words) {
+        Some(Missing::Key { kind, name }) if is_provided(scene, container.pod, kind, name) => {
+            (CauseCode::ConfigMissing, Class::FatalNow)
+        }
+        Some(_) => (CauseCode::ConfigMissing, after_grace(policy.reference_grace_ms)),
+        // `runAsNonRoot` with an image that runs as root, or as a user whose name says nothing.
+        None if words.contains("runAsNonRoot") => (CauseCode::ContainerCreateFailed, Class::FatalNow),
+        None if is_catching_up(words) => (CauseCode::ConfigMissing, Class::Recoverable),
+        None => (CauseCode::ContainerCreateFailed, after_grace(policy.reference_grace_ms)),
+    };
+    let said = scene.events.with_reason(container.pod, &["Failed"]).filter(|event| {
+        container.is_meant_by(event)
+            && events::message(event).trim_start_matches("Error: ").trim() == words.trim()
+    });
+    let seen = said.filter_map(events::first_seen).min().or_else(|| container.status_written_at());
+    scene.suspect(Trouble { seen, ..container.trouble(code, class, words.to_string()) });
+}
+
+/// What a message says is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing<'m> {
+    /// The object.
+    Object,
+    /// A key of an object that is there.
+    Key { kind: &'static str, name: &'m str },
+}
+
+/// Reads the kubelet's messages (`pkg/kubelet/kubelet_pods.go`, `makeEnvironmentVariables`) and those of its object caches.
+pub(super) fn missing(words: &str) -> Option<Missing<'_>> {
+    if let Some((_, rest)) = words.split_once("couldn't find key ") {
+        let (_, place) = rest.split_once(" in ")?;
+        let (kind, path) = place.split_once(' ')?;
+        let kind = match kind {
+            "ConfigMap" => "ConfigMap",
+            "Secret" => "Secret",
+            _ => return None,
+        };
+        let path = path.split_whitespace().next()?;
+        return Some(Missing::Key { kind, name: path.rsplit('/').next()? });
+    }
+    let lower = words.to_lowercase();
+    let names_one = lower.contains("configmap \"")
+        || lower.contains("secret \"")
+        || lower.contains("configmaps \"")
+        || lower.contains("secrets \"");
+    (names_one && lower.contains("not found")).then_some(Missing::Object)
+}
+
+/// Whether this release brings an object of the pod's namespace.
+pub(super) fn is_provided(scene: &Scene<'_>, pod: &Value, kind: &str, name: &str) -> bool {
+    let place = namespace(pod);
+    scene.circumstances.provided.iter().any(|key| {
+        key.group.is_empty()
+            && key.kind == kind
+            && key.name == name
+            && (key.namespace == place || key.namespace.is_empty())
+    })
+}
+
+/// The kubelet's own caches are still filling.
+fn is_catching_up(words: &str) -> bool {
+    ["failed to sync", "not registered", "have not yet been read", "timed out waiting"]
+        .iter()
+        .any(|sign| words.contains(sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_name_what_is_missing() {
+        for (words, expected) in [
+            (
+                "couldn't find key nokey in ConfigMap zoo/cm",
+                Some(Missing::Key { kind: "ConfigMap", name: "cm" }),
+            ),
+            ("couldn't find key a.b in Secret prod/db", Some(Missing::Key { kind: "Secret", name: "db" })),
+            ("configmap \"nocm\" not found", Some(Missing::Object)),
+            ("secret \"nosec\" not found", Some(Missing::Object)),
+            ("container has runAsNonRoot and image will run as root", None),
+            ("persistentvolumeclaim \"x\" not found", None),
+        ] {
+            assert_eq!(missing(words), expected, "{words}");
+        }
+    }
+}

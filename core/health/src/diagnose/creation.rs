@@ -1,0 +1,124 @@
+//! Pods that the API server does not let a controller create: quota, admission, webhooks.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use backstay_object::{Timestamp, condition, int_at, is_deleting, kind, text_at, uid};
+use serde_json::Value;
+
+use super::{Scene, Trouble, after_grace, events, time_at};
+use crate::code::CauseCode;
+use crate::refusal::{is_admission, is_quota, is_webhook_outage};
+use crate::revision::{is_owned_by, new_replica_set};
+use crate::types::Class;
+
+/// A controller's failed attempt to create a pod.
+struct Refused<'a> {
+    words: &'a str,
+    seen: Option<Timestamp>,
+}
+
+pub(super) fn look(scene: &mut Scene<'_>) {
+    let Some(creator) = creator(scene) else { return };
+    let Some(refused) = by_condition(creator).or_else(|| by_event(scene, creator)) else { return };
+    let (code, class) = classify(scene, refused.words);
+    let message = refused.words.to_string();
+    scene.suspect(Trouble { seen: refused.seen, ..Trouble::new(code, class, message) });
+}
+
+/// What creates the pods of the new revision.
+fn creator<'a>(scene: &Scene<'a>) -> Option<&'a Value> {
+    match kind(scene.object) {
+        "Deployment" => new_replica_set(scene.object, scene.related),
+        "ReplicaSet" | "ReplicationController" | "StatefulSet" | "DaemonSet" | "Job" => Some(scene.object),
+        _ => None,
+    }
+}
+
+/// ReplicaSets keep it as a condition, which goes away with the first success.
+fn by_condition(creator: &Value) -> Option<Refused<'_>> {
+    let failure =
+        condition(creator, "ReplicaFailure").filter(|found| text_at(found, &["status"]) == Some("True"))?;
+    let words = text_at(failure, &["message"])?;
+    Some(Refused { words, seen: time_at(failure, &["lastTransitionTime"]) })
+}
+
+/// The others only say so in events: one counts until a later success.
+fn by_event<'a>(scene: &Scene<'a>, creator: &'a Value) -> Option<Refused<'a>> {
+    let failed = scene.events.last(creator, &["FailedCreate"])?;
+    let succeeded = scene.events.last(creator, &["SuccessfulCreate"]).and_then(events::last_seen);
+    if succeeded > events::last_seen(failed) {
+        return None;
+    }
+    // A ReplicaSet that has all its pods has got over it, whatever the order of events within a second.
+    let has_all = matches!(kind(creator), "ReplicaSet" | "ReplicationController" | "StatefulSet")
+        && int_at(creator, &["status", "replicas"]) >= int_at(creator, &["spec", "replicas"]).or(Some(1));
+    if has_all {
+        return None;
+    }
+    let words = events::message(failed);
+    let seen = scene
+        .events
+        .with_reason(creator, &["FailedCreate"])
+        .filter(|event| same_kind(events::message(event), words));
+    let seen =
+        seen.filter_map(events::first_seen).filter(|first| succeeded.is_none_or(|at| *first >= at)).min();
+    Some(Refused { words, seen: seen.or_else(|| events::last_seen(failed)) })
+}
+
+/// Messages about the same trouble, which name different pods.
+fn same_kind(left: &str, right: &str) -> bool {
+    let tell: &[fn(&str) -> bool] = &[is_quota, is_admission, is_webhook_outage];
+    tell.iter().all(|is| is(left) == is(right))
+}
+
+fn classify(scene: &Scene<'_>, words: &str) -> (CauseCode, Class) {
+    let policy = scene.circumstances.policy;
+    if is_webhook_outage(words) {
+        (CauseCode::WebhookUnreachable, after_grace(policy.webhook_grace_ms))
+    } else if words.contains("failed quota:") {
+        // The quota wants sizes that the template does not say: no room will help.
+        (CauseCode::QuotaExceeded, Class::FatalNow)
+    } else if is_quota(words) {
+        let grace = if is_making_room(scene) { policy.unschedulable_grace_ms } else { policy.quota_grace_ms };
+        (CauseCode::QuotaExceeded, after_grace(grace))
+    } else if words.contains("is being terminated") {
+        (CauseCode::NamespaceMissing, Class::FatalNow)
+    } else if words.contains("serviceaccount") && words.contains("not found") {
+        (CauseCode::AdmissionDenied, after_grace(policy.reference_grace_ms))
+    } else if is_admission(words) || words.contains("is forbidden") {
+        (CauseCode::AdmissionDenied, Class::FatalNow)
+    } else if words.contains("is invalid:") {
+        (CauseCode::ObjectRejected, Class::FatalNow)
+    } else {
+        (CauseCode::ApiUnreachable, Class::Recoverable)
+    }
+}
+
+/// Whether old pods of this object are going, or may go before all new ones are there: each frees its share of the quota.
+fn is_making_room(scene: &Scene<'_>) -> bool {
+    let object = scene.object;
+    let new = new_replica_set(object, scene.related).map_or("", uid);
+    let pods: Vec<&Value> =
+        scene.related.owned.iter().copied().filter(|owned| kind(owned) == "Pod").collect();
+    if pods.iter().any(|pod| is_deleting(pod)) {
+        return true;
+    }
+    if kind(object) != "Deployment" || !pods.iter().any(|pod| !is_owned_by(pod, new)) {
+        return false;
+    }
+    let strategy = text_at(object, &["spec", "strategy", "type"]).unwrap_or("RollingUpdate");
+    strategy == "Recreate" || max_unavailable(object) > 0
+}
+
+/// Rounded down, as the controller does; a quarter when absent (`kubernetes pkg/controller/deployment/util`).
+fn max_unavailable(deployment: &Value) -> i64 {
+    let path = ["spec", "strategy", "rollingUpdate", "maxUnavailable"];
+    let replicas = int_at(deployment, &["spec", "replicas"]).unwrap_or(1);
+    if let Some(count) = int_at(deployment, &path) {
+        return count;
+    }
+    let percent = text_at(deployment, &path)
+        .map_or_else(|| Some(25), |text| String::from(text).trim_end_matches('%').parse().ok());
+    replicas.saturating_mul(percent.unwrap_or(0)) / 100
+}

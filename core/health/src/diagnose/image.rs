@@ -1,0 +1,189 @@
+//! Images that cannot be pulled. The kubelet passes the registry's answer on as text only, and every runtime words it its own
+//! way: known spellings are sorted into "does not have it", "will not give it" and "does not answer".
+
+use alloc::string::ToString;
+
+use backstay_object::{Timestamp, text_at};
+use serde_json::Value;
+
+use super::pod::Container;
+use super::{Scene, Trouble, after_grace, events};
+use crate::code::CauseCode;
+use crate::policy::Policy;
+use crate::types::Class;
+
+/// The registry is away, overloaded or broken. Asked first: a rate limit may call itself "denied", too.
+const AWAY: &[&str] = &[
+    "too many requests",
+    "toomanyrequests",
+    "rate limit",
+    "no such host",
+    "server misbehaving",
+    "connection refused",
+    "connection reset",
+    "no route to host",
+    "network is unreachable",
+    "timeout",
+    "timed out",
+    "deadline exceeded",
+    "x509:",
+    "tls:",
+    "http response to https client",
+    "unexpected eof",
+    "service unavailable",
+    "bad gateway",
+    "internal server error",
+    "no space left on device",
+    "status code 5",
+    "failed to do request",
+];
+
+/// The registry knows who asks and says no, or wants to know who asks.
+const DENIED: &[&str] = &[
+    "unauthorized",
+    "authentication required",
+    "authorization failed",
+    "no basic auth credentials",
+    "insufficient_scope",
+    "access denied",
+    "denied:",
+    "forbidden",
+];
+
+/// The registry answers that there is no such image, or none for this machine.
+const ABSENT: &[&str] = &[
+    "not found",
+    "notfound",
+    "manifest unknown",
+    "name unknown",
+    "manifest_unknown",
+    "name_unknown",
+    "does not exist",
+    "no such image",
+    "no match for platform",
+    "no matching manifest",
+    "not present with pull policy of never",
+];
+
+/// A container that waits for its image.
+pub(super) fn waiting<'a>(scene: &mut Scene<'a>, container: &Container<'a>, reason: &str) {
+    let Some((text, seen)) = registry_words(scene, container, reason) else { return };
+    let image =
+        text_at(container.status, &["image"]).or_else(|| text_at(container.spec?, &["image"])).unwrap_or("");
+    let (code, class) = classify(reason, text, image, scene.circumstances.policy);
+    scene.suspect(Trouble { seen, ..container.trouble(code, class, without_back_off(text).to_string()) });
+}
+
+/// What the registry said and when it said so first. Kubelets before 1.31 put it into the event alone while they back off.
+fn registry_words<'a>(
+    scene: &Scene<'a>,
+    container: &Container<'a>,
+    reason: &str,
+) -> Option<(&'a str, Option<Timestamp>)> {
+    let status = container.waiting_message();
+    let image = text_at(container.status, &["image"]).unwrap_or("");
+    let is_ours = |event: &&Value| container.is_meant_by(event) && events::message(event).contains(image);
+    let failed = || scene.events.with_reason(container.pod, &["Failed", "InspectFailed"]).filter(is_ours);
+    let pulls =
+        || failed().filter(|event| events::message(event).contains("pull") || reason == "InvalidImageName");
+    let seen = pulls().filter_map(events::first_seen).min().or_else(|| container.status_written_at());
+    let only_backs_off = reason == "ImagePullBackOff" && !status.contains("ErrImagePull");
+    if !status.is_empty() && !only_backs_off {
+        return Some((status, seen));
+    }
+    let event = pulls().max_by_key(|event| events::last_seen(event));
+    let text = event.map_or(status, events::message);
+    Some((if text.is_empty() { container.waiting_reason()? } else { text }, seen))
+}
+
+fn classify(reason: &str, text: &str, image: &str, policy: &Policy) -> (CauseCode, Class) {
+    match reason {
+        "InvalidImageName" => return (CauseCode::ImageNameInvalid, Class::FatalNow),
+        "ErrImageNeverPull" => return (CauseCode::ImageNotFound, after_grace(policy.image_grace_ms)),
+        "SignatureValidationFailed" => return (CauseCode::ImagePullDenied, Class::FatalNow),
+        "RegistryUnavailable" => return (CauseCode::ImagePullFailed, after_grace(policy.registry_grace_ms)),
+        _ => {}
+    }
+    // An image may be called `forbidden/timeout`.
+    let text = if image.is_empty() { text.to_lowercase() } else { text.replace(image, "").to_lowercase() };
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if says(AWAY) {
+        (CauseCode::ImagePullFailed, after_grace(policy.registry_grace_ms))
+    } else if says(DENIED) {
+        (CauseCode::ImagePullDenied, after_grace(policy.image_grace_ms))
+    } else if says(ABSENT) {
+        (CauseCode::ImageNotFound, after_grace(policy.image_grace_ms))
+    } else {
+        (CauseCode::ImagePullFailed, after_grace(policy.registry_grace_ms))
+    }
+}
+
+/// Without the kubelet's own introduction, so that the words stay the same while it alternates between its two reasons.
+fn without_back_off(text: &str) -> &str {
+    text.split_once(": ErrImagePull: ").map_or(text, |(_, words)| words)
+}
+
+/// The reasons of a container that waits for its image (`kubernetes pkg/kubelet/images/types.go`).
+pub(super) fn is_image_reason(reason: &str) -> bool {
+    matches!(
+        reason,
+        "ErrImagePull"
+            | "ImagePullBackOff"
+            | "InvalidImageName"
+            | "ErrImageNeverPull"
+            | "RegistryUnavailable"
+            | "SignatureValidationFailed"
+            | "ImageInspectError"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registries_and_runtimes_are_understood() {
+        let check = |text: &str, expected: CauseCode| {
+            let (code, _) =
+                classify("ErrImagePull", text, "r.example/forbidden/timeout:1", &Policy::default());
+            assert_eq!(code, expected, "{text}");
+        };
+        for (text, expected) in [
+            (
+                "rpc error: code = NotFound desc = failed to resolve image: r/app:nope: not found",
+                CauseCode::ImageNotFound,
+            ),
+            (
+                "Error response from daemon: manifest for app:nope not found: manifest unknown",
+                CauseCode::ImageNotFound,
+            ),
+            ("reading manifest nope in quay.io/app: manifest unknown", CauseCode::ImageNotFound),
+            ("no match for platform in manifest: not found", CauseCode::ImageNotFound),
+            (
+                "pull access denied, repository does not exist or may require authorization: authorization failed",
+                CauseCode::ImagePullDenied,
+            ),
+            (
+                "unexpected status from HEAD request to https://r/v2/app: 403 Forbidden",
+                CauseCode::ImagePullDenied,
+            ),
+            (
+                "429 Too Many Requests - Server message: toomanyrequests: access denied",
+                CauseCode::ImagePullFailed,
+            ),
+            ("unexpected status from HEAD request: 503 Service Unavailable", CauseCode::ImagePullFailed),
+            ("dial tcp: lookup registry.invalid on 10.96.0.10:53: no such host", CauseCode::ImagePullFailed),
+            ("failed to pull r.example/forbidden/timeout:1: not found", CauseCode::ImageNotFound),
+            ("something nobody has seen before", CauseCode::ImagePullFailed),
+        ] {
+            check(text, expected);
+        }
+    }
+
+    #[test]
+    fn a_message_is_the_same_in_both_reasons() {
+        let backing_off = "Back-off pulling image \"a\": ErrImagePull: a: not found";
+        assert_eq!(without_back_off(backing_off), without_back_off("a: not found"));
+        assert_eq!(without_back_off("a: not found"), "a: not found");
+    }
+}

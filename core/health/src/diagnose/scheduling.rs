@@ -1,0 +1,72 @@
+//! Pods that no node takes.
+
+use alloc::format;
+use alloc::string::String;
+
+use backstay_object::{condition, text_at};
+use serde_json::Value;
+
+use super::{Scene, Trouble, after_grace, events, time_at};
+use crate::code::CauseCode;
+use crate::revision::created_at;
+use crate::types::Class;
+
+/// How long a pod may go without any scheduler's word before that is worth a mention, in milliseconds.
+const SILENCE_MS: u64 = 10_000;
+
+/// What an autoscaler says of a pod for which it brings a node: the cluster autoscaler and GKE; Karpenter.
+const NODE_IS_COMING: &[&str] = &["TriggeredScaleUp", "Nominated"];
+
+pub(super) fn look<'a>(scene: &mut Scene<'a>, pod: &'a Value) {
+    let Some(scheduled) = condition(pod, "PodScheduled") else {
+        unseen(scene, pod);
+        return;
+    };
+    let text = |field: &str| text_at(scheduled, &[field]);
+    if text("status") != Some("False") {
+        return;
+    }
+    let policy = scene.circumstances.policy;
+    let seen = time_at(scheduled, &["lastTransitionTime"]);
+    let mut message = String::from(text("message").unwrap_or("no node takes it"));
+    let (code, class) = match text("reason") {
+        // Somebody else opens the gate.
+        Some("SchedulingGated") => (CauseCode::Unschedulable, Class::Recoverable),
+        Some("Unschedulable") if waits_for_claim(&message) => {
+            (CauseCode::VolumeNotBound, after_grace(policy.volume_grace_ms))
+        }
+        Some("Unschedulable") => match scene.events.last(pod, NODE_IS_COMING) {
+            Some(event) => {
+                message = format!("{message} ({})", events::message(event));
+                (CauseCode::Unschedulable, after_grace(policy.autoscaler_grace_ms))
+            }
+            None => (CauseCode::Unschedulable, after_grace(policy.unschedulable_grace_ms)),
+        },
+        _ => (CauseCode::Unschedulable, Class::Recoverable),
+    };
+    scene.suspect(Trouble { pod: Some(pod), seen, ..Trouble::new(code, class, message) });
+}
+
+/// The scheduler's words for a claim that is absent or not bound (`scheduler/framework/plugins/volumebinding`).
+fn waits_for_claim(message: &str) -> bool {
+    (message.contains("persistentvolumeclaim") && message.contains("not found"))
+        || message.contains("unbound immediate PersistentVolumeClaims")
+}
+
+/// No condition at all: there is no scheduler of the name that the pod asks for, or it is down.
+fn unseen<'a>(scene: &mut Scene<'a>, pod: &'a Value) {
+    let Some(created) = created_at(pod) else { return };
+    let now = scene.circumstances.now;
+    let is_silent = now.since(created.max(scene.circumstances.since)).as_millis() >= u128::from(SILENCE_MS);
+    if !is_silent
+        || text_at(pod, &["spec", "nodeName"]).is_some()
+        || text_at(pod, &["status", "phase"]) != Some("Pending")
+    {
+        return;
+    }
+    let scheduler = text_at(pod, &["spec", "schedulerName"]).unwrap_or("default-scheduler");
+    let message = format!("no scheduler has looked at the pod; it asks for \"{scheduler}\"");
+    let class = after_grace(scene.circumstances.policy.unschedulable_grace_ms);
+    let trouble = Trouble::new(CauseCode::Unschedulable, class, message);
+    scene.suspect(Trouble { pod: Some(pod), seen: Some(created), ..trouble });
+}
