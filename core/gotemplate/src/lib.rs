@@ -5,6 +5,7 @@
 
 mod data;
 mod function;
+mod functions;
 mod value;
 
 pub use data::{ValueBuilder, from_json, from_json_floats, map_to_json, to_json};

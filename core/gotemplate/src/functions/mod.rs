@@ -1,0 +1,22 @@
+//! The functions of Sprig v3.3.0 and Helm, by subject.
+
+mod arguments;
+mod encoding;
+mod json;
+mod json_read;
+mod paths;
+mod structured;
+#[cfg(test)]
+mod testing;
+mod url;
+
+use crate::function::{Compatibility, Function};
+
+/// The tables of all modules.
+const TABLES: &[&[Function]] = &[encoding::FUNCTIONS, paths::FUNCTIONS, structured::FUNCTIONS];
+
+/// All functions that the given Helm knows.
+#[allow(dead_code, reason = "the engine that calls it is being written")]
+pub(crate) fn all(_compatibility: Compatibility) -> impl Iterator<Item = &'static Function> {
+    TABLES.iter().flat_map(|table| table.iter())
+}
