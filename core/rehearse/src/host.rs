@@ -1,0 +1,309 @@
+//! The loop between the machine and the model, in virtual time.
+
+use std::time::Duration;
+
+use backstay_health::{Cause, CauseCode, Class};
+use backstay_object::{ResourceKey, Timestamp};
+use backstay_plan::Plan;
+use backstay_rollout::{
+    Action, ActionKind, Command, Event, FailureKind, Input, JournalEntry, Outcome, Output, Policy, RecordChange, ResumeError,
+    Rollout, Verdict,
+};
+use backstay_sim::Cluster;
+
+use crate::check::{Checker, Violation};
+use crate::client::{Watch, earliest};
+use crate::execute::Running;
+use crate::trouble::{Chances, Trouble};
+
+const READ_ID_FIRST: u32 = 0x8000_0000;
+/// How long a request takes there and back.
+const LATENCY: (u64, u64) = (5, 60);
+/// More outputs than any bounded rollout has.
+const OUTPUTS_MOST: u64 = 200_000;
+
+/// One thing that happened, for people.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moment {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub event: Event,
+}
+
+/// How a rehearsal ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// The machine's verdict.
+    pub verdict: Verdict,
+    /// When it began and ended, in the model's time.
+    pub from: Timestamp,
+    /// When it ended.
+    pub to: Timestamp,
+    /// What happened on the way.
+    pub story: Vec<Moment>,
+    /// How the release's records were changed, in order.
+    pub records: Vec<RecordChange>,
+    /// The journal.
+    pub journal: Vec<JournalEntry>,
+    /// How many outputs the machine gave: where a crash can be placed.
+    pub outputs: u64,
+    /// Invariants that did not hold; empty unless the machine has a defect.
+    pub violations: Vec<Violation>,
+}
+
+/// A rollout on a model cluster.
+#[derive(Debug)]
+pub struct Rehearsal {
+    cluster: Cluster,
+    plan: Plan,
+    policy: Policy,
+    trouble: Trouble,
+    chances: Chances,
+    rollout: Rollout,
+    journal: Vec<JournalEntry>,
+    /// How many entries of the journal are durable.
+    durable: usize,
+    records: Vec<RecordChange>,
+    watches: Vec<Watch>,
+    running: Vec<Running>,
+    story: Vec<Moment>,
+    checker: Checker,
+    outputs: u64,
+}
+
+impl Rehearsal {
+    /// A rehearsal of a plan on a cluster as it is now.
+    #[must_use]
+    pub fn new(cluster: Cluster, plan: Plan, policy: Policy, trouble: Trouble) -> Self {
+        let rollout = Rollout::new(plan.clone(), policy.clone(), cluster.now());
+        let checker = Checker::new(&cluster, &rollout);
+        Self {
+            chances: Chances::new(trouble.seed),
+            cluster,
+            plan,
+            policy,
+            trouble,
+            rollout,
+            journal: Vec::new(),
+            durable: 0,
+            records: Vec::new(),
+            watches: Vec::new(),
+            running: Vec::new(),
+            story: Vec::new(),
+            checker,
+            outputs: 0,
+        }
+    }
+
+    /// Runs to the verdict. Returns the cluster as it was left, and what happened.
+    ///
+    /// # Errors
+    /// When a journal the machine wrote cannot be resumed: a defect.
+    pub fn run(mut self) -> Result<(Cluster, Report), ResumeError> {
+        let from = self.cluster.now();
+        let verdict = loop {
+            match self.poll()? {
+                Turn::Goes => {}
+                Turn::Waits(deadline) => self.wait(deadline),
+                Turn::Over(verdict) => break verdict,
+            }
+            let limit = self.policy.forward_ms + 2 * self.policy.undo_ms + 2 * self.policy.evidence_ms + 600_000;
+            if self.outputs > OUTPUTS_MOST || self.cluster.now().since(from).as_millis() > u128::from(limit) {
+                self.checker.took_too_long(self.cluster.now(), "no verdict within the bound");
+                break Verdict::Interrupted { cause: self.unreachable() };
+            }
+        };
+        self.checker.replayed(&self.journal, &self.rollout, self.cluster.now());
+        self.checker.at_the_end(&self.cluster, &mut self.rollout);
+        let report = Report {
+            verdict,
+            from,
+            to: self.cluster.now(),
+            story: self.story,
+            records: self.records,
+            journal: self.journal,
+            outputs: self.outputs,
+            violations: self.checker.violations,
+        };
+        Ok((self.cluster, report))
+    }
+
+    fn poll(&mut self) -> Result<Turn, ResumeError> {
+        let output = self.rollout.poll_output();
+        let now = self.cluster.now();
+        self.checker.output(&output, &self.rollout, now);
+        let turn = match output {
+            Output::Record { entry } => {
+                self.journal.push(entry);
+                Turn::Goes
+            }
+            Output::Act { action } => {
+                if action.id.0 < READ_ID_FIRST {
+                    self.durable = self.journal.len();
+                }
+                self.start(action);
+                Turn::Goes
+            }
+            Output::Event { event } => {
+                self.story.push(Moment { at: now, event });
+                Turn::Goes
+            }
+            Output::Wait { deadline, .. } => return Ok(Turn::Waits(deadline)),
+            Output::Finished { verdict } => return Ok(Turn::Over(verdict)),
+        };
+        self.outputs += 1;
+        if self.trouble.crash_after.contains(&self.outputs) {
+            self.crash()?;
+        }
+        Ok(turn)
+    }
+
+    fn start(&mut self, action: Action) {
+        let latency = LATENCY.0 + self.chances.below(LATENCY.1 - LATENCY.0);
+        let at = self.cluster.now().after(Duration::from_millis(latency));
+        self.running.push(Running::new(action, at));
+    }
+
+    /// Lets time pass until something happens, and tells the machine.
+    fn wait(&mut self, deadline: Option<Timestamp>) {
+        let now = self.cluster.now();
+        let mut next = earliest(deadline, self.cluster.next_due());
+        next = self.running.iter().fold(next, |next, running| earliest(next, Some(running.at)));
+        next = earliest(next, self.trouble.abort_at.filter(|at| *at > now));
+        // Nothing at all is due: let a second pass, so that the bound on time ends it.
+        let next = next.unwrap_or_else(|| now.after(Duration::from_secs(1)));
+        self.cluster.advance_to(next);
+        if self.trouble.abort_at.is_some_and(|at| at <= self.cluster.now()) {
+            self.trouble.abort_at = None;
+            self.tell(Input::Command { command: Command::Abort });
+        }
+        self.observe();
+        self.go_on();
+        if deadline.is_some_and(|deadline| deadline <= self.cluster.now()) {
+            self.tell(Input::Timeout);
+        }
+    }
+
+    fn observe(&mut self) {
+        let mut watches = std::mem::take(&mut self.watches);
+        for watch in &mut watches {
+            for (object, deleted) in watch.poll(&mut self.cluster) {
+                if self.chances.percent(self.trouble.repeated_percent) {
+                    self.tell(Input::Observed { object: object.clone(), deleted });
+                }
+                self.tell(Input::Observed { object, deleted });
+            }
+        }
+        self.watches = watches;
+    }
+
+    /// Goes on with the actions whose time has come.
+    fn go_on(&mut self) {
+        let now = self.cluster.now();
+        let due: Vec<Running> = self.running.extract_if(.., |running| running.at <= now).collect();
+        for mut running in due {
+            let id = running.action.id;
+            if self.chances.percent(self.trouble.unreachable_percent) {
+                self.complete(id, self.trouble_outcome(FailureKind::Transient));
+                continue;
+            }
+            let Some(mut outcome) = self.perform(&mut running) else {
+                self.running.push(running);
+                continue;
+            };
+            let changes = id.0 < READ_ID_FIRST && matches!(outcome, Outcome::Succeeded { .. });
+            if changes && self.chances.percent(self.trouble.lost_replies_percent) {
+                outcome = self.trouble_outcome(FailureKind::Unknown);
+            }
+            // What was seen before the action ended comes before its end.
+            self.observe();
+            self.complete(id, outcome);
+        }
+    }
+
+    fn perform(&mut self, running: &mut Running) -> Option<Outcome> {
+        match &running.action.kind {
+            ActionKind::Observe { scopes } => {
+                self.watches = scopes.iter().cloned().map(Watch::new).collect();
+                Some(Outcome::Succeeded { applied: Vec::new() })
+            }
+            ActionKind::Look { .. } => {
+                let mut seen = Vec::new();
+                for scope in self.plan.watch_scopes() {
+                    seen.extend(Watch::new(scope).list(&mut self.cluster));
+                }
+                for (object, deleted) in seen {
+                    self.tell(Input::Observed { object, deleted });
+                }
+                Some(Outcome::Succeeded { applied: Vec::new() })
+            }
+            ActionKind::SaveRecord { change } => {
+                // Doing it twice has the effect of doing it once.
+                if self.records.last() != Some(change) {
+                    self.records.push(change.clone());
+                }
+                Some(Outcome::Succeeded { applied: Vec::new() })
+            }
+            _ => running.step(&mut self.cluster, &self.rollout),
+        }
+    }
+
+    fn complete(&mut self, id: backstay_rollout::ActionId, outcome: Outcome) {
+        self.checker.ended(id);
+        self.tell(Input::Completed { id, outcome });
+    }
+
+    fn tell(&mut self, input: Input) {
+        if let Err(error) = self.rollout.handle(input, self.cluster.now()) {
+            self.checker.took_too_long(self.cluster.now(), &format!("the machine refused an input: {error}"));
+        }
+    }
+
+    /// The host dies: what it had not made durable is lost, requests on their way may or may not arrive.
+    fn crash(&mut self) -> Result<(), ResumeError> {
+        if self.chances.percent(50) {
+            self.journal.truncate(self.durable);
+        }
+        self.durable = self.journal.len();
+        for mut running in std::mem::take(&mut self.running) {
+            if running.action.id.0 < READ_ID_FIRST && self.chances.percent(50) {
+                let _ = self.perform(&mut running);
+            }
+        }
+        self.watches.clear();
+        let later = self.cluster.now().after(Duration::from_millis(500 + self.chances.below(5_000)));
+        self.cluster.advance_to(later);
+        self.checker.crashed(&self.journal);
+        let (plan, policy) = (self.plan.clone(), self.policy.clone());
+        self.rollout = if self.journal.is_empty() {
+            Rollout::new(plan, policy, later)
+        } else {
+            Rollout::resume(plan, policy, self.journal.clone(), later)?
+        };
+        Ok(())
+    }
+
+    fn trouble_outcome(&self, failure: FailureKind) -> Outcome {
+        Outcome::Failed { failure, causes: vec![self.unreachable()], applied: Vec::new() }
+    }
+
+    fn unreachable(&self) -> Cause {
+        Cause {
+            code: CauseCode::ApiUnreachable,
+            class: Class::Recoverable,
+            object: ResourceKey::new("backstay.dev/v1", "Release", &self.plan.namespace, &self.plan.release),
+            pod: None,
+            container: None,
+            message: "connection reset by the rehearsal".to_owned(),
+            hint: CauseCode::ApiUnreachable.hint().to_owned(),
+            first_seen: self.cluster.now(),
+        }
+    }
+}
+
+enum Turn {
+    Goes,
+    Waits(Option<Timestamp>),
+    Over(Verdict),
+}
