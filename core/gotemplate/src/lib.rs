@@ -6,6 +6,10 @@
 mod data;
 mod function;
 mod functions;
+mod print;
+mod print_float;
+mod print_quote;
+mod printf;
 mod value;
 
 pub use data::{ValueBuilder, from_json, from_json_floats, map_to_json, to_json};
