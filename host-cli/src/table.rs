@@ -41,7 +41,7 @@ pub(crate) fn print_structured(format: OutputFormat, document: &Value, table: im
     match format {
         OutputFormat::Table => table(),
         OutputFormat::Json => anstream::println!("{}", serde_json::to_string(document)?),
-        OutputFormat::Yaml => anstream::print!("{}", backstay_core::yaml::to_yaml(document)),
+        OutputFormat::Yaml => anstream::print!("{}", backstay_core::yaml::to_yaml(document)?),
     }
     Ok(ExitCode::SUCCESS)
 }

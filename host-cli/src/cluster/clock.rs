@@ -78,7 +78,8 @@ impl ModelClock {
     pub(crate) fn advance(&self, now: Timestamp) {
         let mut time = self.time();
         time.now = time.now.max(now);
-        let later = time.sleepers.split_off(&(Timestamp(time.now.0.saturating_add(1)), 0));
+        let next = (Timestamp(time.now.0.saturating_add(1)), 0);
+        let later = time.sleepers.split_off(&next);
         let due = std::mem::replace(&mut time.sleepers, later);
         drop(time);
         for sender in due.into_values() {

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{Request, Response};
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt as _, Full, StreamBody};
+use http_body_util::{BodyExt, Full, StreamBody};
 use tokio::sync::mpsc;
 
 use super::clock::{ModelClock, wall_now};

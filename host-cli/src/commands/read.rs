@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
 use serde_json::{Value, json};
 
-use crate::args::{GetArgs, GetOne, GetWhat, HistoryArgs, ListArgs, OutputFormat, StatusArgs};
+use crate::args::{GetArgs, GetOne, GetWhat, HistoryArgs, ListArgs, StatusArgs};
 use crate::cluster::Cluster;
 use crate::exit::{Exit, Stop};
 use crate::records;
@@ -130,10 +130,8 @@ pub(crate) async fn get(cluster: &Cluster, arguments: &GetArgs) -> anyhow::Resul
             let record = fetch(cluster, one).await?;
             let values = if *all { values_of_record(&record.release.chart, &record.release.config)? } else { Value::Object(record.release.config) };
             let title = if *all { "COMPUTED VALUES:" } else { "USER-SUPPLIED VALUES:" };
-            print_structured(*output, &values, || {
-                anstream::println!("{title}");
-                anstream::print!("{}", backstay_core::yaml::to_yaml(&values));
-            })
+            let text = backstay_core::yaml::to_yaml(&values)?;
+            print_structured(*output, &values, || anstream::print!("{title}\n{text}"))
         }
         GetWhat::Manifest(one) => {
             anstream::println!("{}", fetch(cluster, one).await?.release.manifest);

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
-use backstay_core::health::FailFastLevel;
+use backstay_core::health::FailFast as Level;
 use backstay_core::object::{ResourceKey, Timestamp, format_duration};
-use backstay_core::plan::{Change, Operation, Plan, PlanInput, PlannedObject, PreviousRevision, build};
+use backstay_core::plan::{Change, Operation, Plan, PlanInput, PlannedObject, PreviousRevision, Step, build};
 use backstay_core::release::{History, PendingOwner, Record, Status};
-use backstay_core::rollout::{Policy, Remediation, Rollout, Verdict, Waiting};
+use backstay_core::rollout::{Outcome, Policy, Remediation, Rollout, Verdict, Waiting};
 use futures::StreamExt as _;
 use serde_json::Value;
 
@@ -112,38 +112,10 @@ const fn quiet_after(owner: &PendingOwner<'_>) -> Duration {
 /// Plans and carries out a request.
 pub(crate) async fn carry_out(cluster: &Cluster, global: &GlobalArgs, ground: &Ground, request: Request) -> anyhow::Result<ExitCode> {
     let began = cluster.clock.now();
-    let keys: Vec<ResourceKey> = request.objects.iter().map(|object| object.key.clone()).collect();
-    let live = look_at(cluster, &keys).await?;
-    let mut plan = build(PlanInput {
-        release: request.release.clone(),
-        namespace: cluster.namespace.clone(),
-        operation: request.operation,
-        to: request.record.release.version,
-        objects: request.objects.clone(),
-        hooks: request.hooks.clone(),
-        current: ground.current.clone(),
-        healthy: ground.healthy.clone(),
-        live,
-    })
-    .map_err(|error| Stop::refused(error.to_string()))?;
-    if !request.run_hooks {
-        plan.hooks.clear();
-        plan.undo_hooks.clear();
-    }
+    let plan = plan_of(cluster, ground, &request).await?;
     let policy = policy(&request, &plan);
     let header = header(&request, &plan, &policy, cluster, began);
-    let namespace_is_new = request.options.create_namespace && !namespace_exists(cluster).await?;
-    let executor = Rc::new(Executor {
-        cluster: cluster.clone(),
-        records: Rc::clone(&ground.records),
-        release: request.release.clone(),
-        namespace: cluster.namespace.clone(),
-        force_conflicts: request.force_conflicts,
-        take_ownership: request.take_ownership,
-        namespace_is_new,
-        evidence: Default::default(),
-        notes: Default::default(),
-    });
+    let executor = Rc::new(executor_of(cluster, ground, &request).await?);
     ground.records.hold(request.record.clone());
     let mut driver = Driver {
         cluster: cluster.clone(),
@@ -162,6 +134,66 @@ pub(crate) async fn carry_out(cluster: &Cluster, global: &GlobalArgs, ground: &G
         anstream::println!("\nNOTES:\n{}", notes.trim_end());
     }
     Ok(ExitCode::from(summary.verdict.exit_code()))
+}
+
+/// `--dry-run=server`: the plan, checked by the server object by object; nothing is changed.
+pub(crate) async fn check_only(cluster: &Cluster, ground: &Ground, request: Request) -> anyhow::Result<ExitCode> {
+    let plan = plan_of(cluster, ground, &request).await?;
+    let executor = executor_of(cluster, ground, &request).await?;
+    let steps: Vec<Step> = plan.steps.iter().filter(|step| step.desired.is_some()).cloned().collect();
+    if let Outcome::Failed { causes, .. } = executor.validate(&steps).await {
+        let lines: Vec<String> = causes.iter().map(|cause| format!("{}: {}: {}", cause.code, cause.object, cause.message)).collect();
+        return Err(Stop::refused(lines.join("\n")));
+    }
+    for step in &plan.steps {
+        let verb = match step.change {
+            Change::Create => "create",
+            Change::Change => "change",
+            Change::Unchanged => "keep",
+            Change::Delete => "delete",
+            Change::Adopt => "take over",
+        };
+        anstream::println!("{verb:<9}  {}", step.key);
+    }
+    anstream::println!("---\n# revision {} of {}, not applied: the server accepts every object", plan.to, plan.release);
+    anstream::print!("{}", request.record.release.manifest);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn plan_of(cluster: &Cluster, ground: &Ground, request: &Request) -> anyhow::Result<Plan> {
+    let keys: Vec<ResourceKey> = request.objects.iter().map(|object| object.key.clone()).collect();
+    let live = look_at(cluster, &keys).await?;
+    let mut plan = build(PlanInput {
+        release: request.release.clone(),
+        namespace: cluster.namespace.clone(),
+        operation: request.operation,
+        to: request.record.release.version,
+        objects: request.objects.clone(),
+        hooks: request.hooks.clone(),
+        current: ground.current.clone(),
+        healthy: ground.healthy.clone(),
+        live,
+    })
+    .map_err(|error| Stop::refused(error.to_string()))?;
+    if !request.run_hooks {
+        plan.hooks.clear();
+        plan.undo_hooks.clear();
+    }
+    Ok(plan)
+}
+
+async fn executor_of(cluster: &Cluster, ground: &Ground, request: &Request) -> anyhow::Result<Executor> {
+    Ok(Executor {
+        cluster: cluster.clone(),
+        records: Rc::clone(&ground.records),
+        release: request.release.clone(),
+        namespace: cluster.namespace.clone(),
+        force_conflicts: request.force_conflicts,
+        take_ownership: request.take_ownership,
+        namespace_is_new: request.options.create_namespace && !namespace_exists(cluster).await?,
+        evidence: Default::default(),
+        notes: Default::default(),
+    })
 }
 
 /// Reads the live objects; `None` for one that is not there. Kinds the server does not have yet have no objects.
@@ -198,9 +230,9 @@ fn policy(request: &Request, plan: &Plan) -> Policy {
         TimeoutRule::Total(_) | TimeoutRule::Helm(Some(Timeout::Auto)) => (budget.forward_ms, budget.reserve_ms),
     };
     let level = match request.fail_fast {
-        FailFast::Off => FailFastLevel::Off,
-        FailFast::Default => FailFastLevel::Default,
-        FailFast::Strict => FailFastLevel::Strict,
+        FailFast::Off => Level::Off,
+        FailFast::Default => Level::Default,
+        FailFast::Strict => Level::Strict,
     };
     Policy {
         waiting: request.waiting,
@@ -212,7 +244,7 @@ fn policy(request: &Request, plan: &Plan) -> Policy {
         evidence_ms: 10_000,
         attempts: 5,
         validate: request.validate,
-        health: backstay_core::health::Policy::for_level(level),
+        health: backstay_core::health::Policy::at(level),
     }
 }
 

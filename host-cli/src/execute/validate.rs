@@ -16,7 +16,7 @@ const AT_ONCE: usize = 8;
 
 impl Executor {
     /// Sends every object as a dry run and collects all refusals, so that a person sees them at once.
-    pub(super) async fn validate(&self, steps: &[Step]) -> Outcome {
+    pub(crate) async fn validate(&self, steps: &[Step]) -> Outcome {
         let brings_kinds = steps.iter().any(|step| step.key.kind == "CustomResourceDefinition");
         let mut causes = Vec::new();
         let mut failure = FailureKind::Refused;
