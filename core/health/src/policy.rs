@@ -47,7 +47,8 @@ pub struct Policy {
     pub registry_grace_ms: u64,
     /// A ConfigMap, Secret or key that nobody in the release brings; a controller may write it.
     pub reference_grace_ms: u64,
-    /// A volume that cannot be mounted.
+    /// A volume that cannot be mounted. The kubelet tries after 0, ½, 1½, 3½, 7½, 15½, 31½, 63½ s: a grace that ends just before
+    /// a try condemns what that try would find in order.
     pub mount_grace_ms: u64,
     /// A pod that no node takes.
     pub unschedulable_grace_ms: u64,
@@ -73,7 +74,7 @@ impl Default for Policy {
             image_grace_ms: 0,
             registry_grace_ms: 60_000,
             reference_grace_ms: 30_000,
-            mount_grace_ms: 30_000,
+            mount_grace_ms: 40_000,
             unschedulable_grace_ms: 180_000,
             autoscaler_grace_ms: 600_000,
             quota_grace_ms: 5_000,

@@ -108,14 +108,12 @@ fn report<'a>(scene: &mut Scene<'a>, crash: &Crash<'a>, is_certain: bool) {
     let code = if reason == "OOMKilled" { CauseCode::OutOfMemory } else { CauseCode::CrashLoop };
     let class = if is_certain { Class::FatalNow } else { Class::Recoverable };
     let mut message = format!("exit code {} ({reason})", int_at(end, &["exitCode"]).unwrap_or(0));
-    match crash.restarts {
-        0 => {}
-        1 => message.push_str(", the first restart, too"),
-        count => message.push_str(&format!(", {count} restarts, too")),
+    if crash.restarts > 0 {
+        message.push_str(&format!(" at restart {}", crash.restarts));
     }
-    if let Some(probe) = killed_by_probe(scene, &crash.container, seen) {
+    if let Some(complaint) = killed_by_kubelet(scene, &crash.container, seen) {
         message.push_str("; ");
-        message.push_str(probe);
+        message.push_str(complaint);
     }
     if !words.is_empty() {
         message.push_str(": ");
@@ -124,19 +122,24 @@ fn report<'a>(scene: &mut Scene<'a>, crash: &Crash<'a>, is_certain: bool) {
     scene.suspect(Trouble { seen, ..crash.container.trouble(code, class, message) });
 }
 
-/// The kubelet kills what fails its liveness or startup probe; the exit code alone does not show it.
-fn killed_by_probe<'a>(
+/// The kubelet kills what fails its liveness or startup probe or its start hook; the exit code alone does not show it.
+fn killed_by_kubelet<'a>(
     scene: &Scene<'a>,
     container: &Container<'a>,
     ended: Option<Timestamp>,
 ) -> Option<&'a str> {
     let kills = |event: &&Value| {
         let words = events::message(event);
-        container.is_meant_by(event)
-            && (words.starts_with("Liveness probe") || words.starts_with("Startup probe"))
-            // An end long before the probe's complaint was another one.
-            && ended.is_none_or(|ended| events::first_seen(event).is_none_or(|first| first <= ended))
+        let is_deadly = text_at(event, &["reason"]) != Some("Unhealthy")
+            || words.starts_with("Liveness probe")
+            || words.starts_with("Startup probe");
+        // A complaint that came only after the end was about a later start.
+        let is_before =
+            ended.is_none_or(|ended| events::first_seen(event).is_none_or(|first| first <= ended));
+        container.is_meant_by(event) && is_deadly && is_before
     };
-    let found = scene.events.with_reason(container.pod, &["Unhealthy"]).filter(kills);
-    found.max_by_key(|event| events::last_seen(event)).map(events::message)
+    let found = scene.events.with_reason(container.pod, &["Unhealthy", "FailedPostStartHook"]).filter(kills);
+    found
+        .max_by_key(|event| events::last_seen(event))
+        .map(|event| events::message(event).trim_end_matches([':', ' ']))
 }

@@ -83,9 +83,17 @@ fn registry_words<'a>(
     let status = container.waiting_message();
     let image = text_at(container.status, &["image"]).unwrap_or("");
     let is_ours = |event: &&Value| container.is_meant_by(event) && events::message(event).contains(image);
-    let failed = || scene.events.with_reason(container.pod, &["Failed", "InspectFailed"]).filter(is_ours);
-    let pulls =
-        || failed().filter(|event| events::message(event).contains("pull") || reason == "InvalidImageName");
+    let failed = || {
+        scene
+            .events
+            .with_reason(container.pod, &["Failed", "InspectFailed", "ErrImageNeverPull"])
+            .filter(is_ours)
+    };
+    let pulls = || {
+        failed().filter(|event| {
+            events::message(event).to_lowercase().contains("pull") || reason == "InvalidImageName"
+        })
+    };
     let seen = pulls().filter_map(events::first_seen).min().or_else(|| container.status_written_at());
     let only_backs_off = reason == "ImagePullBackOff" && !status.contains("ErrImagePull");
     if !status.is_empty() && !only_backs_off {

@@ -60,8 +60,8 @@ fn pod(scene: &mut Scene<'_>) {
         Some("DeadlineExceeded") => CauseCode::DeadlineExceeded,
         _ => CauseCode::PodFailed,
     };
-    let message = ended(pod);
-    scene.declare(Trouble { pod: Some(pod), ..Trouble::new(code, Class::FatalNow, message) });
+    let (message, seen) = (ended(pod), ended_at(pod));
+    scene.declare(Trouble { pod: Some(pod), seen, ..Trouble::new(code, Class::FatalNow, message) });
 }
 
 /// Pods of a workload that have ended. Their controller replaces them, so one is no verdict; the same end again and again is.
