@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context<'_>, stage: HookStage, position: u32) -> Dec
         Waited::Ready => enter(Phase::Hooks { stage, position: position + 1 }),
         Waited::Decide(decision) => decision,
         Waited::Never(mut cause) => {
-            if cause.code == CauseCode::JobFailed {
+            if matches!(cause.code, CauseCode::JobFailed | CauseCode::PodFailed) {
                 cause.code = CauseCode::HookFailed;
             }
             condemn(stage, cause)
