@@ -9,6 +9,8 @@ mod functions;
 mod print;
 mod print_float;
 mod print_quote;
+#[cfg(test)]
+mod print_tests;
 mod printf;
 mod value;
 

@@ -82,6 +82,8 @@ pub(crate) struct Printer {
     pub(crate) space: bool,
     pub(crate) zero: bool,
     pub(crate) sharp_v: bool,
+    /// Inside `%!d(…)`, where methods are not called.
+    complaining: bool,
     pub(crate) width: Option<usize>,
     pub(crate) precision: Option<usize>,
 }
@@ -95,9 +97,9 @@ impl Printer {
     /// One operand.
     pub(crate) fn argument(&mut self, value: &Value, verb: char) {
         match (value, verb) {
+            (Value::Nil, 'T' | 'v') => self.pad("<nil>"),
             (_, 'T') => self.text(value.type_name(), 's'),
-            (Value::Nil, 'v') => self.pad("<nil>"),
-            (Value::Nil, _) => self.bad_verb(value, verb),
+            (Value::Nil, _) | (_, 'w') => self.bad_verb(value, verb),
             _ => self.value(value, verb, 0),
         }
     }
@@ -111,7 +113,9 @@ impl Printer {
         } else {
             self.out.push_str(value.type_name());
             self.out.push('=');
+            self.complaining = true;
             self.argument(value, 'v');
+            self.complaining = false;
         }
         self.out.push(')');
     }
@@ -120,9 +124,13 @@ impl Printer {
         match value {
             Value::Nil if self.sharp_v => self.out.push_str("interface {}(nil)"),
             Value::Nil => self.out.push_str("<nil>"),
-            Value::Bool(truth) if matches!(verb, 't' | 'v') => self.pad(if *truth { "true" } else { "false" }),
+            Value::Bool(truth) if matches!(verb, 't' | 'v') => {
+                self.pad(if *truth { "true" } else { "false" })
+            }
             Value::Bool(_) => self.bad_verb(value, verb),
-            Value::Duration(number) if !self.sharp_v && matches!(verb, 'v' | 's' | 'x' | 'X' | 'q') => {
+            Value::Duration(number)
+                if !self.sharp_v && !self.complaining && matches!(verb, 'v' | 's' | 'x' | 'X' | 'q') =>
+            {
                 self.text(&duration(*number), verb);
             }
             Value::Int(number) | Value::Int64(number) | Value::Duration(number) => {
@@ -209,6 +217,12 @@ impl Printer {
             }
             'x' | 'X' => self.hex(bytes, verb),
             'q' => {
+                if let Ok(text) = std::str::from_utf8(bytes) {
+                    return self.text(text, 'q');
+                }
+                let text = String::from_utf8_lossy(bytes);
+                let end = self.precision.and_then(|count| text.char_indices().nth(count));
+                let bytes = end.map_or(bytes, |(end, _)| &bytes[..end.min(bytes.len())]);
                 let text = quote_bytes(bytes, self.plus);
                 self.pad(&text);
             }
@@ -281,7 +295,8 @@ impl Printer {
 
     fn unicode(&mut self, number: u64) {
         let digits = self.precision.unwrap_or(4).max(4);
-        let mut text = format!("U+{number:0digits$X}");
+        let text = format!("{number:X}");
+        let mut text = format!("U+{}{text}", "0".repeat(digits.saturating_sub(text.len())));
         if let Some(c) = u32::try_from(number).ok().and_then(char::from_u32) {
             if self.sharp && is_printable(c) {
                 text.push_str(&format!(" '{c}'"));
@@ -307,13 +322,15 @@ impl Printer {
             least = width.saturating_sub(usize::from(signed));
         }
         let digits = match verb {
-            'b' => format!("{number:0least$b}"),
-            'o' | 'O' => format!("{number:0least$o}"),
-            'x' => format!("{number:0least$x}"),
-            'X' => format!("{number:0least$X}"),
-            _ => format!("{number:0least$}"),
+            'b' => format!("{number:b}"),
+            'o' | 'O' => format!("{number:o}"),
+            'x' => format!("{number:x}"),
+            'X' => format!("{number:X}"),
+            _ => number.to_string(),
         };
+        let digits = "0".repeat(least.saturating_sub(digits.len())) + &digits;
         let prefix = match verb {
+            'O' if self.sharp && !digits.starts_with('0') => "0o0",
             'O' => "0o",
             'b' if self.sharp => "0b",
             'x' if self.sharp => "0x",
@@ -390,7 +407,7 @@ fn all_digits(text: &str, verb: char, precision: Option<usize>) -> String {
     let marks: &[char] = if hexadecimal { &['p', 'P'] } else { &['e', 'E'] };
     let (number, tail) = text.split_at(text.find(marks).unwrap_or(text.len()));
     let mut missing = match verb {
-        'g' | 'G' | 'x' | 'X' => precision.unwrap_or(6),
+        'g' | 'G' | 'x' => precision.unwrap_or(6),
         _ => 0,
     };
     let mut number = number.to_owned();

@@ -21,7 +21,7 @@ pub(crate) fn format_float(value: f64, verb: char, precision: Option<usize>) -> 
         'b' => binary(value),
         'x' | 'X' => hexadecimal(value, verb, precision),
         'e' | 'E' => exponent(&significant(value, precision.map(|p| p + 1)), verb, precision),
-        'f' | 'F' => precision.map_or_else(|| plain(&significant(value, None)), |p| format!("{value:.p$}")),
+        'f' | 'F' => precision.map_or_else(|| plain(&significant(value, None)), |p| fixed(value, p)),
         _ => general(value, if verb == 'G' { 'E' } else { 'e' }, precision),
     };
     format!("{sign}{text}")
@@ -30,13 +30,21 @@ pub(crate) fn format_float(value: f64, verb: char, precision: Option<usize>) -> 
 /// The given number of significant digits, or the fewest that identify the number.
 fn significant(value: f64, count: Option<usize>) -> Digits {
     let text = match count {
-        Some(count) => format!("{value:.*e}", count.saturating_sub(1)),
+        Some(count) => format!("{value:.*e}", count.saturating_sub(1).min(MOST)),
         None => format!("{value:e}"),
     };
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let digits: Vec<u8> = mantissa.bytes().filter(|byte| *byte != b'.').collect();
     let point = if value == 0.0 { 0 } else { exponent.parse::<i32>().unwrap_or(0) + 1 };
     Digits { digits, point }
+}
+
+/// More digits than any number has; Rust's own formatting takes no more than `u16::MAX`.
+const MOST: usize = 1_100;
+
+fn fixed(value: f64, precision: usize) -> String {
+    let exact = precision.min(MOST);
+    format!("{value:.exact$}") + &"0".repeat(precision - exact)
 }
 
 fn text_of(digits: &[u8]) -> String {
@@ -109,7 +117,7 @@ fn hexadecimal(value: f64, verb: char, precision: Option<usize>) -> String {
     if mantissa == 0 {
         power = 0;
     } else {
-        power += 60;
+        power += 52;
         mantissa <<= 8;
         while mantissa & (1 << 60) == 0 {
             mantissa <<= 1;
@@ -132,7 +140,8 @@ fn hexadecimal(value: f64, verb: char, precision: Option<usize>) -> String {
     let digits = format!("{:015x}", mantissa & ((1 << 60) - 1));
     let fraction = match precision {
         None => digits.trim_end_matches('0').to_owned(),
-        Some(precision) => format!("{digits:0<precision$}")[..precision].to_owned(),
+        Some(precision) if precision <= digits.len() => digits[..precision].to_owned(),
+        Some(precision) => format!("{digits}{}", "0".repeat(precision - digits.len())),
     };
     let point = if fraction.is_empty() { "" } else { "." };
     let sign = if power < 0 { '-' } else { '+' };

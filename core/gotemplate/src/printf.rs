@@ -91,11 +91,11 @@ impl Formatter<'_> {
         }
     }
 
-    /// Digits of a number; `None` without any or when it is too large.
+    /// Digits of a number; `None` without any. One that is too large swallows the rest of the format.
     fn digits(&mut self) -> Option<usize> {
         let end = self.rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.rest.len());
         let number = self.rest[..end].parse::<usize>().ok().filter(|number| *number <= TOO_LARGE);
-        self.rest = &self.rest[end..];
+        self.rest = if end > 0 && number.is_none() { "" } else { &self.rest[end..] };
         number
     }
 
