@@ -15,7 +15,7 @@ use crate::types::{Cause, Class};
 pub fn refusal(object: &ResourceKey, http_status: u16, body: &Value, now: Timestamp) -> Cause {
     let message = message_of(http_status, body);
     let code = code_of(object, http_status, body, &message);
-    let class = if is_transient(code, http_status, body) { Class::Recoverable } else { Class::FatalNow };
+    let class = if is_transient(http_status, body, &message) { Class::Recoverable } else { Class::FatalNow };
     let hint = String::from(code.hint());
     Cause { code, class, object: object.clone(), pod: None, container: None, message, hint, first_seen: now }
 }
@@ -24,19 +24,23 @@ pub fn refusal(object: &ResourceKey, http_status: u16, body: &Value, now: Timest
 /// overloaded, or somebody wrote the object a moment before.
 #[must_use]
 pub fn is_transient_refusal(http_status: u16, body: &Value) -> bool {
-    let message = message_of(http_status, body);
-    let code =
-        if is_webhook_outage(&message) { CauseCode::WebhookUnreachable } else { CauseCode::ApiUnreachable };
-    is_transient(code, http_status, body)
+    is_transient(http_status, body, &message_of(http_status, body))
 }
 
-fn is_transient(code: CauseCode, http_status: u16, body: &Value) -> bool {
+fn is_transient(http_status: u16, body: &Value, message: &str) -> bool {
+    if is_webhook_outage(message) {
+        return true;
+    }
+    // A webhook may put any number on its no.
+    if is_quota(message) || is_admission(message) {
+        return false;
+    }
     match http_status {
-        // A Status that names what it will not take is an answer, whatever its number; so is "not implemented".
+        // Not implemented: the same the next time.
         501 => false,
         408 | 429 | 500.. => true,
         409 => is_stale_version(body),
-        _ => code == CauseCode::WebhookUnreachable,
+        _ => false,
     }
 }
 

@@ -1,4 +1,5 @@
 //! Recorded rollouts of a real node, played through `assess` as a rollout would: what is said of the workload, and when.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test: what is wrong with it must stop it")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

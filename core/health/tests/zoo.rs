@@ -1,4 +1,5 @@
 //! One pod per fault, as a real kubelet and scheduler reported it two to three minutes after its creation.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test: what is wrong with it must stop it")]
 
 use std::path::Path;
 

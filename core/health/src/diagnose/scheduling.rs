@@ -6,6 +6,7 @@ use alloc::string::String;
 use backstay_object::{condition, text_at};
 use serde_json::Value;
 
+use super::pod::containers;
 use super::{Scene, Trouble, after_grace, events, time_at};
 use crate::code::CauseCode;
 use crate::revision::created_at;
@@ -57,11 +58,11 @@ fn waits_for_claim(message: &str) -> bool {
 fn unseen<'a>(scene: &mut Scene<'a>, pod: &'a Value) {
     let Some(created) = created_at(pod) else { return };
     let now = scene.circumstances.now;
-    let is_silent = now.since(created.max(scene.circumstances.since)).as_millis() >= u128::from(SILENCE_MS);
-    if !is_silent
-        || text_at(pod, &["spec", "nodeName"]).is_some()
-        || text_at(pod, &["status", "phase"]) != Some("Pending")
-    {
+    let age = now.since(created.max(scene.circumstances.since));
+    // Whoever runs its containers has been told to, by a scheduler or without one.
+    let is_taken = text_at(pod, &["spec", "nodeName"]).is_some() || containers(pod).next().is_some();
+    let is_pending = text_at(pod, &["status", "phase"]) == Some("Pending");
+    if age.as_millis() < u128::from(SILENCE_MS) || is_taken || !is_pending {
         return;
     }
     let scheduler = text_at(pod, &["spec", "schedulerName"]).unwrap_or("default-scheduler");
