@@ -18,4 +18,5 @@ pub use data::{ValueBuilder, from_json, from_json_floats, map_to_json, to_json};
 pub use function::{
     Compatibility, Environment, Function, FunctionError, Lookup, LookupKey, Parameter, Runtime,
 };
+pub use functions::semver;
 pub use value::{Elements, List, Map, MapType, Object, Text, Value};

@@ -123,7 +123,7 @@ fn padding_fault(text: &[u8], first: usize, in_quantum: usize) -> usize {
         match text.get(at) {
             None => return text.len(),
             Some(b'=') => at = next(at + 1),
-            Some(_) => return at,
+            Some(_) => return at - 1,
         }
     }
     at
@@ -159,14 +159,22 @@ fn base32_decode(text: &str) -> Result<Vec<u8>, String> {
             let value = BASE32.iter().position(|letter| letter == byte);
             number |= (value.ok_or_else(|| fault(start + offset))? as u64) << (35 - 5 * offset);
         }
-        if group.len() < 8 {
-            return Err(fault(clean.len()));
-        }
-        if let Some(bad) = group.iter().skip(digits).position(|byte| *byte != b'=') {
-            return Err(fault(start + digits + bad));
-        }
-        if digits < 8 && (matches!(digits, 0 | 1 | 3 | 6) || start + 8 < clean.len()) {
-            return Err(fault(start + if start + 8 < clean.len() { 8 } else { digits }));
+        let last = start + group.len() == clean.len();
+        if digits < 8 && group.len() > digits {
+            if digits < 2 || !last {
+                return Err(fault(start + digits));
+            }
+            if group.len() < 8 {
+                return Err(fault(clean.len()));
+            }
+            if let Some(bad) = group.iter().skip(digits).position(|byte| *byte != b'=') {
+                return Err(fault(start + digits + bad - 1));
+            }
+            if matches!(digits, 3 | 6) {
+                return Err(fault(start + digits));
+            }
+        } else if digits < 8 {
+            return Err(fault(start));
         }
         out.extend(number.to_be_bytes().iter().skip(3).take(digits * 5 / 8));
     }
@@ -192,6 +200,12 @@ mod tests {
             ("b64dec", r#"["Y2*mZmVl"]"#, "illegal base64 data at input byte 2"),
             ("b64dec", r#"["YQ="]"#, "illegal base64 data at input byte 3"),
             ("b64dec", r#"["YR=="]"#, "a"),
+            ("b64dec", r#"["YQ=a"]"#, "illegal base64 data at input byte 2"),
+            ("b64dec", r#"["YQ==YQ=="]"#, "illegal base64 data at input byte 4"),
+            ("b32dec", r#"["MNXWMZT"]"#, "illegal base32 data at input byte 0"),
+            ("b32dec", r#"["MNXWMZTFMU====="]"#, "illegal base32 data at input byte 15"),
+            ("b32dec", r#"["M======="]"#, "illegal base32 data at input byte 1"),
+            ("b32dec", r#"["MZ======MZ======"]"#, "illegal base32 data at input byte 2"),
             ("b32enc", r#"["coffee"]"#, "MNXWMZTFMU======"),
             ("b32dec", r#"["MNXWMZTFMU======"]"#, "coffee"),
             ("b32dec", r#"["mNXWMZTF"]"#, "illegal base32 data at input byte 0"),

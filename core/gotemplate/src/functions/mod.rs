@@ -5,6 +5,7 @@ mod encoding;
 mod json;
 mod json_read;
 mod paths;
+pub mod semver;
 mod structured;
 #[cfg(test)]
 mod testing;
@@ -13,7 +14,8 @@ mod url;
 use crate::function::{Compatibility, Function};
 
 /// The tables of all modules.
-const TABLES: &[&[Function]] = &[encoding::FUNCTIONS, paths::FUNCTIONS, structured::FUNCTIONS];
+const TABLES: &[&[Function]] =
+    &[encoding::FUNCTIONS, paths::FUNCTIONS, semver::FUNCTIONS, structured::FUNCTIONS];
 
 /// All functions that the given Helm knows.
 #[allow(dead_code, reason = "the engine that calls it is being written")]
