@@ -1,14 +1,43 @@
-//! The project's scripts: `cargo xtask test` is the one CI runs.
+//! The project's scripts: `cargo xtask setup | test | wasm | cluster`. `cargo xtask test` is what CI runs.
 
-use std::process::{Command, ExitCode};
+mod cluster;
+mod paths;
+mod run;
+mod setup;
+mod test;
+mod tools;
+mod wasm;
 
-use anyhow::{Context as _, bail};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Backstay's scripts", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Fetch and build what the other tasks need; what is there already is kept
+    Setup(setup::Options),
+    /// Format check, lints, unit tests, wasm check and the acceptance tests on a real cluster
+    Test(test::Options),
+    /// Build the core as WebAssembly and check that it imports nothing
+    Wasm(wasm::Options),
+    /// A real Kubernetes on this machine, for tests and for trying things out
+    #[command(subcommand)]
+    Cluster(cluster::Command),
+}
 
 fn main() -> ExitCode {
-    let task = std::env::args().nth(1).unwrap_or_default();
-    let result = match task.as_str() {
-        "test" => test(),
-        other => Err(anyhow::anyhow!("unknown task {other:?}; there is: test")),
+    let result = match Arguments::parse().task {
+        Task::Setup(options) => setup::run(&options),
+        Task::Test(options) => test::run(&options),
+        Task::Wasm(options) => wasm::run(&options),
+        Task::Cluster(command) => cluster::run(&command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -17,19 +46,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn test() -> anyhow::Result<()> {
-    cargo(&["fmt", "--all", "--check"])?;
-    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
-    cargo(&["test", "--workspace"])
-}
-
-fn cargo(arguments: &[&str]) -> anyhow::Result<()> {
-    println!("cargo {}", arguments.join(" "));
-    let status = Command::new("cargo").args(arguments).status().context("cargo cannot be started")?;
-    if !status.success() {
-        bail!("cargo {} failed", arguments.join(" "));
-    }
-    Ok(())
 }

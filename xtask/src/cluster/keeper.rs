@@ -1,0 +1,37 @@
+//! Takes a cluster down when the process that uses it ends in a way that leaves it no time to do so itself: Ctrl-C, a kill.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::process::Process;
+use super::state::State;
+use super::{Cluster, take_down};
+
+/// Starts a keeper for a cluster that belongs to this process.
+pub(crate) fn keep(cluster: &Cluster) -> anyhow::Result<()> {
+    let itself = std::env::current_exe().context("the path of xtask is unknown")?;
+    let mut command = Command::new(itself);
+    command
+        .args(["cluster", "keep", "--owner", &std::process::id().to_string(), "--dir"])
+        .arg(&cluster.folder);
+    command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().map(|_| ()).context("no keeper for the cluster can be started")
+}
+
+/// Waits until the owner has ended or the cluster is gone.
+pub(crate) fn run(folder: &Path, owner: i32) -> anyhow::Result<()> {
+    let owner = Process::running("owner", owner)?;
+    loop {
+        if State::load(folder)?.is_none() {
+            return Ok(());
+        }
+        if !owner.as_ref().is_some_and(Process::is_alive) {
+            return take_down::take_down(folder);
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
