@@ -95,7 +95,7 @@ pub enum FaultError {
     #[error("fault \"{0}\" has another shape than code@kind/name, e.g. image-not-found@deployment/web")]
     Shape(String),
     /// Unknown code.
-    #[error("no fault is called \"{0}\"; known are: {}", FaultCode::names().join(", "))]
+    #[error("no fault is called \"{0}\"; known are: {known}", known = FaultCode::names().join(", "))]
     Code(String),
     /// A number is missing or is none.
     #[error("fault \"{0}\" needs a whole number in parentheses, e.g. {0}(3)")]

@@ -34,7 +34,6 @@ pub(crate) enum Duty {
     Disruption,
     Schedule,
     Pod,
-    Collect,
 }
 
 /// One object somebody has to look at.
@@ -132,6 +131,9 @@ pub(crate) struct World {
     pub(crate) failures: BTreeMap<Task, u32>,
     pub(crate) pods: BTreeMap<String, PodRun>,
     pub(crate) nodes: BTreeMap<String, NodeRun>,
+    /// When the volume of a claim (by uid) will have been made.
+    #[serde(default)]
+    pub(crate) provisioning: BTreeMap<String, Timestamp>,
     pub(crate) registry: Registry,
     pub(crate) faults: Vec<ActiveFault>,
     pub(crate) recorder: Recorder,
@@ -149,6 +151,7 @@ impl World {
             failures: BTreeMap::new(),
             pods: BTreeMap::new(),
             nodes: BTreeMap::new(),
+            provisioning: BTreeMap::new(),
             registry: Registry::with_common_images(),
             faults: Vec::new(),
             recorder: Recorder::default(),
