@@ -173,13 +173,14 @@ pub(crate) fn up(options: &Options) -> anyhow::Result<Cluster> {
     let state = State { node: plan.describe(), ..State::default() };
     state.save(&folder)?;
     let mut cluster = Cluster { folder, state, owned: true };
+    let ports = ports::Ports::choose()?;
     let started = Instant::now();
-    control_plane::start(&cluster.folder, &mut cluster.state)
+    control_plane::start(&cluster.folder, &mut cluster.state, ports)
         .map_err(|error| keep_logs(&cluster.folder, error))?;
     println!("    control plane ready after {:.1} s", started.elapsed().as_secs_f64());
     let node = match plan {
-        NodePlan::Real => node::start_real(&cluster.folder, &mut cluster.state),
-        NodePlan::Simulated(_) => node::start_simulated(&cluster.folder, &mut cluster.state),
+        NodePlan::Real => node::start_real(&cluster.folder, &mut cluster.state, ports),
+        NodePlan::Simulated(_) => node::start_simulated(&cluster.folder, &mut cluster.state, ports),
         NodePlan::None => Ok(()),
     };
     node.map_err(|error| keep_logs(&cluster.folder, error))?;

@@ -365,3 +365,14 @@ fn what_is_ready_has_no_findings_and_each_trouble_is_told_once() {
     let crash = [replica_set("new", "new"), pod("p", "new", crashed(9, 1, "Error", ""))];
     assert_eq!(judge(&ready, &crash, &[], &Policy::default()).findings, []);
 }
+
+/// The table for people names every code with its meaning and its hint.
+#[test]
+fn the_documented_causes_are_the_causes() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/causes.md");
+    let documented = std::fs::read_to_string(path).unwrap();
+    for code in backstay_health::CauseCode::ALL {
+        let row = format!("| `{code}` | {} | {} |", code.meaning(), code.hint());
+        assert!(documented.contains(&row), "docs/causes.md lacks\n{row}");
+    }
+}

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use serde_json::json;
 
+use super::NODE;
+use super::ports::Ports;
 use super::process::Process;
 use super::state::State;
-use super::{NODE, ports};
 use crate::{run, tools};
 
 /// How long the API server may take until it is ready: it needs 5 s on two idle cores.
@@ -32,12 +33,11 @@ pub(crate) fn kubeconfig(folder: &Path) -> PathBuf {
 }
 
 /// Starts the control plane and waits until it is ready.
-pub(crate) fn start(folder: &Path, state: &mut State) -> anyhow::Result<()> {
-    let [etcd_port, peer_port, api_port, controller_port, scheduler_port] = ports::free()?;
-    write_credentials(folder, api_port)?;
+pub(crate) fn start(folder: &Path, state: &mut State, ports: Ports) -> anyhow::Result<()> {
+    write_credentials(folder, ports.api)?;
     let path = |name: &str| folder.join(name).display().to_string();
-    let etcd = format!("http://127.0.0.1:{etcd_port}");
-    let peer = format!("http://127.0.0.1:{peer_port}");
+    let etcd = format!("http://127.0.0.1:{}", ports.etcd);
+    let peer = format!("http://127.0.0.1:{}", ports.etcd_peer);
     let process = Process::start(
         "etcd",
         &tools::ETCD.program("etcd")?,
@@ -62,7 +62,7 @@ pub(crate) fn start(folder: &Path, state: &mut State) -> anyhow::Result<()> {
             format!("--etcd-servers={etcd}"),
             "--bind-address=127.0.0.1".to_owned(),
             "--advertise-address=127.0.0.1".to_owned(),
-            format!("--secure-port={api_port}"),
+            format!("--secure-port={}", ports.api),
             // It makes itself a certificate there; the same key signs service account tokens.
             format!("--cert-dir={}", path("certs")),
             "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
@@ -86,7 +86,7 @@ pub(crate) fn start(folder: &Path, state: &mut State) -> anyhow::Result<()> {
     for (name, port, more) in [
         (
             "kube-controller-manager",
-            controller_port,
+            ports.controller_manager,
             vec![
                 format!("--service-account-private-key-file={}", path("certs/apiserver.key")),
                 "--use-service-account-credentials=false".to_owned(),
@@ -94,7 +94,7 @@ pub(crate) fn start(folder: &Path, state: &mut State) -> anyhow::Result<()> {
                 "--enable-hostpath-provisioner=true".to_owned(),
             ],
         ),
-        ("kube-scheduler", scheduler_port, Vec::new()),
+        ("kube-scheduler", ports.scheduler, Vec::new()),
     ] {
         let file = path(&format!("{}.kubeconfig", name.trim_start_matches("kube-")));
         let flags = ["kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"];

@@ -10,37 +10,36 @@ use serde_json::json;
 
 use super::control_plane::{create, kubectl, until};
 use super::network::Bridge;
+use super::ports::Ports;
 use super::process::Process;
 use super::state::State;
-use super::{NODE, image, ports};
+use super::{NODE, image};
 use crate::{run, tools};
 
 /// How long the node may take until it is ready: 4 to 18 s on two idle cores.
 const READY_LIMIT: Duration = Duration::from_secs(120);
 
 /// Starts a real node and waits until it is ready.
-pub(crate) fn start_real(folder: &Path, state: &mut State) -> anyhow::Result<()> {
+pub(crate) fn start_real(folder: &Path, state: &mut State, ports: Ports) -> anyhow::Result<()> {
     let bridge = Bridge::create()?;
     state.bridge = Some(bridge.name.clone());
     state.save(folder)?;
     bridge.write_cni(folder)?;
-    let [registry_port, kubelet_port] = ports::free()?;
-    start_registry(folder, state, registry_port)?;
-    start_containerd(folder, state, registry_port)?;
-    start_kubelet(folder, state, &bridge, kubelet_port)?;
+    start_registry(folder, state, ports.registry)?;
+    start_containerd(folder, state, ports.registry)?;
+    start_kubelet(folder, state, &bridge, ports.node)?;
     wait_ready(folder, state)
 }
 
 /// Starts kwok and gives it a node: pods become ready by its stages, and no image is ever pulled.
-pub(crate) fn start_simulated(folder: &Path, state: &mut State) -> anyhow::Result<()> {
-    let [port] = ports::free()?;
+pub(crate) fn start_simulated(folder: &Path, state: &mut State, ports: Ports) -> anyhow::Result<()> {
     let process = Process::start(
         "kwok",
         &tools::KWOK.program("kwok")?,
         [
             format!("--kubeconfig={}", folder.join("kubeconfig").display()),
             "--manage-all-nodes=true".to_owned(),
-            format!("--server-address=127.0.0.1:{port}"),
+            format!("--server-address=127.0.0.1:{}", ports.node),
             "--cidr=10.213.64.0/24".to_owned(),
             "--node-ip=10.213.64.1".to_owned(),
         ],

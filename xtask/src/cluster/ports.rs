@@ -7,9 +7,30 @@ use anyhow::{Context as _, bail};
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 9_000;
 
+/// The ports of one cluster. They are chosen all at once: one that is chosen and not yet used still looks free.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ports {
+    pub(crate) etcd: u16,
+    pub(crate) etcd_peer: u16,
+    pub(crate) api: u16,
+    pub(crate) controller_manager: u16,
+    pub(crate) scheduler: u16,
+    pub(crate) registry: u16,
+    /// The kubelet's, or kwok's.
+    pub(crate) node: u16,
+}
+
+impl Ports {
+    /// Ports nobody listens on.
+    pub(crate) fn choose() -> anyhow::Result<Self> {
+        let [etcd, etcd_peer, api, controller_manager, scheduler, registry, node] = free()?;
+        Ok(Self { etcd, etcd_peer, api, controller_manager, scheduler, registry, node })
+    }
+}
+
 /// As many free ports as asked for. All are held until all are found, so that they differ; the search starts at a place that
 /// depends on our process id, so that two clusters that start at once do not meet.
-pub(crate) fn free<const N: usize>() -> anyhow::Result<[u16; N]> {
+fn free<const N: usize>() -> anyhow::Result<[u16; N]> {
     let offset =
         u16::try_from(std::process::id().wrapping_mul(61) % u32::from(COUNT)).context("port offset")?;
     let mut held = Vec::new();

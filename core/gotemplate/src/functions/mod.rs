@@ -9,13 +9,15 @@ pub mod semver;
 mod structured;
 #[cfg(test)]
 mod testing;
+mod text;
 mod url;
+mod words;
 
 use crate::function::{Compatibility, Function};
 
 /// The tables of all modules.
 const TABLES: &[&[Function]] =
-    &[encoding::FUNCTIONS, paths::FUNCTIONS, semver::FUNCTIONS, structured::FUNCTIONS];
+    &[encoding::FUNCTIONS, paths::FUNCTIONS, semver::FUNCTIONS, structured::FUNCTIONS, text::FUNCTIONS, words::FUNCTIONS];
 
 /// All functions that the given Helm knows.
 #[allow(dead_code, reason = "the engine that calls it is being written")]

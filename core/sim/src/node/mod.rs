@@ -48,6 +48,8 @@ pub(crate) struct PodRun {
     pub(crate) failed: Option<(String, String)>,
     /// The pod is over: its phase is final.
     pub(crate) over: bool,
+    /// The deletion was confirmed; only finalizers keep the object.
+    pub(crate) removed: bool,
 }
 
 /// The pod's sandbox: its network and first process.
@@ -123,6 +125,8 @@ pub(crate) struct Running {
     pub(crate) ends_at: Option<Timestamp>,
     pub(crate) exit_code: i64,
     pub(crate) exit_reason: String,
+    /// It was told to end.
+    pub(crate) told: bool,
 }
 
 /// How a run ended.
@@ -168,6 +172,8 @@ impl PodRun {
         for run in &self.containers {
             if let Some(running) = &run.running {
                 due.extend(running.ends_at);
+                let line = running.conduct.log.iter().map(|(after, _)| *after).min();
+                due.extend(line.map(|after| running.since.after(Duration::from_millis(after))));
                 due.extend(run.probes.iter().flatten().filter_map(|probe| probe.next));
             }
         }
