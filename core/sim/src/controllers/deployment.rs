@@ -164,7 +164,8 @@ fn shrink_old(ctx: &mut Ctx<'_>, rollout: &Rollout, new: &Value) {
         *size -= unhealthy;
         room -= unhealthy;
     }
-    let healthy: i64 = rollout.all().map(|set| available(set)).sum();
+    // A set that was made smaller a moment ago still shows the pods it is about to lose.
+    let healthy: i64 = rollout.all().map(|set| available(set).min(replicas(set))).sum();
     let mut room = (healthy - floor).max(0);
     for (set, size) in rollout.old.iter().zip(&mut sizes) {
         let less = room.min(*size);
