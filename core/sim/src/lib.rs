@@ -2,3 +2,9 @@
 
 pub mod api;
 pub mod store;
+mod events;
+mod faults;
+mod images;
+mod index;
+mod node;
+mod world;

@@ -185,7 +185,9 @@ pub(crate) fn script(words: &[&str]) -> Script {
         {
             read_script(text)
         }
-        [first, ..] if matches!(*first, "true" | "false" | "sleep" | "/bin/true" | "/bin/false" | "/bin/sleep") => {
+        [first, ..]
+            if matches!(*first, "true" | "false" | "sleep" | "/bin/true" | "/bin/false" | "/bin/sleep") =>
+        {
             read_script(&words.join(" "))
         }
         _ => Script::Unknown,
@@ -197,8 +199,12 @@ fn read_script(text: &str) -> Script {
     let mut lines = Vec::new();
     let mut code = 0;
     let mut understood = false;
-    let steps: Vec<&str> =
-        text.split([';', '\n']).flat_map(|part| part.split("&&")).map(str::trim).filter(|s| !s.is_empty()).collect();
+    let steps: Vec<&str> = text
+        .split([';', '\n'])
+        .flat_map(|part| part.split("&&"))
+        .map(str::trim)
+        .filter(|s| !s.is_empty())
+        .collect();
     for (index, step) in steps.iter().enumerate() {
         let mut words = step.split_whitespace();
         let first = words.next().unwrap_or("").trim_start_matches("/bin/");
@@ -223,7 +229,9 @@ fn read_script(text: &str) -> Script {
                 }
                 None => return Script::Forever { lines },
             },
-            "while" | "for" if step.contains("true") || step.contains(':') => return Script::Forever { lines },
+            "while" | "for" if step.contains("true") || step.contains(':') => {
+                return Script::Forever { lines };
+            }
             "tail" if argument == "-f" || argument == "-F" => return Script::Forever { lines },
             _ if last => return Script::Server { after, shell: first != "exec" },
             _ => after += 10,
@@ -233,14 +241,19 @@ fn read_script(text: &str) -> Script {
 }
 
 fn sleep_millis(text: &str) -> Option<u64> {
-    let seconds = |number: &str| number.parse::<f64>().ok().filter(|number| *number >= 0.0 && number.is_finite());
+    let seconds =
+        |number: &str| number.parse::<f64>().ok().filter(|number| *number >= 0.0 && number.is_finite());
     let (number, unit) = match text.char_indices().last() {
         Some((at, 's')) => (text.get(..at)?, 1.0),
         Some((at, 'm')) => (text.get(..at)?, 60.0),
         Some((at, 'h')) => (text.get(..at)?, 3600.0),
         _ => (text, 1.0),
     };
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be finite and not negative")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be finite and not negative"
+    )]
     seconds(number).map(|number| (number * unit * 1000.0).min(1e15) as u64)
 }
 

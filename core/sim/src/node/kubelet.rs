@@ -1,0 +1,418 @@
+//! The kubelet's work on one pod: taking it, looking at it in rounds, and what falls due in between.
+//!
+//! As in the real one a round writes the status first, with what the round before found out, then mounts, starts the
+//! sandbox and, one after the other, the containers; while it pulls or starts, nothing else is done for the pod. A
+//! relist of the runtime once a second notices what has changed and begins the next round.
+
+use std::time::Duration;
+
+use backstay_object::{
+    ResourceKey, Timestamp, bool_at, int_at, is_deleting, list_at, name, namespace, text_at, uid,
+};
+use serde_json::Value;
+
+use super::{
+    Ended, PodRun, Retry, Run, Sandbox, Work, ending, mounts, probes, restart_policy, specs, start, status,
+};
+use crate::events::{Source, normal};
+use crate::store::LogLine;
+use crate::world::{Ctx, Duty, Task};
+
+/// Rounds and completions done at one point in time, at most; more would be a mistake of the model.
+const STEPS: usize = 200;
+/// How often a pod on a node that does not answer is looked at.
+const DOWN_POLL: Duration = Duration::from_secs(5);
+
+/// The kubelet of a node as the source of events.
+pub(super) fn speaker(node: &str) -> Source<'_> {
+    Source { component: "kubelet", host: node }
+}
+
+/// Looks at one pod on its node: called when the pod changed and when something of it is due.
+pub(crate) fn run_pod(ctx: &mut Ctx<'_>, namespace: &str, name: &str) {
+    let Some(pod) = ctx.get("v1", "Pod", namespace, name) else { return };
+    let Some(node) = text_at(&pod, &["spec", "nodeName"]).filter(|node| !node.is_empty()) else { return };
+    let task = Task::new(Duty::Pod, namespace, name);
+    if ctx.world.nodes.get(node).is_some_and(|node| node.down_since.is_some()) {
+        return ctx.due(task, DOWN_POLL);
+    }
+    let key = uid(&pod).to_owned();
+    let taken = ctx.world.pods.remove(&key).or_else(|| accept(ctx, &pod, node));
+    let Some(mut run) = taken else { return };
+    refresh_conduct(ctx, &pod, &mut run);
+    for _ in 0..STEPS {
+        if !step(ctx, &pod, &mut run) {
+            break;
+        }
+    }
+    if ctx.store.by_uid(&key).is_none() {
+        return;
+    }
+    if let Some(at) = run.next_due() {
+        ctx.world.timers.set(task, at.max(ctx.now.after(Duration::from_millis(1))));
+    }
+    ctx.world.pods.insert(key, run);
+}
+
+/// The pod object has left the store: forgets what the kubelet and the event recorder know about it.
+pub(crate) fn pod_gone(ctx: &mut Ctx<'_>, pod: &Value) {
+    ctx.world.pods.remove(uid(pod));
+    ctx.world.recorder.forget(uid(pod));
+    ctx.world.failures.remove(&Task::new(Duty::Schedule, namespace(pod), name(pod)));
+}
+
+/// The kubelet takes a pod that is new to it. Pods that are over already are only removed when asked.
+fn accept(ctx: &mut Ctx<'_>, pod: &Value, node: &str) -> Option<PodRun> {
+    if status::finished(pod) {
+        if is_deleting(pod) {
+            ending::remove(ctx, pod);
+        }
+        return None;
+    }
+    let init = list_at(pod, &["spec", "initContainers"]).len();
+    let containers = specs(pod).enumerate().map(|(index, spec)| Run::new(spec, index < init)).collect();
+    let delay = ctx.between(uid(pod), "take", 10, 120);
+    Some(PodRun {
+        node: node.to_owned(),
+        start: ctx.now,
+        ip: address(ctx, pod, node),
+        sandbox: Sandbox::None,
+        mount_tries: 0,
+        mount_at: Some(ctx.now.after(Duration::from_millis(delay))),
+        containers,
+        sync_at: Some(ctx.now.after(Duration::from_millis(delay))),
+        work: None,
+        tried: Vec::new(),
+        retry: None,
+        ending: None,
+        rounds: 0,
+        failed: None,
+        over: false,
+        removed: false,
+    })
+}
+
+/// A free address of the node's range, or the node's own.
+fn address(ctx: &mut Ctx<'_>, pod: &Value, node: &str) -> String {
+    if bool_at(pod, &["spec", "hostNetwork"]) == Some(true) {
+        return status::host_address(ctx, node);
+    }
+    let range = ctx.store.find("", "Node", "", node).and_then(|node| text_at(node, &["spec", "podCIDR"]));
+    let range =
+        range.and_then(|range| range.rsplit_once('.')).map_or("10.244.0", |(start, _)| start).to_owned();
+    let taken: Vec<String> = ctx
+        .world
+        .pods
+        .values()
+        .filter(|run| run.node == node && !run.over)
+        .map(|run| run.ip.clone())
+        .collect();
+    let next = &mut ctx.world.nodes.entry(node.to_owned()).or_default().next_address;
+    for _ in 0..253 {
+        *next = if *next < 2 || *next >= 254 { 2 } else { *next + 1 };
+        let address = format!("{range}.{next}");
+        if !taken.contains(&address) {
+            return address;
+        }
+    }
+    format!("{range}.254")
+}
+
+impl Run {
+    fn new(spec: &Value, init: bool) -> Self {
+        Self {
+            name: text_at(spec, &["name"]).unwrap_or("").to_owned(),
+            init,
+            sidecar: init && super::conduct::is_sidecar(spec),
+            running: None,
+            ended: None,
+            last: None,
+            waiting: None,
+            restarts: 0,
+            id: String::new(),
+            backoff: None,
+            backoff_seen: false,
+            pull_backoff: None,
+            probes: [None; 3],
+            ready: false,
+            started: false,
+        }
+    }
+
+    /// Whether an init container lets the next one begin.
+    pub(super) fn passed_init(&self) -> bool {
+        if self.sidecar {
+            self.running.is_some() && self.started
+        } else {
+            self.running.is_none() && self.ended.as_ref().is_some_and(|ended| ended.code == 0)
+        }
+    }
+}
+
+impl PodRun {
+    /// Whether the containers proper may run: all init containers have passed, or one of them runs or ran already.
+    pub(super) fn initialized(&self) -> bool {
+        self.containers.iter().filter(|run| run.init).all(Run::passed_init)
+            || self.containers.iter().any(|run| !run.init && (run.running.is_some() || run.ended.is_some()))
+    }
+
+    /// The runtime's next relist will notice something.
+    pub(super) fn notice(&mut self, ctx: &Ctx<'_>) {
+        let at = self.relist_after(ctx.world.seed, ctx.now);
+        self.sync_by(at);
+    }
+}
+
+/// Takes over what has changed in a running container's conduct: a fault that was injected or healed.
+fn refresh_conduct(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) {
+    if run.over || run.ending.is_some() {
+        return;
+    }
+    let now = ctx.now;
+    for (spec, container) in specs(pod).zip(&mut run.containers) {
+        let restarts = container.restarts;
+        let Some(running) = &mut container.running else { continue };
+        if running.told {
+            continue;
+        }
+        let fresh = ctx.conduct_of(pod, spec, container.init, restarts);
+        let old = &running.conduct;
+        let same =
+            (old.unready, old.unlive, old.ready_after) == (fresh.unready, fresh.unlive, fresh.ready_after);
+        if !same {
+            for probe in container.probes.iter_mut().flatten() {
+                probe.next = probe.next.or(Some(now));
+            }
+        }
+        if old.ends != fresh.ends {
+            running.ends_at = fresh.ends.as_ref().map(|(after, ..)| {
+                let after = Duration::from_millis(*after);
+                let due = running.since.after(after);
+                if due < now { now.after(after.min(Duration::from_secs(2))) } else { due }
+            });
+            if let Some((_, code, reason)) = &fresh.ends {
+                running.exit_code = *code;
+                running.exit_reason.clone_from(reason);
+            }
+        }
+        let log = std::mem::take(&mut running.conduct.log);
+        running.conduct = fresh;
+        running.conduct.log = log;
+    }
+}
+
+/// Does one thing that is due now; answers whether there was one.
+fn step(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) -> bool {
+    if flush(ctx, pod, run) || ending::step(ctx, pod, run) {
+        return true;
+    }
+    if run.over || run.ending.is_some() {
+        return sync_is_due(ctx, run) && {
+            run.sync_at = None;
+            status::write(ctx, pod, run);
+            true
+        };
+    }
+    if let Sandbox::Starting(until) = run.sandbox
+        && until <= ctx.now
+    {
+        run.sandbox = Sandbox::Up(until);
+        status::write(ctx, pod, run);
+        run.notice(ctx);
+        begin_round(ctx, pod, run);
+        return true;
+    }
+    if let Some(Work::Pull { until, .. } | Work::Start { until, .. }) = run.work
+        && until <= ctx.now
+    {
+        start::finish(ctx, pod, run);
+        next(ctx, pod, run);
+        return true;
+    }
+    if probes::step(ctx, pod, run) {
+        return true;
+    }
+    if run.work.is_none() && (sync_is_due(ctx, run) || run.mount_at.is_some_and(|at| at <= ctx.now)) {
+        run.sync_at = None;
+        sync(ctx, pod, run);
+        return true;
+    }
+    false
+}
+
+fn sync_is_due(ctx: &Ctx<'_>, run: &PodRun) -> bool {
+    run.sync_at.is_some_and(|at| at <= ctx.now)
+}
+
+/// Log lines and ends of containers that are due.
+fn flush(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) -> bool {
+    let now = ctx.now;
+    let mut died = false;
+    for container in &mut run.containers {
+        let Some(running) = &mut container.running else { continue };
+        let end = running.ends_at.filter(|end| *end <= now);
+        let (since, until) = (running.since, end.unwrap_or(now));
+        running.conduct.log.retain(|(after, text)| {
+            let at = since.after(Duration::from_millis(*after));
+            if at <= until {
+                let line = LogLine { at, run: container.restarts, text: text.clone() };
+                ctx.store.append_log(uid(pod), &container.name, line);
+            }
+            at > until
+        });
+        let Some(end) = end else { continue };
+        let ended = Ended {
+            code: running.exit_code,
+            reason: running.exit_reason.clone(),
+            message: String::new(),
+            from: running.since,
+            to: end,
+            id: container.id.clone(),
+        };
+        container.stop(ended);
+        died = true;
+    }
+    if died {
+        run.notice(ctx);
+    }
+    died
+}
+
+impl Run {
+    /// The run is over.
+    pub(super) fn stop(&mut self, ended: Ended) {
+        self.running = None;
+        self.ended = Some(ended);
+        self.waiting = None;
+        self.ready = false;
+        self.started = false;
+        self.probes = [None; 3];
+    }
+}
+
+/// One round of the kubelet.
+fn sync(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) {
+    status::write(ctx, pod, run);
+    if past_deadline(ctx, pod, run) {
+        let message = "Pod was active on the node longer than the specified deadline";
+        run.failed = Some(("DeadlineExceeded".to_owned(), message.to_owned()));
+        ctx.event(pod, speaker(&run.node), normal("DeadlineExceeded", message));
+        return ending::begin(ctx, pod, run);
+    }
+    if let Some(at) = run.mount_at
+        && (at > ctx.now || !mounts::mount(ctx, pod, run))
+    {
+        return;
+    }
+    match run.sandbox {
+        Sandbox::None => {
+            let delay = ctx.between(uid(pod), "sandbox", 400, 1200);
+            run.sandbox = Sandbox::Starting(ctx.now.after(Duration::from_millis(delay)));
+        }
+        Sandbox::Up(_) => begin_round(ctx, pod, run),
+        Sandbox::Starting(_) | Sandbox::Down(_) => {}
+    }
+}
+
+/// Whether `activeDeadlineSeconds` have passed; else has the kubelet look again then.
+fn past_deadline(ctx: &Ctx<'_>, pod: &Value, run: &mut PodRun) -> bool {
+    let Some(seconds) = int_at(pod, &["spec", "activeDeadlineSeconds"]).and_then(|s| u64::try_from(s).ok())
+    else {
+        return false;
+    };
+    let end = run.start.after(Duration::from_secs(seconds));
+    if end > ctx.now {
+        run.sync_by(end);
+    }
+    end <= ctx.now
+}
+
+fn begin_round(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) {
+    run.tried.clear();
+    run.retry = None;
+    run.rounds = run.rounds.wrapping_add(1);
+    next(ctx, pod, run);
+}
+
+/// Goes on with the round: the next container that should be started, or the end of the round.
+fn next(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) {
+    while run.work.is_none() && run.ending.is_none() {
+        if matches!(status::phase(pod, run), "Succeeded" | "Failed") {
+            status::write(ctx, pod, run);
+            return ending::begin(ctx, pod, run);
+        }
+        let Some(index) = wanted(pod, run).into_iter().find(|index| !run.tried.contains(index)) else {
+            let at = run.retry.map(|retry| retry_at(ctx, pod, run, retry));
+            if let Some(at) = at {
+                run.sync_by(at);
+            }
+            return;
+        };
+        run.tried.push(index);
+        start::try_start(ctx, pod, run, index);
+    }
+}
+
+/// The containers that should be running and are not, in order (kubelet `computePodActions`).
+fn wanted(pod: &Value, run: &PodRun) -> Vec<usize> {
+    let policy = restart_policy(pod);
+    let again = |container: &Run, policy: &str| match &container.ended {
+        None => true,
+        Some(ended) => policy == "Always" || (policy == "OnFailure" && ended.code != 0),
+    };
+    let mut wanted = Vec::new();
+    let initialized = run.initialized();
+    for (index, container) in run.containers.iter().enumerate() {
+        if container.sidecar {
+            if container.running.is_none() {
+                wanted.push(index);
+            }
+            if !initialized && !container.passed_init() {
+                return wanted;
+            }
+        } else if container.init {
+            if initialized || container.passed_init() {
+                continue;
+            }
+            let policy = if policy == "Always" { "OnFailure" } else { policy };
+            if container.running.is_none() && again(container, policy) {
+                wanted.push(index);
+            }
+            return wanted;
+        } else if container.running.is_none() && again(container, policy) {
+            wanted.push(index);
+        }
+    }
+    wanted
+}
+
+impl PodRun {
+    /// Notes how the round has to be repeated: the earliest of all containers counts.
+    pub(super) fn again(&mut self, ctx: &Ctx<'_>, pod: &Value, retry: Retry) {
+        let earlier = match self.retry {
+            Some(present) => retry_at(ctx, pod, self, retry) < retry_at(ctx, pod, self, present),
+            None => true,
+        };
+        if earlier {
+            self.retry = Some(retry);
+        }
+    }
+}
+
+/// When a round is repeated: 10 to 15 s later after an error (kubelet `backOffPeriod` with jitter), when a back-off ends, or
+/// with the next relist.
+fn retry_at(ctx: &Ctx<'_>, pod: &Value, run: &PodRun, retry: Retry) -> Timestamp {
+    match retry {
+        Retry::Usual => {
+            let wait = ctx.between(uid(pod), &format!("retry {}", run.rounds), 10_000, 15_000);
+            ctx.now.after(Duration::from_millis(wait))
+        }
+        Retry::Soon => run.relist_after(ctx.world.seed, ctx.now),
+        Retry::At(at) => at.max(ctx.now.after(Duration::from_millis(1))),
+    }
+}
+
+/// The place of a pod in the store.
+pub(super) fn key_of(pod: &Value) -> ResourceKey {
+    ResourceKey::new("v1", "Pod", namespace(pod), name(pod))
+}
