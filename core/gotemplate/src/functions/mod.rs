@@ -1,10 +1,14 @@
 //! The functions of Sprig v3.3.0 and Helm, by subject.
 
 mod arguments;
+mod conversion;
+mod decimal;
 mod encoding;
 mod json;
 mod json_read;
+mod maths;
 mod paths;
+mod regex;
 pub mod semver;
 mod structured;
 #[cfg(test)]
@@ -16,8 +20,17 @@ mod words;
 use crate::function::{Compatibility, Function};
 
 /// The tables of all modules.
-const TABLES: &[&[Function]] =
-    &[encoding::FUNCTIONS, paths::FUNCTIONS, semver::FUNCTIONS, structured::FUNCTIONS, text::FUNCTIONS, words::FUNCTIONS];
+const TABLES: &[&[Function]] = &[
+    conversion::FUNCTIONS,
+    encoding::FUNCTIONS,
+    maths::FUNCTIONS,
+    paths::FUNCTIONS,
+    regex::FUNCTIONS,
+    semver::FUNCTIONS,
+    structured::FUNCTIONS,
+    text::FUNCTIONS,
+    words::FUNCTIONS,
+];
 
 /// All functions that the given Helm knows.
 #[allow(dead_code, reason = "the engine that calls it is being written")]

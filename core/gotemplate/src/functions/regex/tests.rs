@@ -1,0 +1,82 @@
+use super::super::testing::check;
+
+#[test]
+fn matches() {
+    check(&[
+        ("regexMatch", r#"["^[A-Za-z0-9._%+-]+@", "me@x"]"#, "true"),
+        ("regexMatch", r#"["(", "("]"#, "false"),
+        ("regexMatch", r#"["^\\d+$", "٣"]"#, "false"),
+        ("regexMatch", r#"["^a.c$", "a\nc"]"#, "false"),
+        ("regexMatch", r#"["(?s)^a.c$", "a\nc"]"#, "true"),
+        ("regexMatch", r#"["(?i)straSSe", "STRAſse"]"#, "true"),
+        ("regexMatch", r#"["^{(v[0-9])*[^}]*}}$", "{v1x}}"]"#, "true"),
+        ("regexMatch", r#"["^[[:^alpha:]\\]]+$", "1]2"]"#, "true"),
+        ("regexMatch", r#"["^\\Qa.b\\E+$", "a.bbb"]"#, "true"),
+        ("regexMatch", r#"["^\\x{e9}\\051$", "é)"]"#, "true"),
+        ("regexMatch", r#"["^[a&&b]$", "&"]"#, "true"),
+        ("regexMatch", r#"["^\\p{Lu}\\P{L}\\pN$", "A-1"]"#, "true"),
+        ("regexFind", r#"["[a-zA-Z][1-9]", "abcd1234"]"#, "d1"),
+        ("regexFind", r#"["(?U)a+", "aaa"]"#, "a"),
+        ("regexFind", r#"["a|ab", "ab"]"#, "a"),
+        ("regexFindAll", r#"["[2,4,6,8]", "123456789", -1]"#, r#"["2","4","6","8"]"#),
+        ("regexFindAll", r#"["a*", "aab", -1]"#, r#"["aa",""]"#),
+        ("regexFindAll", r#"["a", "aaaa", 2]"#, r#"["a","a"]"#),
+        ("regexFindAll", r#"["a", "bbb", -1]"#, "[]"),
+    ]);
+}
+
+#[test]
+fn replaces_and_splits() {
+    check(&[
+        ("regexReplaceAll", r#"["a(x*)b", "-ab-axxb-", "${1}W"]"#, "-W-xxW-"),
+        ("regexReplaceAll", r#"["a(x*)b", "-ab-axxb-", "$1W"]"#, "---"),
+        ("regexReplaceAll", r#"["(?P<n>x)y", "xy", "$n$$$"]"#, "x$$"),
+        ("regexReplaceAll", r#"["(?<n>x)y", "xy", "<${n}>${n"]"#, "<x>${n"),
+        ("regexReplaceAll", r#"["b*", "abc", "-"]"#, "-a-c-"),
+        ("regexReplaceAllLiteral", r#"["a(x*)b", "-ab-axxb-", "${1}"]"#, "-${1}-${1}-"),
+        ("regexSplit", r#"["z+", "pizza", -1]"#, r#"["pi","a"]"#),
+        ("regexSplit", r#"["a", "banana", 2]"#, r#"["b","nana"]"#),
+        ("regexSplit", r#"["a", "banana", -1]"#, r#"["b","n","n",""]"#),
+        ("regexSplit", r#"["", "abc", -1]"#, r#"["a","b","c"]"#),
+        ("regexSplit", r#"["x", "", -1]"#, r#"[""]"#),
+        ("regexSplit", r#"["x", "a", 0]"#, "[]"),
+        ("regexQuoteMeta", r#"["1.2.3-[a]"]"#, r"1\.2\.3-\[a\]"),
+    ]);
+}
+
+#[test]
+fn errors() {
+    let rows = [
+        ("(", "missing closing ): `(`"),
+        ("a)b", "unexpected ): `a)b`"),
+        ("[a", "missing closing ]: `[a`"),
+        ("[z-a]", "invalid character class range: `z-a`"),
+        ("[[:foo:]]", "invalid character class range: `[:foo:]`"),
+        ("*a", "missing argument to repetition operator: `*`"),
+        ("a|*?", "missing argument to repetition operator: `*?`"),
+        ("a**", "invalid nested repetition operator: `**`"),
+        ("a+{2}?", "invalid nested repetition operator: `+{2}?`"),
+        ("a{1001}", "invalid repeat count: `{1001}`"),
+        ("a{3,2}", "invalid repeat count: `{3,2}`"),
+        ("(a{100}){11}", "invalid repeat count: `{11}`"),
+        ("a\\", "trailing backslash at end of expression: ``"),
+        ("\\1", "invalid escape sequence: `\\1`"),
+        ("\\Z", "invalid escape sequence: `\\Z`"),
+        ("\\xg1", "invalid escape sequence: `\\xg1`"),
+        ("\\p{Foo}", "invalid character class range: `\\p{Foo}`"),
+        ("(?=a)", "invalid or unsupported Perl syntax: `(?=`"),
+        ("(?!a)", "invalid or unsupported Perl syntax: `(?!`"),
+        ("(?i", "invalid or unsupported Perl syntax: `(?i`"),
+        ("(?<=a)b", "invalid named capture: `(?<=a)b`"),
+        ("(?P<a-b>x)", "invalid named capture: `(?P<a-b>`"),
+    ];
+    for (source, words) in rows {
+        let json = serde_json::json!([source, "x"]).to_string();
+        check(&[("mustRegexFind", &json, &format!("error: error parsing regexp: {words}"))]);
+    }
+    check(&[(
+        "regexFind",
+        r#"["(", "x"]"#,
+        "error: regexp: Compile(`(`): error parsing regexp: missing closing ): `(`",
+    )]);
+}
