@@ -31,7 +31,9 @@ pub struct Cluster {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
     /// Written by a newer program.
-    #[error("the sandbox document has format {found}, this program reads up to format {FORMAT}; use a newer program or reset the sandbox")]
+    #[error(
+        "the sandbox document has format {found}, this program reads up to format {FORMAT}; use a newer program or reset the sandbox"
+    )]
     Newer {
         /// Format number in the document.
         found: u64,
@@ -236,7 +238,9 @@ impl Ctx<'_> {
     /// The revisions there are of the objects a fault is asked for; see [`crate::faults::revision_of`].
     fn revisions_met(&self, fault: &Fault) -> std::collections::BTreeSet<String> {
         let mut revisions = std::collections::BTreeSet::new();
-        for (group, wanted) in [("", "Pod"), ("apps", "ReplicaSet"), ("batch", "Job"), ("apps", "ControllerRevision")] {
+        for (group, wanted) in
+            [("", "Pod"), ("apps", "ReplicaSet"), ("batch", "Job"), ("apps", "ControllerRevision")]
+        {
             for object in self.store.list(group, wanted, None) {
                 if !self.meets_by_name(object, fault) {
                     continue;
@@ -247,8 +251,10 @@ impl Ctx<'_> {
                     }
                     "ControllerRevision" => {
                         let owner = backstay_object::controller_owner(object);
-                        let owner = owner.and_then(|owner| backstay_object::text_at(owner, &["uid"])).unwrap_or("");
-                        let hash = backstay_object::label(object, "controller.kubernetes.io/hash").unwrap_or("");
+                        let owner =
+                            owner.and_then(|owner| backstay_object::text_at(owner, &["uid"])).unwrap_or("");
+                        let hash =
+                            backstay_object::label(object, "controller.kubernetes.io/hash").unwrap_or("");
                         revisions.insert(format!("{owner}/{}", name(object)));
                         revisions.insert(format!("{owner}/{hash}"));
                     }

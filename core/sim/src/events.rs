@@ -102,13 +102,18 @@ impl Recorder {
     /// Forgets everything about an object that is gone.
     pub(crate) fn forget(&mut self, about: &str) {
         let from = [about.to_owned(), String::new()];
-        let keys: Vec<_> = self.budget.range(from..).map(|(key, _)| key.clone()).take_while(|key| key[0] == about).collect();
+        let keys: Vec<_> =
+            self.budget.range(from..).map(|(key, _)| key.clone()).take_while(|key| key[0] == about).collect();
         for key in keys {
             self.budget.remove(&key);
         }
         let from = [about.to_owned(), String::new(), String::new(), String::new()];
-        let keys: Vec<_> =
-            self.similar.range(from..).map(|(key, _)| key.clone()).take_while(|key| key[0] == about).collect();
+        let keys: Vec<_> = self
+            .similar
+            .range(from..)
+            .map(|(key, _)| key.clone())
+            .take_while(|key| key[0] == about)
+            .collect();
         for key in keys {
             self.similar.remove(&key);
         }
@@ -179,7 +184,14 @@ impl Ctx<'_> {
         self.expire_events();
         let kind = if said.warning { "Warning" } else { "Normal" };
         let text = |text: &str| text.to_owned();
-        let key = [text(uid(about)), text(""), text("default-scheduler"), text(kind), text(said.reason), text(said.message)];
+        let key = [
+            text(uid(about)),
+            text(""),
+            text("default-scheduler"),
+            text(kind),
+            text(said.reason),
+            text(said.message),
+        ];
         let stamp = self.now.to_rfc3339_seconds();
         let micro = format!("{}.{:03}000Z", stamp.trim_end_matches('Z'), self.now.0 % 1000);
         if let Some(present) = self.world.recorder.names.get(&key).cloned() {

@@ -206,9 +206,10 @@ impl FromStr for FaultCode {
         match (code.parts().1, number) {
             (None, None) => Ok(code),
             (Some(_), None) if code == Self::JobFails(0) => Ok(Self::JobFails(u64::MAX)),
-            (Some(_), Some(number)) => {
-                number.parse().map(|number| code.with_number(number)).map_err(|_| FaultError::Number(name.to_owned()))
-            }
+            (Some(_), Some(number)) => number
+                .parse()
+                .map(|number| code.with_number(number))
+                .map_err(|_| FaultError::Number(name.to_owned())),
             (Some(_), None) => Err(FaultError::Number(name.to_owned())),
             (None, Some(_)) => Err(FaultError::Code(text.to_owned())),
         }
@@ -276,11 +277,22 @@ pub(crate) struct ActiveFault {
 }
 
 impl ActiveFault {
-    fn meets(&self, pod: &Value, owners: &[(String, String)], container: Option<&str>, now: Timestamp) -> bool {
+    fn meets(
+        &self,
+        pod: &Value,
+        owners: &[(String, String)],
+        container: Option<&str>,
+        now: Timestamp,
+    ) -> bool {
         let fault = &self.fault;
         (self.namespace.is_empty() || self.namespace == namespace(pod))
-            && owners.iter().any(|(kind, name)| *kind == fault.kind && (fault.name == "*" || fault.name == *name))
-            && fault.container.as_deref().is_none_or(|wanted| container.is_none_or(|container| container == wanted))
+            && owners
+                .iter()
+                .any(|(kind, name)| *kind == fault.kind && (fault.name == "*" || fault.name == *name))
+            && fault
+                .container
+                .as_deref()
+                .is_none_or(|wanted| container.is_none_or(|container| container == wanted))
             && !self.spared.contains(&revision_of(pod))
             && fault.heals_after.is_none_or(|after| self.first_met.is_none_or(|met| now.since(met) < after))
     }
@@ -341,7 +353,13 @@ impl Ctx<'_> {
     }
 
     /// Whether something is to go wrong with an object that is no pod: a claim or a node.
-    pub(crate) fn fault_on(&mut self, code: FaultCode, wanted_kind: &str, space: &str, object_name: &str) -> bool {
+    pub(crate) fn fault_on(
+        &mut self,
+        code: FaultCode,
+        wanted_kind: &str,
+        space: &str,
+        object_name: &str,
+    ) -> bool {
         let now = self.now;
         let mut met = false;
         for active in &mut self.world.faults {
@@ -350,7 +368,9 @@ impl Ctx<'_> {
                 && fault.kind == wanted_kind
                 && (fault.name == "*" || fault.name == object_name)
                 && (active.namespace.is_empty() || space.is_empty() || active.namespace == space)
-                && fault.heals_after.is_none_or(|after| active.first_met.is_none_or(|met| now.since(met) < after));
+                && fault
+                    .heals_after
+                    .is_none_or(|after| active.first_met.is_none_or(|met| now.since(met) < after));
             if hit {
                 active.first_met.get_or_insert(now);
                 met = true;
@@ -376,7 +396,9 @@ mod tests {
             assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
         }
         assert_eq!("crash@deploy/web".parse::<Fault>().unwrap().kind, "deployment");
-        for bad in ["crash", "crash@web", "crsh@pod/x", "slow-start@pod/x", "crash@thing/x", "crash@pod/x~soon"] {
+        for bad in
+            ["crash", "crash@web", "crsh@pod/x", "slow-start@pod/x", "crash@thing/x", "crash@pod/x~soon"]
+        {
             assert!(bad.parse::<Fault>().is_err(), "{bad}");
         }
         assert_eq!(

@@ -83,9 +83,32 @@ const COMMON: [(&str, u64); 22] = [
 
 /// Tags without a digit that exist by rule 2, alone or as parts of a tag.
 const USUAL_WORDS: [&str; 26] = [
-    "latest", "stable", "main", "master", "edge", "nightly", "release", "prod", "production", "staging", "dev",
-    "develop", "development", "test", "alpine", "slim", "bookworm", "bullseye", "trixie", "jammy", "noble", "debian",
-    "debug", "nonroot", "mainline", "lts",
+    "latest",
+    "stable",
+    "main",
+    "master",
+    "edge",
+    "nightly",
+    "release",
+    "prod",
+    "production",
+    "staging",
+    "dev",
+    "develop",
+    "development",
+    "test",
+    "alpine",
+    "slim",
+    "bookworm",
+    "bullseye",
+    "trixie",
+    "jammy",
+    "noble",
+    "debian",
+    "debug",
+    "nonroot",
+    "mainline",
+    "lts",
 ];
 
 const MB: u64 = 1_000_000;
@@ -123,7 +146,8 @@ impl Registry {
     /// The tags pushed to the repository of an image, in order.
     #[must_use]
     pub fn tags(&self, image: &str) -> Vec<String> {
-        let repository = ImageName::parse(image).ok().and_then(|name| self.repositories.get(&name.repository()));
+        let repository =
+            ImageName::parse(image).ok().and_then(|name| self.repositories.get(&name.repository()));
         repository.map(|repository| repository.tags.keys().cloned().collect()).unwrap_or_default()
     }
 
@@ -186,7 +210,9 @@ impl ImageName {
         }
         let path_ok = !name.is_empty() && path.split('/').all(valid_component);
         let digest_ok = digest.is_none_or(|digest| {
-            digest.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+            digest
+                .strip_prefix("sha256:")
+                .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
         });
         if !path_ok || !digest_ok || tag.is_some_and(|tag| !valid_tag(tag)) {
             return Err(INVALID);
@@ -219,7 +245,9 @@ impl ImageName {
             PullFault::NotFound => format!("rpc error: code = NotFound desc = {start}{full}: not found"),
             PullFault::Unreachable => {
                 let port = if host.contains(':') { "" } else { ":443" };
-                format!("{start}failed to do request: Head \"{url}\": dial tcp {host}{port}: connect: connection refused")
+                format!(
+                    "{start}failed to do request: Head \"{url}\": dial tcp {host}{port}: connect: connection refused"
+                )
             }
             PullFault::NoSuchHost => format!(
                 "{start}failed to do request: Head \"{url}\": dial tcp: lookup {host} on 10.96.0.10:53: no such host"
@@ -242,7 +270,9 @@ fn valid_component(part: &str) -> bool {
     let edge = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     edge(part.bytes().next())
         && edge(part.bytes().last())
-        && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'))
+        && part
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'))
 }
 
 fn valid_tag(tag: &str) -> bool {

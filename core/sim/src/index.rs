@@ -86,7 +86,11 @@ impl Index {
     }
 
     /// Names of pods that may match a selector map: those with its rarest label.
-    pub(crate) fn pods_with_labels(&self, space: &str, selector: &serde_json::Map<String, Value>) -> Vec<String> {
+    pub(crate) fn pods_with_labels(
+        &self,
+        space: &str,
+        selector: &serde_json::Map<String, Value>,
+    ) -> Vec<String> {
         let mut best: Option<&BTreeSet<String>> = None;
         for (label, value) in selector {
             let key = [own(space), label.clone(), own(value.as_str().unwrap_or(""))];

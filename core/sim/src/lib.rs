@@ -1,10 +1,15 @@
 //! A model cluster in virtual time: API store, controllers, kubelet, faults.
 
 pub mod api;
-pub mod store;
+mod cluster;
+mod controllers;
 mod events;
 mod faults;
-mod images;
+pub mod images;
 mod index;
 mod node;
+pub mod store;
 mod world;
+
+pub use cluster::{Cluster, LoadError};
+pub use faults::{Fault, FaultCode, FaultError};

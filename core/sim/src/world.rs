@@ -98,10 +98,6 @@ impl Timers {
         self.when.remove(&task);
         Some((at, task))
     }
-
-    pub(crate) fn len(&self) -> usize {
-        self.order.len()
-    }
 }
 
 /// What a node keeps beside its pods.

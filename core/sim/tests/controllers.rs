@@ -34,7 +34,11 @@ fn a_deployment_becomes_ready() {
     for pod in model.pods() {
         let suffix = name(&pod).strip_prefix(&format!("web-{hash}-")).unwrap();
         assert_eq!(suffix.len(), 5);
-        assert!(model.events("ReplicaSet").contains(&format!("Normal SuccessfulCreate Created pod: {}", name(&pod))));
+        assert!(
+            model
+                .events("ReplicaSet")
+                .contains(&format!("Normal SuccessfulCreate Created pod: {}", name(&pod)))
+        );
     }
 }
 
@@ -43,7 +47,10 @@ fn an_update_replaces_pods_within_its_bounds() {
     let mut model = Model::new(2);
     model.create(deployment(4, "nginx:1.27"));
     model.seconds_until(WEB, "availableReplicas", 4, 60).unwrap();
-    model.patch(WEB, json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "nginx:1.28"}]}}}}));
+    model.patch(
+        WEB,
+        json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "nginx:1.28"}]}}}}),
+    );
     for _ in 0..600 {
         let to = model.0.now().after(std::time::Duration::from_millis(100));
         model.0.advance_to(to);
@@ -54,7 +61,10 @@ fn an_update_replaces_pods_within_its_bounds() {
         assert!(ready >= 3, "{ready} ready pods with maxUnavailable 25% of 4");
     }
     let web = model.get(WEB);
-    assert_eq!([count(&web, "updatedReplicas"), count(&web, "replicas"), count(&web, "availableReplicas")], [4, 4, 4]);
+    assert_eq!(
+        [count(&web, "updatedReplicas"), count(&web, "replicas"), count(&web, "availableReplicas")],
+        [4, 4, 4]
+    );
     let sets = model.items("/apis/apps/v1/namespaces/shop/replicasets");
     let mut revisions: Vec<(&str, i64)> = sets
         .iter()
@@ -98,7 +108,10 @@ fn recreate_takes_the_old_pods_first() {
     model.create(web);
     model.seconds_until(WEB, "availableReplicas", 2, 60).unwrap();
     let old: Vec<String> = model.pods().iter().map(|pod| name(pod).to_owned()).collect();
-    model.patch(WEB, json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "nginx:1.28"}]}}}}));
+    model.patch(
+        WEB,
+        json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "nginx:1.28"}]}}}}),
+    );
     for _ in 0..60 {
         model.pass(1);
         let pods = model.pods();
@@ -111,15 +124,23 @@ fn recreate_takes_the_old_pods_first() {
 #[test]
 fn a_quota_refuses_pods_in_the_words_of_the_server() {
     let mut model = Model::new(5);
-    model.create(json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q", "namespace": "shop"},
-        "spec": {"hard": {"pods": "1"}}}));
+    model.create(
+        json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q", "namespace": "shop"},
+        "spec": {"hard": {"pods": "1"}}}),
+    );
     model.create(deployment(2, "nginx:1.27"));
     model.pass(20);
     let text = "is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1";
     let events = model.events("ReplicaSet");
-    let refused: Vec<&String> = events.iter().filter(|event| event.starts_with("Warning FailedCreate Error creating: pods \"web-")).collect();
+    let refused: Vec<&String> = events
+        .iter()
+        .filter(|event| event.starts_with("Warning FailedCreate Error creating: pods \"web-"))
+        .collect();
     assert!(!refused.is_empty() && refused.iter().all(|event| event.ends_with(text)), "{events:?}");
-    assert!(refused.len() <= 10 && events.iter().any(|event| event.contains("(combined from similar events)")), "{events:?}");
+    assert!(
+        refused.len() <= 10 && events.iter().any(|event| event.contains("(combined from similar events)")),
+        "{events:?}"
+    );
     let web = model.get(WEB);
     assert!(conditions(&web).contains(&"ReplicaFailure=True FailedCreate".to_owned()), "{web}");
     assert_eq!(model.pods().len(), 1);
@@ -137,8 +158,15 @@ fn jobs_end_as_they_should() {
         model.pass(120);
         let job = model.get("/apis/batch/v1/namespaces/shop/jobs/work");
         let reason = if succeeded > 0 { "CompletionsReached" } else { "BackoffLimitExceeded" };
-        assert_eq!(conditions(&job), [format!("{steps}=True {reason}"), format!("{end}=True {reason}")], "{command}");
-        assert_eq!([count(&job, "succeeded"), count(&job, "failed"), count(&job, "active")], [succeeded, failed, 0]);
+        assert_eq!(
+            conditions(&job),
+            [format!("{steps}=True {reason}"), format!("{end}=True {reason}")],
+            "{command}"
+        );
+        assert_eq!(
+            [count(&job, "succeeded"), count(&job, "failed"), count(&job, "active")],
+            [succeeded, failed, 0]
+        );
         let last = model.events("Job").pop().unwrap();
         let expected = if succeeded > 0 {
             "Normal Completed Job completed"
@@ -186,11 +214,18 @@ fn a_stateful_set_starts_and_updates_one_by_one() {
         claims.iter().map(|claim| (name(claim), text_at(claim, &["status", "phase"]).unwrap())).collect();
     assert_eq!(states, [("data-db-0", "Bound"), ("data-db-1", "Bound"), ("data-db-2", "Bound")]);
     let events = model.events("StatefulSet");
-    assert_eq!(events[0], "Normal SuccessfulCreate create Claim data-db-0 Pod db-0 in StatefulSet db success");
+    assert_eq!(
+        events[0],
+        "Normal SuccessfulCreate create Claim data-db-0 Pod db-0 in StatefulSet db success"
+    );
     assert_eq!(events[1], "Normal SuccessfulCreate Create Pod db-0 in StatefulSet db successful");
-    model.patch(DB, json!({"spec": {"template": {"spec": {"containers": [{"name": "db", "image": "postgres:nope"}]}}}}));
+    model.patch(
+        DB,
+        json!({"spec": {"template": {"spec": {"containers": [{"name": "db", "image": "postgres:nope"}]}}}}),
+    );
     model.pass(60);
-    let old = model.pods().iter().filter(|pod| pod["spec"]["containers"][0]["image"] == "postgres:17").count();
+    let old =
+        model.pods().iter().filter(|pod| pod["spec"]["containers"][0]["image"] == "postgres:17").count();
     assert_eq!(old, 2, "only the highest pod was tried");
     assert_eq!(model.delete(DB, "Background"), 200);
     model.pass(60);
@@ -201,8 +236,10 @@ fn a_stateful_set_starts_and_updates_one_by_one() {
 #[test]
 fn services_know_their_ready_pods() {
     let mut model = Model::new(8);
-    model.create(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"},
-        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}}));
+    model.create(
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}}),
+    );
     model.create(deployment(2, "nginx:1.27"));
     model.seconds_until(WEB, "availableReplicas", 2, 60).unwrap();
     model.pass(1);
@@ -223,7 +260,10 @@ fn a_claim_without_its_class_waits_and_says_so() {
     model.create(json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data", "namespace": "shop"},
         "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "no-such-class", "resources": {"requests": {"storage": "1Gi"}}}}));
     model.pass(20);
-    assert_eq!(model.get("/api/v1/namespaces/shop/persistentvolumeclaims/data")["status"]["phase"], "Pending");
+    assert_eq!(
+        model.get("/api/v1/namespaces/shop/persistentvolumeclaims/data")["status"]["phase"],
+        "Pending"
+    );
     assert_eq!(
         model.events("PersistentVolumeClaim"),
         ["Warning ProvisioningFailed storageclass.storage.k8s.io \"no-such-class\" not found"]
@@ -304,7 +344,10 @@ fn a_daemon_runs_on_every_node() {
     model.create(daemon);
     let path = "/apis/apps/v1/namespaces/shop/daemonsets/web";
     assert!(model.seconds_until(path, "numberReady", 2, 60).is_some(), "{}", model.get(path));
-    model.patch(path, json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "nginx:nope"}]}}}}));
+    model.patch(
+        path,
+        json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "nginx:nope"}]}}}}),
+    );
     model.pass(90);
     let daemon = model.get(path);
     assert_eq!([count(&daemon, "numberReady"), count(&daemon, "updatedNumberScheduled")], [1, 1], "{daemon}");
@@ -318,7 +361,10 @@ fn a_quota_fault_meets_new_revisions_and_heals() {
     let fault: Fault = "quota@deployment/web".parse().unwrap();
     model.0.inject(fault.clone());
     assert_eq!(model.0.faults(), [fault.clone()]);
-    model.patch(WEB, json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "nginx:1.28"}]}}}}));
+    model.patch(
+        WEB,
+        json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "nginx:1.28"}]}}}}),
+    );
     model.pass(10);
     assert_eq!(count(&model.get(WEB), "updatedReplicas"), 0);
     assert!(model.events("ReplicaSet").iter().any(|event| event.starts_with("Warning FailedCreate")));

@@ -10,7 +10,10 @@ use crate::world::Ctx;
 const COMPONENT: &str = "horizontal-pod-autoscaler";
 
 pub(super) fn run(ctx: &mut Ctx<'_>, space: &str, autoscaler_name: &str) {
-    let Some(autoscaler) = ctx.get("autoscaling/v2", "HorizontalPodAutoscaler", space, autoscaler_name) else { return };
+    let Some(autoscaler) = ctx.get("autoscaling/v2", "HorizontalPodAutoscaler", space, autoscaler_name)
+    else {
+        return;
+    };
     if is_deleting(&autoscaler) {
         return;
     }
@@ -26,13 +29,16 @@ pub(super) fn run(ctx: &mut Ctx<'_>, space: &str, autoscaler_name: &str) {
     let mut wanted = replicas;
     match &scaled {
         None => {
-            let plural = backstay_object::kind_info("apps", &target("kind")).map_or_else(|| target("kind"), |info| format!("{}.apps", info.plural));
+            let plural = backstay_object::kind_info("apps", &target("kind"))
+                .map_or_else(|| target("kind"), |info| format!("{}.apps", info.plural));
             let message = format!(
                 "the HPA controller was unable to get the target's current scale: {plural} \"{}\" not found",
                 target("name")
             );
             note("AbleToScale", "False", "FailedGetScale", &message);
-            let text = message.trim_start_matches("the HPA controller was unable to get the target's current scale: ").to_owned();
+            let text = message
+                .trim_start_matches("the HPA controller was unable to get the target's current scale: ")
+                .to_owned();
             ctx.event(&autoscaler, source(COMPONENT), warning("FailedGetScale", &text));
         }
         Some(object) => {
@@ -40,10 +46,20 @@ pub(super) fn run(ctx: &mut Ctx<'_>, space: &str, autoscaler_name: &str) {
             replicas = int_at(object, &["status", "replicas"]).unwrap_or(0);
             wanted = within_bounds(&autoscaler, asked);
             if asked == 0 {
-                note("ScalingActive", "False", "ScalingDisabled", "scaling is disabled since the replica count of the target is zero");
+                note(
+                    "ScalingActive",
+                    "False",
+                    "ScalingDisabled",
+                    "scaling is disabled since the replica count of the target is zero",
+                );
                 wanted = 0;
             } else {
-                note("AbleToScale", "True", "SucceededGetScale", "the HPA controller was able to get the target's current scale");
+                note(
+                    "AbleToScale",
+                    "True",
+                    "SucceededGetScale",
+                    "the HPA controller was able to get the target's current scale",
+                );
                 note("ScalingActive", "False", "FailedGetResourceMetric", NO_METRICS);
             }
             if wanted != asked {
@@ -66,10 +82,13 @@ fn within_bounds(autoscaler: &Value, asked: i64) -> i64 {
 }
 
 fn resize(ctx: &mut Ctx<'_>, autoscaler: &Value, object: &Value, wanted: i64, asked: i64) {
-    let Some(key) = ResourceKey::of(object).filter(|_| matches!(kind(object), "Deployment" | "StatefulSet" | "ReplicaSet")) else {
+    let Some(key) = ResourceKey::of(object)
+        .filter(|_| matches!(kind(object), "Deployment" | "StatefulSet" | "ReplicaSet"))
+    else {
         return;
     };
-    if ctx.store.update(&key, ctx.now, |object| set_at(object, &["spec", "replicas"], json!(wanted))).is_ok() {
+    if ctx.store.update(&key, ctx.now, |object| set_at(object, &["spec", "replicas"], json!(wanted))).is_ok()
+    {
         let why = if wanted > asked {
             "Current number of replicas below Spec.MinReplicas"
         } else {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backstay_object::{
-    Quantity, ResourceKey, annotation, is_deleting, list_at, name, namespace, selector_matches, set_at, text_at, uid,
+    Quantity, ResourceKey, annotation, is_deleting, list_at, name, namespace, selector_matches, set_at,
+    text_at, uid,
 };
 use serde_json::{Value, json};
 
@@ -27,7 +28,7 @@ pub(super) fn run(ctx: &mut Ctx<'_>, space: &str, claim_name: &str) {
     }
     protect(ctx, &claim);
     match text_at(&claim, &["spec", "volumeName"]).filter(|volume| !volume.is_empty()) {
-        Some(volume) => settle(ctx, &claim, &volume.to_owned()),
+        Some(volume) => settle(ctx, &claim, volume),
         None => find_volume(ctx, &claim),
     }
 }
@@ -57,14 +58,17 @@ fn users(ctx: &Ctx<'_>, claim: &Value) -> Vec<Arc<Value>> {
 }
 
 fn release(ctx: &mut Ctx<'_>, claim: &Value) {
-    let used = users(ctx, claim)
-        .iter()
-        .any(|pod| text_at(pod, &["spec", "nodeName"]).is_some_and(|node| !node.is_empty()) || is_deleting(pod));
+    let used = users(ctx, claim).iter().any(|pod| {
+        text_at(pod, &["spec", "nodeName"]).is_some_and(|node| !node.is_empty()) || is_deleting(pod)
+    });
     if used {
         return;
     }
-    let left: Vec<Value> =
-        list_at(claim, &["metadata", "finalizers"]).iter().filter(|one| *one != PROTECTION).cloned().collect();
+    let left: Vec<Value> = list_at(claim, &["metadata", "finalizers"])
+        .iter()
+        .filter(|one| *one != PROTECTION)
+        .cloned()
+        .collect();
     change(ctx, claim, |claim| {
         if left.is_empty() {
             backstay_object::remove_at(claim, &["metadata", "finalizers"]);
@@ -83,7 +87,8 @@ fn class_of(claim: &Value) -> &str {
 fn find_volume(ctx: &mut Ctx<'_>, claim: &Value) {
     let task = Task::of(Duty::Claim, claim);
     if ctx.fault_on(FaultCode::PvcPending, "pvc", namespace(claim), name(claim)) {
-        let who = annotation(claim, "volume.kubernetes.io/storage-provisioner").unwrap_or("sandbox.backstay.dev/disk");
+        let who = annotation(claim, "volume.kubernetes.io/storage-provisioner")
+            .unwrap_or("sandbox.backstay.dev/disk");
         let message = format!(
             "Waiting for a volume to be created either by the external provisioner '{who}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered."
         );
@@ -109,7 +114,9 @@ fn find_volume(ctx: &mut Ctx<'_>, claim: &Value) {
         let waiting: Vec<Arc<Value>> = users(ctx, claim);
         let (reason, message) = match waiting.first() {
             Some(pod) => ("WaitForPodScheduled", format!("waiting for pod {} to be scheduled", name(pod))),
-            None => ("WaitForFirstConsumer", "waiting for first consumer to be created before binding".to_owned()),
+            None => {
+                ("WaitForFirstConsumer", "waiting for first consumer to be created before binding".to_owned())
+            }
         };
         return ctx.event(claim, source(COMPONENT), normal(reason, &message));
     }
@@ -141,7 +148,9 @@ fn fitting_volume(ctx: &Ctx<'_>, claim: &Value) -> Option<Arc<Value>> {
     ctx.store
         .list("", "PersistentVolume", None)
         .filter(fits)
-        .min_by_key(|volume| (volume["spec"].get("claimRef").is_none(), size(volume), name(volume).to_owned()))
+        .min_by_key(|volume| {
+            (volume["spec"].get("claimRef").is_none(), size(volume), name(volume).to_owned())
+        })
         .cloned()
 }
 
@@ -196,11 +205,14 @@ fn settle(ctx: &mut Ctx<'_>, claim: &Value, volume_name: &str) {
         }
     }
     change(ctx, &volume, |volume| set_at(volume, &["status", "phase"], json!("Bound")));
-    ctx.set_status(claim, json!({
-        "phase": "Bound",
-        "accessModes": volume["spec"]["accessModes"],
-        "capacity": volume["spec"]["capacity"],
-    }));
+    ctx.set_status(
+        claim,
+        json!({
+            "phase": "Bound",
+            "accessModes": volume["spec"]["accessModes"],
+            "capacity": volume["spec"]["capacity"],
+        }),
+    );
 }
 
 /// Makes a volume, one or two seconds after it was asked for.
@@ -221,7 +233,11 @@ fn provision(ctx: &mut Ctx<'_>, claim: &Value, class: &Value) {
             "Waiting for a volume to be created either by the external provisioner '{provisioner}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered."
         );
         ctx.event(claim, source(COMPONENT), normal("ExternalProvisioning", &message));
-        let message = format!("External provisioner is provisioning volume for claim \"{}/{}\"", namespace(claim), name(claim));
+        let message = format!(
+            "External provisioner is provisioning volume for claim \"{}/{}\"",
+            namespace(claim),
+            name(claim)
+        );
         ctx.event(claim, source(&provisioner), normal("Provisioning", &message));
         let millis = ctx.between(uid(claim), "provision", 900, 2200);
         ctx.world.provisioning.insert(uid(claim).to_owned(), ctx.now.after(Duration::from_millis(millis)));
@@ -255,7 +271,11 @@ fn provision(ctx: &mut Ctx<'_>, claim: &Value, class: &Value) {
             bind(ctx, claim, &volume);
         }
         Err(error) => {
-            let message = format!("failed to provision volume with StorageClass \"{}\": {}", name(class), error.message);
+            let message = format!(
+                "failed to provision volume with StorageClass \"{}\": {}",
+                name(class),
+                error.message
+            );
             ctx.event(claim, source(&provisioner), warning("ProvisioningFailed", &message));
             ctx.due(task, RESYNC);
         }

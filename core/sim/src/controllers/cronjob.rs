@@ -22,9 +22,14 @@ pub(super) fn run(ctx: &mut Ctx<'_>, space: &str, cron_name: &str) {
     if is_deleting(&cron) {
         return;
     }
-    let mut status = cron.get("status").filter(|status| status.is_object()).cloned().unwrap_or_else(|| json!({}));
-    let jobs: Vec<Arc<Value>> =
-        ctx.store.dependents(uid(&cron)).filter(|(key, _)| key.kind == "Job").map(|(_, job)| job.clone()).collect();
+    let mut status =
+        cron.get("status").filter(|status| status.is_object()).cloned().unwrap_or_else(|| json!({}));
+    let jobs: Vec<Arc<Value>> = ctx
+        .store
+        .dependents(uid(&cron))
+        .filter(|(key, _)| key.kind == "Job")
+        .map(|(_, job)| job.clone())
+        .collect();
     let active: Vec<Arc<Value>> = jobs.iter().filter(|job| finished(job).is_none()).cloned().collect();
     note_finished(ctx, &cron, &jobs, &mut status);
     trim(ctx, &cron, &jobs);
@@ -36,7 +41,9 @@ pub(super) fn run(ctx: &mut Ctx<'_>, space: &str, cron_name: &str) {
     let mut references: Vec<Value> = active.iter().map(|job| reference(job)).collect();
     if bool_at(&cron, &["spec", "suspend"]) != Some(true) {
         let time = |path: &[&str]| text_at(&cron, path).and_then(|text| Timestamp::parse(text).ok());
-        let last = time(&["status", "lastScheduleTime"]).or_else(|| time(&["metadata", "creationTimestamp"])).unwrap_or(ctx.now);
+        let last = time(&["status", "lastScheduleTime"])
+            .or_else(|| time(&["metadata", "creationTimestamp"]))
+            .unwrap_or(ctx.now);
         if let Some(due) = schedule.latest(last, ctx.now)
             && let Some(job) = start(ctx, &cron, &active, due)
         {
@@ -70,7 +77,11 @@ fn note_finished(ctx: &mut Ctx<'_>, cron: &Value, jobs: &[Arc<Value>], status: &
             continue;
         }
         let complete = backstay_object::condition_is_true(job, "Complete");
-        let message = format!("Saw completed job: {}, condition: {}", name(job), if complete { "Complete" } else { "Failed" });
+        let message = format!(
+            "Saw completed job: {}, condition: {}",
+            name(job),
+            if complete { "Complete" } else { "Failed" }
+        );
         ctx.event(cron, source(COMPONENT), normal("SawCompletedJob", &message));
         if let Some(time) = job["status"].get("completionTime") {
             status["lastSuccessfulTime"] = time.clone();
@@ -80,7 +91,8 @@ fn note_finished(ctx: &mut Ctx<'_>, cron: &Value, jobs: &[Arc<Value>], status: &
 
 fn start(ctx: &mut Ctx<'_>, cron: &Value, active: &[Arc<Value>], due: Timestamp) -> Option<Arc<Value>> {
     let policy = text_at(cron, &["spec", "concurrencyPolicy"]).unwrap_or("Allow");
-    let late = int_at(cron, &["spec", "startingDeadlineSeconds"]).and_then(|seconds| u64::try_from(seconds).ok());
+    let late =
+        int_at(cron, &["spec", "startingDeadlineSeconds"]).and_then(|seconds| u64::try_from(seconds).ok());
     if late.is_some_and(|late| due.after(Duration::from_secs(late)) < ctx.now) {
         let message = format!("Missed scheduled time to start a job: {}", due.to_rfc3339_seconds());
         ctx.event(cron, source(COMPONENT), warning("MissSchedule", &message));
@@ -138,7 +150,9 @@ fn delete(ctx: &mut Ctx<'_>, cron: &Value, job: &Value) {
 
 /// Deletes the oldest finished jobs beyond the history limits.
 fn trim(ctx: &mut Ctx<'_>, cron: &Value, jobs: &[Arc<Value>]) {
-    for (end, field, default) in [("Complete", "successfulJobsHistoryLimit", 3), ("Failed", "failedJobsHistoryLimit", 1)] {
+    for (end, field, default) in
+        [("Complete", "successfulJobsHistoryLimit", 3), ("Failed", "failedJobsHistoryLimit", 1)]
+    {
         let limit = usize::try_from(int_at(cron, &["spec", field]).unwrap_or(default)).unwrap_or(0);
         let mut ended: Vec<&Arc<Value>> = jobs
             .iter()
@@ -160,8 +174,8 @@ struct Schedule {
 
 const LIMITS: [(u32, u32); 5] = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 6)];
 const NAMES: [&str; 19] = [
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec", "sun", "mon", "tue", "wed", "thu",
-    "fri", "sat",
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec", "sun", "mon", "tue",
+    "wed", "thu", "fri", "sat",
 ];
 
 impl Schedule {
@@ -204,7 +218,8 @@ impl Schedule {
         let first_day = first * MINUTE / DAY;
         for day in (first_day..first_day + 5 * 366).filter(|day| self.day_fits(*day)) {
             let minutes = (day * 1440).max(first)..(day + 1) * 1440;
-            let hit = minutes.into_iter().find(|minute| self.has(1, minute / 60 % 24) && self.has(0, minute % 60));
+            let hit =
+                minutes.into_iter().find(|minute| self.has(1, minute / 60 % 24) && self.has(0, minute % 60));
             if let Some(minute) = hit {
                 return Some(Timestamp(minute * MINUTE));
             }

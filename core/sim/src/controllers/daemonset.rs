@@ -45,7 +45,13 @@ fn node_of(pod: &Value) -> &str {
     if let Some(node) = text_at(pod, &["spec", "nodeName"]).filter(|node| !node.is_empty()) {
         return node;
     }
-    let required = ["spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
+    let required = [
+        "spec",
+        "affinity",
+        "nodeAffinity",
+        "requiredDuringSchedulingIgnoredDuringExecution",
+        "nodeSelectorTerms",
+    ];
     list_at(pod, &required)
         .iter()
         .flat_map(|term| list_at(term, &["matchFields"]))
@@ -93,15 +99,21 @@ fn wants(set: &Value, node: &Value) -> (bool, bool) {
     if map_at(spec, &["nodeSelector"]).is_some_and(|wanted| !labels_match(wanted, labels)) {
         return (false, false);
     }
-    let terms = list_at(spec, &["affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"]);
-    let holds = |term: &Value| backstay_object::selector_matches(&json!({"matchExpressions": term["matchExpressions"]}), node);
+    let terms = list_at(
+        spec,
+        &["affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"],
+    );
+    let holds = |term: &Value| {
+        backstay_object::selector_matches(&json!({"matchExpressions": term["matchExpressions"]}), node)
+    };
     if !terms.is_empty() && !terms.iter().any(holds) {
         return (false, false);
     }
     let tolerations = tolerations(&set["spec"]["template"]);
     let hostile = |effects: &[&str]| {
         list_at(node, &["spec", "taints"]).iter().any(|taint| {
-            text_at(taint, &["effect"]).is_some_and(|effect| effects.contains(&effect)) && !tolerates(&tolerations, taint)
+            text_at(taint, &["effect"]).is_some_and(|effect| effects.contains(&effect))
+                && !tolerates(&tolerations, taint)
         })
     };
     (!hostile(&["NoSchedule", "NoExecute"]), !hostile(&["NoExecute"]))
@@ -127,7 +139,12 @@ fn place(ctx: &mut Ctx<'_>, set: &Value, nodes: &[Arc<Value>], pods: &[Pod], has
         for pod in present.iter().filter(|pod| !is_deleting(pod)) {
             if is_over(pod) {
                 if phase(pod) == "Failed" {
-                    let message = format!("Found failed daemon pod {}/{} on node {}, will try to kill it", backstay_object::namespace(pod), name(pod), name(node));
+                    let message = format!(
+                        "Found failed daemon pod {}/{} on node {}, will try to kill it",
+                        backstay_object::namespace(pod),
+                        name(pod),
+                        name(node)
+                    );
                     ctx.event(set, source(COMPONENT), warning("FailedDaemonPod", &message));
                 }
                 ctx.delete_pod(set, COMPONENT, pod);
@@ -144,7 +161,8 @@ fn place(ctx: &mut Ctx<'_>, set: &Value, nodes: &[Arc<Value>], pods: &[Pod], has
                 return false;
             }
         } else {
-            alive.sort_by_key(|pod| text_at(pod, &["metadata", "creationTimestamp"]).unwrap_or("").to_owned());
+            alive
+                .sort_by_key(|pod| text_at(pod, &["metadata", "creationTimestamp"]).unwrap_or("").to_owned());
             for pod in alive.iter().skip(1).filter(|pod| label(pod, HASH) == Some(hash)) {
                 ctx.delete_pod(set, COMPONENT, pod);
             }
@@ -187,7 +205,8 @@ fn roll(ctx: &mut Ctx<'_>, set: &Value, nodes: &[Arc<Value>], pods: &[Pod], hash
     let mut missing = 0;
     let mut old: Vec<&Pod> = Vec::new();
     for node in wanted {
-        let here: Vec<&Pod> = pods.iter().filter(|pod| node_of(pod) == name(node) && !is_deleting(pod)).collect();
+        let here: Vec<&Pod> =
+            pods.iter().filter(|pod| node_of(pod) == name(node) && !is_deleting(pod)).collect();
         let good = here.iter().any(|pod| ctx.available(pod, min_ready).is_ok());
         missing += i64::from(!good);
         for pod in here.into_iter().filter(|pod| label(pod, HASH) != Some(hash)) {
@@ -208,7 +227,8 @@ fn write_status(ctx: &mut Ctx<'_>, task: &Task, set: &Value, nodes: &[Arc<Value>
     let min_ready = int_at(set, &["spec", "minReadySeconds"]).unwrap_or(0);
     let (mut desired, mut current, mut wrong, mut ready, mut available, mut updated) = (0, 0, 0, 0, 0, 0);
     for node in nodes {
-        let mut here: Vec<&Pod> = pods.iter().filter(|pod| node_of(pod) == name(node) && !is_deleting(pod)).collect();
+        let mut here: Vec<&Pod> =
+            pods.iter().filter(|pod| node_of(pod) == name(node) && !is_deleting(pod)).collect();
         here.sort_by_key(|pod| !is_ready(pod));
         let first = here.first();
         if !wants(set, node).0 {
@@ -222,7 +242,9 @@ fn write_status(ctx: &mut Ctx<'_>, task: &Task, set: &Value, nodes: &[Arc<Value>
         ready += i64::from(is_ready(pod));
         match ctx.available(pod, min_ready) {
             Ok(()) => available += 1,
-            Err(Some(at)) => ctx.due(task.clone(), at.since(ctx.now).max(std::time::Duration::from_millis(100))),
+            Err(Some(at)) => {
+                ctx.due(task.clone(), at.since(ctx.now).max(std::time::Duration::from_millis(100)))
+            }
             Err(None) => {}
         }
     }

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use backstay_object::{
-    ResourceKey, annotation, controller_owner, int_at, is_deleting, name, namespace, remove_at, set_at, text_at, uid,
+    ResourceKey, annotation, controller_owner, int_at, is_deleting, name, namespace, remove_at, set_at,
+    text_at, uid,
 };
 use serde_json::{Map, Value, json};
 
@@ -60,10 +61,17 @@ impl Rollout {
             .map(|(_, set)| set.clone())
             .collect();
         sets.sort_by_cached_key(|set| {
-            (text_at(set, &["metadata", "creationTimestamp"]).unwrap_or("").to_owned(), revision(set), name(set).to_owned())
+            (
+                text_at(set, &["metadata", "creationTimestamp"]).unwrap_or("").to_owned(),
+                revision(set),
+                name(set).to_owned(),
+            )
         });
         let template = plain_template(&deployment);
-        let new = sets.iter().position(|set| stays(set) && plain_template(set) == template).map(|at| sets.remove(at));
+        let new = sets
+            .iter()
+            .position(|set| stays(set) && plain_template(set) == template)
+            .map(|at| sets.remove(at));
         Some(Self { deployment, new, old: sets })
     }
 
@@ -200,7 +208,11 @@ fn ensure_new(ctx: &mut Ctx<'_>, rollout: &mut Rollout) -> bool {
         write_annotations(ctx, rollout, &new, &number);
         if conditions_of(&rollout.deployment).iter().all(|condition| condition["type"] != "Progressing") {
             let message = format!("Found new replica set \"{}\"", name(&new));
-            put_deployment_condition(ctx, &mut rollout.deployment, ["Progressing", "True", "FoundNewReplicaSet", &message]);
+            put_deployment_condition(
+                ctx,
+                &mut rollout.deployment,
+                ["Progressing", "True", "FoundNewReplicaSet", &message],
+            );
         }
     } else if !create_new(ctx, rollout, &number) {
         return false;
@@ -221,7 +233,10 @@ fn create_new(ctx: &mut Ctx<'_>, rollout: &mut Rollout, number: &str) -> bool {
     let deployment = rollout.deployment.clone();
     let mut template = plain_template(&deployment);
     let collisions = int_at(&deployment, &["status", "collisionCount"]).unwrap_or(0);
-    let hash = short_hash(&format!("{template}{}", if collisions > 0 { collisions.to_string() } else { String::new() }));
+    let hash = short_hash(&format!(
+        "{template}{}",
+        if collisions > 0 { collisions.to_string() } else { String::new() }
+    ));
     let labels = joined(&template["metadata"]["labels"], &[(HASH, &hash)]);
     set_at(&mut template, &["metadata", "labels"], labels.clone());
     let mut selector = deployment["spec"]["selector"].clone();
@@ -264,7 +279,11 @@ fn create_new(ctx: &mut Ctx<'_>, rollout: &mut Rollout, number: &str) -> bool {
                 status["collisionCount"] = json!(collisions + 1);
                 ctx.set_status(&deployment, status);
             } else {
-                let message = format!("Failed to create new replica set \"{}-{hash}\": {}", name(&deployment), error.message);
+                let message = format!(
+                    "Failed to create new replica set \"{}-{hash}\": {}",
+                    name(&deployment),
+                    error.message
+                );
                 let condition = ["Progressing", "False", "ReplicaSetCreateError", &message];
                 put_deployment_condition(ctx, &mut rollout.deployment, condition);
                 ctx.event(&deployment, source(COMPONENT), warning("ReplicaSetCreateError", &message));
@@ -287,7 +306,8 @@ fn annotations(rollout: &Rollout, number: &str, present: Option<&Value>) -> Valu
         }
     }
     const HISTORY: &str = "deployment.kubernetes.io/revision-history";
-    if let Some(before) = annotations.get(REVISION).and_then(Value::as_str).filter(|before| *before != number) {
+    if let Some(before) = annotations.get(REVISION).and_then(Value::as_str).filter(|before| *before != number)
+    {
         let history = match annotations.get(HISTORY).and_then(Value::as_str) {
             Some(history) if !history.is_empty() => format!("{history},{before}"),
             _ => before.to_owned(),
@@ -302,7 +322,8 @@ fn annotations(rollout: &Rollout, number: &str, present: Option<&Value>) -> Valu
 
 fn write_annotations(ctx: &mut Ctx<'_>, rollout: &mut Rollout, new: &Value, number: &str) {
     let wanted = annotations(rollout, number, Some(new));
-    let min_ready = rollout.deployment["spec"].get("minReadySeconds").filter(|seconds| **seconds != json!(0)).cloned();
+    let min_ready =
+        rollout.deployment["spec"].get("minReadySeconds").filter(|seconds| **seconds != json!(0)).cloned();
     let Some(key) = ResourceKey::of(new) else { return };
     let updated = ctx.store.update(&key, ctx.now, |set| {
         set_at(set, &["metadata", "annotations"], wanted);
@@ -322,7 +343,8 @@ fn write_annotations(ctx: &mut Ctx<'_>, rollout: &mut Rollout, new: &Value, numb
 fn scale(ctx: &mut Ctx<'_>, rollout: &Rollout, set: &Value, size: i64) {
     let present = replicas(set);
     let Some(key) = ResourceKey::of(set).filter(|_| stays(set)) else { return };
-    let (desired, most) = (rollout.desired().to_string(), (rollout.desired() + rollout.bounds().0).to_string());
+    let (desired, most) =
+        (rollout.desired().to_string(), (rollout.desired() + rollout.bounds().0).to_string());
     let written = ctx.store.update(&key, ctx.now, |set| {
         set_at(set, &["spec", "replicas"], json!(size));
         set_at(set, &["metadata", "annotations", DESIRED], json!(desired));
@@ -338,7 +360,9 @@ fn scale(ctx: &mut Ctx<'_>, rollout: &Rollout, set: &Value, size: i64) {
 /// Whether only the number of pods was changed.
 fn resized(rollout: &Rollout) -> bool {
     rollout.all().filter(|set| replicas(set) > 0).any(|set| {
-        annotation(set, DESIRED).and_then(|text| text.parse::<i64>().ok()).is_some_and(|before| before != rollout.desired())
+        annotation(set, DESIRED)
+            .and_then(|text| text.parse::<i64>().ok())
+            .is_some_and(|before| before != rollout.desired())
     })
 }
 
@@ -378,7 +402,8 @@ fn resize(ctx: &mut Ctx<'_>, rollout: &mut Rollout) {
 
 /// Deletes the oldest ReplicaSets beyond `revisionHistoryLimit`.
 fn clean_up(ctx: &mut Ctx<'_>, rollout: &Rollout) {
-    let limit = usize::try_from(int_at(&rollout.deployment, &["spec", "revisionHistoryLimit"]).unwrap_or(10)).unwrap_or(0);
+    let limit = usize::try_from(int_at(&rollout.deployment, &["spec", "revisionHistoryLimit"]).unwrap_or(10))
+        .unwrap_or(0);
     let mut old: Vec<&Arc<Value>> = rollout.old.iter().filter(|set| stays(set)).collect();
     old.sort_by_key(|set| revision(set));
     for set in old.iter().take(old.len().saturating_sub(limit)) {

@@ -78,7 +78,8 @@ fn put(conditions: &mut Vec<Value>, [kind, truth, reason, message]: [&str; 4], n
 pub(super) fn put_deployment_condition(ctx: &mut Ctx<'_>, deployment: &mut Value, condition: [&str; 4]) {
     let mut conditions = conditions_of(deployment);
     put(&mut conditions, condition, &ctx.time(), false);
-    let mut status = deployment.get("status").filter(|status| status.is_object()).cloned().unwrap_or_else(|| json!({}));
+    let mut status =
+        deployment.get("status").filter(|status| status.is_object()).cloned().unwrap_or_else(|| json!({}));
     status["conditions"] = Value::Array(conditions);
     ctx.set_status(deployment, status.clone());
     set_at(deployment, &["status"], status);
@@ -95,9 +96,17 @@ pub(super) fn note_pause(ctx: &mut Ctx<'_>, deployment: &mut Value, paused: bool
         return;
     }
     if paused && reason != "DeploymentPaused" {
-        put_deployment_condition(ctx, deployment, ["Progressing", "Unknown", "DeploymentPaused", "Deployment is paused"]);
+        put_deployment_condition(
+            ctx,
+            deployment,
+            ["Progressing", "Unknown", "DeploymentPaused", "Deployment is paused"],
+        );
     } else if !paused && reason == "DeploymentPaused" {
-        put_deployment_condition(ctx, deployment, ["Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed"]);
+        put_deployment_condition(
+            ctx,
+            deployment,
+            ["Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed"],
+        );
     }
 }
 
@@ -130,7 +139,8 @@ fn deadline(deployment: &Value) -> Option<Duration> {
 fn judge_progress(ctx: &mut Ctx<'_>, rollout: &Rollout, status: &Value, conditions: &mut Vec<Value>) {
     let deployment = &rollout.deployment;
     let Some(deadline) = deadline(deployment) else { return };
-    let progressing = |conditions: &[Value]| conditions.iter().find(|one| one["type"] == "Progressing").cloned();
+    let progressing =
+        |conditions: &[Value]| conditions.iter().find(|one| one["type"] == "Progressing").cloned();
     let present = progressing(conditions);
     let reason = present.as_ref().and_then(|present| text_at(present, &["reason"])).unwrap_or("").to_owned();
     let all_new = count(status, "replicas") == count(status, "updatedReplicas");
@@ -148,11 +158,13 @@ fn judge_progress(ctx: &mut Ctx<'_>, rollout: &Rollout, status: &Value, conditio
     } else if moved(&deployment["status"], status) {
         let message = format!("{who} is progressing.");
         put(conditions, ["Progressing", "True", "ReplicaSetUpdated", &message], &now, true);
-    } else if let Some(until) = present.as_ref().and_then(|present| expiry(present, deadline)) {
-        if until <= ctx.now {
-            let message = format!("{who} has timed out progressing.");
-            put(conditions, ["Progressing", "False", "ProgressDeadlineExceeded", &message], &now, false);
-        }
+    } else if present
+        .as_ref()
+        .and_then(|present| expiry(present, deadline))
+        .is_some_and(|until| until <= ctx.now)
+    {
+        let message = format!("{who} has timed out progressing.");
+        put(conditions, ["Progressing", "False", "ProgressDeadlineExceeded", &message], &now, false);
     }
     let until = progressing(conditions).and_then(|present| expiry(&present, deadline));
     if let Some(until) = until.filter(|until| *until > ctx.now) {
@@ -171,7 +183,10 @@ fn moved(before: &Value, after: &Value) -> bool {
 
 /// When progress was to be seen at the latest; one second is added since times are kept in whole seconds.
 fn expiry(progressing: &Value, deadline: Duration) -> Option<Timestamp> {
-    if matches!(text_at(progressing, &["reason"]), Some("NewReplicaSetAvailable" | "ProgressDeadlineExceeded" | "DeploymentPaused")) {
+    if matches!(
+        text_at(progressing, &["reason"]),
+        Some("NewReplicaSetAvailable" | "ProgressDeadlineExceeded" | "DeploymentPaused")
+    ) {
         return None;
     }
     let since = Timestamp::parse(text_at(progressing, &["lastUpdateTime"])?).ok()?;
@@ -184,7 +199,12 @@ fn note_failure(rollout: &Rollout, conditions: &mut Vec<Value>, now: &Value) {
     match failure {
         Some(failure) => {
             let text = |field| text_at(failure, &[field]).unwrap_or("").to_owned();
-            put(conditions, ["ReplicaFailure", &text("status"), &text("reason"), &text("message")], now, false);
+            put(
+                conditions,
+                ["ReplicaFailure", &text("status"), &text("reason"), &text("message")],
+                now,
+                false,
+            );
         }
         None => conditions.retain(|condition| condition["type"] != "ReplicaFailure"),
     }

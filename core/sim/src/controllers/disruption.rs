@@ -16,7 +16,9 @@ pub(super) fn run(ctx: &mut Ctx<'_>, space: &str, budget_name: &str) {
     let (mut total, mut healthy) = (0_i64, 0_i64);
     let names = match map_at(selector, &["matchLabels"]).filter(|labels| !labels.is_empty()) {
         Some(labels) => ctx.world.index.pods_with_labels(space, labels),
-        None => ctx.store.list("", "Pod", Some(space)).map(|pod| backstay_object::name(pod).to_owned()).collect(),
+        None => {
+            ctx.store.list("", "Pod", Some(space)).map(|pod| backstay_object::name(pod).to_owned()).collect()
+        }
     };
     for pod in names.iter().filter_map(|pod| ctx.store.find("", "Pod", space, pod)) {
         if is_over(pod) || !selector_matches(selector, pod) {
@@ -34,7 +36,8 @@ pub(super) fn run(ctx: &mut Ctx<'_>, space: &str, budget_name: &str) {
     let allowed = if total > 0 { (healthy - desired).max(0) } else { 0 };
     let now = ctx.time();
     let mut conditions = conditions_of(&budget);
-    let (truth, reason) = if allowed > 0 { ("True", "SufficientPods") } else { ("False", "InsufficientPods") };
+    let (truth, reason) =
+        if allowed > 0 { ("True", "SufficientPods") } else { ("False", "InsufficientPods") };
     let condition = json!({
         "type": "DisruptionAllowed", "status": truth, "reason": reason, "message": "",
         "observedGeneration": budget["metadata"]["generation"],

@@ -10,11 +10,14 @@ const NODES: [(&str, &str); 2] = [("sandbox-1", "192.168.64.11"), ("sandbox-2", 
 /// Puts the first objects into an empty store.
 pub(crate) fn install(ctx: &mut Ctx<'_>) {
     for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
-        put(ctx, json!({
-            "apiVersion": "v1", "kind": "Namespace",
-            "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
-            "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"},
-        }));
+        put(
+            ctx,
+            json!({
+                "apiVersion": "v1", "kind": "Namespace",
+                "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
+                "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"},
+            }),
+        );
         super::namespace::run(ctx, name);
     }
     for (at, (name, address)) in NODES.into_iter().enumerate() {
@@ -22,28 +25,38 @@ pub(crate) fn install(ctx: &mut Ctx<'_>) {
         put(ctx, node);
         ctx.world.nodes.insert(name.to_owned(), Default::default());
     }
-    put(ctx, json!({
-        "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
-        "metadata": {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
-        "provisioner": "disk.sandbox.backstay.dev", "reclaimPolicy": "Delete",
-        "volumeBindingMode": "WaitForFirstConsumer", "allowVolumeExpansion": true,
-    }));
-    for (name, value) in [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)] {
-        put(ctx, json!({
-            "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
-            "metadata": {"name": name}, "value": value, "preemptionPolicy": "PreemptLowerPriority",
-        }));
+    put(
+        ctx,
+        json!({
+            "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+            "metadata": {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+            "provisioner": "disk.sandbox.backstay.dev", "reclaimPolicy": "Delete",
+            "volumeBindingMode": "WaitForFirstConsumer", "allowVolumeExpansion": true,
+        }),
+    );
+    for (name, value) in [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)]
+    {
+        put(
+            ctx,
+            json!({
+                "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
+                "metadata": {"name": name}, "value": value, "preemptionPolicy": "PreemptLowerPriority",
+            }),
+        );
     }
-    put(ctx, json!({
-        "apiVersion": "v1", "kind": "Service",
-        "metadata": {"name": "kubernetes", "namespace": "default",
-            "labels": {"component": "apiserver", "provider": "kubernetes"}},
-        "spec": {"type": "ClusterIP", "clusterIP": "10.96.0.1", "clusterIPs": ["10.96.0.1"],
-            "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack", "internalTrafficPolicy": "Cluster",
-            "sessionAffinity": "None",
-            "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}]},
-        "status": {"loadBalancer": {}},
-    }));
+    put(
+        ctx,
+        json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": "kubernetes", "namespace": "default",
+                "labels": {"component": "apiserver", "provider": "kubernetes"}},
+            "spec": {"type": "ClusterIP", "clusterIP": "10.96.0.1", "clusterIPs": ["10.96.0.1"],
+                "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack", "internalTrafficPolicy": "Cluster",
+                "sessionAffinity": "None",
+                "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}]},
+            "status": {"loadBalancer": {}},
+        }),
+    );
 }
 
 /// As the API server itself would: what is here needs no checks.

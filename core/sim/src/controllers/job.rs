@@ -80,7 +80,12 @@ pub(super) fn is_tracked(pod: &Value) -> bool {
 /// Adds the pods that ended since the last time; a counted pod loses the finalizer.
 fn count_ended(job: &Value, pods: &[Pod]) -> Count {
     let before = |field| int_at(job, &["status", field]).unwrap_or(0);
-    let mut count = Count { succeeded: before("succeeded"), failed: before("failed"), indexes: Vec::new(), pods: Vec::new() };
+    let mut count = Count {
+        succeeded: before("succeeded"),
+        failed: before("failed"),
+        indexes: Vec::new(),
+        pods: Vec::new(),
+    };
     for pod in pods {
         let ended = is_ended(pod) && is_tracked(pod);
         let success = phase(pod) == "Succeeded";
@@ -114,8 +119,11 @@ pub(super) fn release(ctx: &mut Ctx<'_>, pod: &Value) {
     if let Some(key) = ResourceKey::of(pod) {
         // Gone already: nothing to release.
         let _ = ctx.store.update(&key, ctx.now, |pod| {
-            let left: Vec<Value> =
-                list_at(pod, &["metadata", "finalizers"]).iter().filter(|one| *one != TRACKING).cloned().collect();
+            let left: Vec<Value> = list_at(pod, &["metadata", "finalizers"])
+                .iter()
+                .filter(|one| *one != TRACKING)
+                .cloned()
+                .collect();
             if left.is_empty() {
                 backstay_object::remove_at(pod, &["metadata", "finalizers"]);
             } else {
@@ -136,8 +144,11 @@ fn note_suspension(ctx: &mut Ctx<'_>, job: &mut Value) -> bool {
     if !suspend && !known {
         return false;
     }
-    let (truth, reason, message) =
-        if suspend { ("True", "JobSuspended", "Job suspended") } else { ("False", "JobResumed", "Job resumed") };
+    let (truth, reason, message) = if suspend {
+        ("True", "JobSuspended", "Job suspended")
+    } else {
+        ("False", "JobResumed", "Job resumed")
+    };
     let mut status = job["status"].clone();
     if !status.is_object() {
         status = json!({});
@@ -207,8 +218,11 @@ fn fill(ctx: &mut Ctx<'_>, task: &Task, job: &Value, pods: &[Pod], count: &Count
 
 /// The end of the pause after the latest failures in a row.
 fn pause_until(pods: &[Pod]) -> Option<Timestamp> {
-    let mut ended: Vec<(Timestamp, bool)> =
-        pods.iter().filter(|pod| is_over(pod)).map(|pod| (job_status::ended_at(pod), phase(pod) == "Failed")).collect();
+    let mut ended: Vec<(Timestamp, bool)> = pods
+        .iter()
+        .filter(|pod| is_over(pod))
+        .map(|pod| (job_status::ended_at(pod), phase(pod) == "Failed"))
+        .collect();
     ended.sort_unstable();
     let failures = ended.iter().rev().take_while(|(_, failed)| *failed).count();
     let last = ended.last().filter(|_| failures > 0)?.0;
@@ -241,7 +255,8 @@ fn give_index(job: &Value, pod: &mut Value, index: i64) {
 
 /// Deletes a finished job when its time is over (`ttlSecondsAfterFinished`).
 fn after_the_end(ctx: &mut Ctx<'_>, task: &Task, job: &Value, since: Timestamp) {
-    let Some(ttl) = int_at(job, &["spec", "ttlSecondsAfterFinished"]).and_then(|ttl| u64::try_from(ttl).ok()) else {
+    let Some(ttl) = int_at(job, &["spec", "ttlSecondsAfterFinished"]).and_then(|ttl| u64::try_from(ttl).ok())
+    else {
         return;
     };
     let until = since.after(Duration::from_secs(ttl));

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use backstay_object::{Timestamp, bool_at, condition, condition_is_true, int_at, is_deleting, list_at, text_at};
+use backstay_object::{
+    Timestamp, bool_at, condition, condition_is_true, int_at, is_deleting, list_at, text_at,
+};
 use serde_json::{Value, json};
 
 use super::job::{COMPONENT, Count, is_indexed};
@@ -77,7 +79,9 @@ fn restarted_too_often(job: &Value, pods: &[Pod], limit: i64) -> bool {
         .iter()
         .filter(|pod| !is_over(pod))
         .flat_map(|pod| {
-            ["initContainerStatuses", "containerStatuses"].into_iter().flat_map(move |list| list_at(pod, &["status", list]))
+            ["initContainerStatuses", "containerStatuses"]
+                .into_iter()
+                .flat_map(move |list| list_at(pod, &["status", list]))
         })
         .filter_map(|status| int_at(status, &["restartCount"]))
         .sum();

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use backstay_object::{
-    ResourceKey, Timestamp, is_deleting, list_at, name, namespace, set_at, text_at, uid,
-};
+use backstay_object::{ResourceKey, Timestamp, is_deleting, list_at, name, namespace, set_at, text_at, uid};
 use serde_json::{Value, json};
 
 use crate::events::{normal, source};

@@ -24,7 +24,8 @@ mod statefulset;
 use std::time::Duration;
 
 use backstay_object::{
-    controller_owner, is_deleting, kind, list_at, map_at, name, namespace as space_of, selector_matches, text_at,
+    controller_owner, is_deleting, kind, list_at, map_at, name, namespace as space_of, selector_matches,
+    text_at,
 };
 use serde_json::{Value, json};
 
@@ -72,13 +73,16 @@ impl Ctx<'_> {
     /// Wakes the controller of an object, if it has one.
     fn wake_owner(&mut self, object: &Value) {
         let Some(owner) = controller_owner(object) else { return };
-        if let (Some(duty), Some(name)) = (text_at(owner, &["kind"]).and_then(duty_of), text_at(owner, &["name"])) {
+        if let (Some(duty), Some(name)) =
+            (text_at(owner, &["kind"]).and_then(duty_of), text_at(owner, &["name"]))
+        {
             self.soon(Task::new(duty, space_of(object), name));
         }
     }
 
     fn wake_all(&mut self, duty: Duty, group: &str, kind: &str, space: Option<&str>) {
-        let tasks: Vec<Task> = self.store.list(group, kind, space).map(|object| Task::of(duty, object)).collect();
+        let tasks: Vec<Task> =
+            self.store.list(group, kind, space).map(|object| Task::of(duty, object)).collect();
         for task in tasks {
             self.soon(task);
         }
@@ -148,7 +152,12 @@ pub(crate) fn dispatch(ctx: &mut Ctx<'_>, change: &Change) {
 
 fn node_changed(ctx: &mut Ctx<'_>, change: &Change) {
     let part = |object: &Value| {
-        json!([object["spec"], object["metadata"]["labels"], object["status"]["conditions"], object["status"]["allocatable"]])
+        json!([
+            object["spec"],
+            object["metadata"]["labels"],
+            object["status"]["conditions"],
+            object["status"]["allocatable"]
+        ])
     };
     if change.previous.as_ref().is_some_and(|before| part(before) == part(&change.object)) {
         return;
@@ -179,7 +188,8 @@ fn pod_changed(ctx: &mut Ctx<'_>, change: &Change) {
     } else if before.is_none_or(|before| asked_differs(before, pod)) {
         ctx.wake(if assigned { Duty::Pod } else { Duty::Schedule }, pod);
     }
-    let freed = change.kind == ChangeKind::Deleted || (over(pod) && before.is_none_or(|before| !over(before)));
+    let freed =
+        change.kind == ChangeKind::Deleted || (over(pod) && before.is_none_or(|before| !over(before)));
     if freed && assigned && !ctx.world.index.unscheduled.is_empty() {
         node::wake_unscheduled(ctx);
     }
@@ -232,7 +242,8 @@ pub(crate) fn wake_for_fault(ctx: &mut Ctx<'_>, fault: &Fault) {
             .list(group, kind, None)
             .filter(|object| pvc || ctx.meets_by_name(object, fault))
             .map(|object| {
-                let waiting = kind == "Pod" && text_at(object, &["spec", "nodeName"]).is_none_or(str::is_empty);
+                let waiting =
+                    kind == "Pod" && text_at(object, &["spec", "nodeName"]).is_none_or(str::is_empty);
                 Task::of(if waiting { Duty::Schedule } else { duty }, object)
             })
             .collect();
@@ -256,9 +267,8 @@ fn owner_references(owner: &Value) -> Value {
 
 /// FNV-1a of 32 bits in the letters Kubernetes writes hashes with (`rand.SafeEncodeString`).
 fn short_hash(text: &str) -> String {
-    let hash = text
-        .bytes()
-        .fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let hash =
+        text.bytes().fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     hash.to_string().bytes().map(|digit| char::from(letter(u64::from(digit)))).collect()
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backstay_object::{
-    ResourceKey, Timestamp, condition, controller_owner, is_deleting, kind, map_at, name, namespace, selector_matches,
-    set_at, text_at, uid,
+    ResourceKey, Timestamp, condition, controller_owner, is_deleting, kind, map_at, name, namespace,
+    selector_matches, set_at, text_at, uid,
 };
 use serde_json::{Value, json};
 
@@ -117,7 +117,8 @@ impl Ctx<'_> {
             return None;
         }
         let used = self.store.list("", "Pod", Some(namespace(pod))).filter(|pod| !is_over(pod)).count();
-        let why = format!("exceeded quota: sandbox, requested: pods=1, used: pods={used}, limited: pods={used}");
+        let why =
+            format!("exceeded quota: sandbox, requested: pods=1, used: pods={used}, limited: pods={used}");
         Some(ApiError::forbidden("", "pods", name(pod), &why))
     }
 
@@ -187,5 +188,14 @@ pub(super) fn deletion_rank(pod: &Value) -> impl Ord + use<> {
     let since = available_at(pod, 0).unwrap_or_default();
     let created = text_at(pod, &["metadata", "creationTimestamp"]).unwrap_or("").to_owned();
     use std::cmp::Reverse;
-    (node, phase, is_ready(pod), cost, Reverse(since), Reverse(restarts), Reverse(created), name(pod).to_owned())
+    (
+        node,
+        phase,
+        is_ready(pod),
+        cost,
+        Reverse(since),
+        Reverse(restarts),
+        Reverse(created),
+        name(pod).to_owned(),
+    )
 }

@@ -66,11 +66,16 @@ impl Ctx<'_> {
 
     /// Deletes the oldest revisions that no pod has, beyond `revisionHistoryLimit`.
     pub(super) fn trim_revisions(&mut self, owner: &Value, revisions: &[Arc<Value>], used: &[&str]) {
-        let limit = usize::try_from(int_at(owner, &["spec", "revisionHistoryLimit"]).unwrap_or(10)).unwrap_or(0);
+        let limit =
+            usize::try_from(int_at(owner, &["spec", "revisionHistoryLimit"]).unwrap_or(10)).unwrap_or(0);
         let unused: Vec<ResourceKey> = revisions
             .iter()
             .take(revisions.len().saturating_sub(1))
-            .filter(|revision| !used.iter().any(|used| name(revision) == *used || name(revision).ends_with(&format!("-{used}"))))
+            .filter(|revision| {
+                !used
+                    .iter()
+                    .any(|used| name(revision) == *used || name(revision).ends_with(&format!("-{used}")))
+            })
             .filter_map(|revision| ResourceKey::of(revision))
             .collect();
         for key in unused.iter().take(unused.len().saturating_sub(limit)) {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backstay_object::{
-    ResourceKey, Timestamp, bool_at, is_deleting, labels_match, list_at, map_at, name, namespace, set_at, text_at, uid,
+    ResourceKey, Timestamp, bool_at, is_deleting, labels_match, list_at, map_at, name, namespace, set_at,
+    text_at, uid,
 };
 use serde_json::{Value, json};
 
@@ -29,7 +30,10 @@ pub(super) fn run(ctx: &mut Ctx<'_>, space: &str, service_name: &str) {
         return;
     }
     balance(ctx, &service);
-    let Some(selector) = map_at(&service, &["spec", "selector"]).filter(|selector| !selector.is_empty()) else { return };
+    let Some(selector) = map_at(&service, &["spec", "selector"]).filter(|selector| !selector.is_empty())
+    else {
+        return;
+    };
     if text_at(&service, &["spec", "type"]) == Some("ExternalName") {
         return;
     }
@@ -54,10 +58,15 @@ fn balance(ctx: &mut Ctx<'_>, service: &Value) {
     if text_at(service, &["spec", "loadBalancerClass"]).is_some() {
         return;
     }
-    let created = text_at(service, &["metadata", "creationTimestamp"]).and_then(|text| Timestamp::parse(text).ok());
+    let created =
+        text_at(service, &["metadata", "creationTimestamp"]).and_then(|text| Timestamp::parse(text).ok());
     let until = created.unwrap_or(ctx.now).after(Duration::from_secs(CLOUD_SECONDS));
     if until > ctx.now {
-        ctx.event(service, source("service-controller"), normal("EnsuringLoadBalancer", "Ensuring load balancer"));
+        ctx.event(
+            service,
+            source("service-controller"),
+            normal("EnsuringLoadBalancer", "Ensuring load balancer"),
+        );
         return ctx.due(Task::of(Duty::Service, service), until.since(ctx.now));
     }
     let last = ctx.between(uid(service), "load balancer", 1, 254);
@@ -78,7 +87,8 @@ fn target(pod: &Value) -> Value {
 fn port_on(pod: &Value, port: &Value) -> Option<Value> {
     match port.get("targetPort") {
         Some(Value::String(wanted)) => {
-            let all = ["initContainers", "containers"].into_iter().flat_map(|list| list_at(pod, &["spec", list]));
+            let all =
+                ["initContainers", "containers"].into_iter().flat_map(|list| list_at(pod, &["spec", list]));
             all.flat_map(|container| list_at(container, &["ports"]))
                 .find(|candidate| candidate["name"] == **wanted)
                 .map(|candidate| candidate["containerPort"].clone())
@@ -92,7 +102,8 @@ fn ports(service: &Value, pods: &[Arc<Value>]) -> Vec<Value> {
     let mut ports = Vec::new();
     for port in list_at(service, &["spec", "ports"]) {
         let Some(number) = pods.iter().find_map(|pod| port_on(pod, port)) else { continue };
-        let mut entry = json!({"port": number, "protocol": port.get("protocol").cloned().unwrap_or(json!("TCP"))});
+        let mut entry =
+            json!({"port": number, "protocol": port.get("protocol").cloned().unwrap_or(json!("TCP"))});
         for field in ["name", "appProtocol"] {
             if let Some(value) = port.get(field) {
                 entry[field] = value.clone();
@@ -110,13 +121,16 @@ fn counts_as_ready(service: &Value, pod: &Value) -> bool {
 fn write_endpoints(ctx: &mut Ctx<'_>, service: &Value, pods: &[Arc<Value>]) {
     let address = |pod: &Arc<Value>| {
         let mut address = json!({"ip": pod["status"]["podIP"], "nodeName": pod["spec"]["nodeName"], "targetRef": target(pod)});
-        if let Some(host) = pod["spec"].get("hostname").filter(|_| pod["spec"]["subdomain"] == service["metadata"]["name"]) {
+        if let Some(host) =
+            pod["spec"].get("hostname").filter(|_| pod["spec"]["subdomain"] == service["metadata"]["name"])
+        {
             address["hostname"] = host.clone();
         }
         address
     };
     let alive = pods.iter().filter(|pod| !is_deleting(pod));
-    let (ready, waiting): (Vec<&Arc<Value>>, Vec<&Arc<Value>>) = alive.partition(|pod| counts_as_ready(service, pod));
+    let (ready, waiting): (Vec<&Arc<Value>>, Vec<&Arc<Value>>) =
+        alive.partition(|pod| counts_as_ready(service, pod));
     let mut subset = json!({});
     for (field, pods) in [("addresses", ready), ("notReadyAddresses", waiting)] {
         if !pods.is_empty() {
@@ -139,11 +153,15 @@ fn write_endpoints(ctx: &mut Ctx<'_>, service: &Value, pods: &[Arc<Value>]) {
     if service["spec"]["clusterIP"] == "None" {
         labels["service.kubernetes.io/headless"] = json!("");
     }
-    put(ctx, json!({
-        "apiVersion": "v1", "kind": "Endpoints",
-        "metadata": {"name": name(service), "namespace": namespace(service), "labels": labels},
-        "subsets": subsets,
-    }), &["subsets"]);
+    put(
+        ctx,
+        json!({
+            "apiVersion": "v1", "kind": "Endpoints",
+            "metadata": {"name": name(service), "namespace": namespace(service), "labels": labels},
+            "subsets": subsets,
+        }),
+        &["subsets"],
+    );
 }
 
 fn write_slice(ctx: &mut Ctx<'_>, service: &Value, pods: &[Arc<Value>]) {
@@ -170,22 +188,26 @@ fn write_slice(ctx: &mut Ctx<'_>, service: &Value, pods: &[Arc<Value>]) {
             port["name"] = json!("");
         }
     }
-    put(ctx, json!({
-        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
-        "metadata": {
-            "name": format!("{}-{suffix}", name(service)),
-            "generateName": format!("{}-", name(service)),
-            "namespace": namespace(service),
-            "labels": super::joined(&service["metadata"]["labels"], &[
-                ("endpointslice.kubernetes.io/managed-by", "endpointslice-controller.k8s.io"),
-                ("kubernetes.io/service-name", name(service)),
-            ]),
-            "ownerReferences": owner,
-        },
-        "addressType": "IPv4",
-        "endpoints": pods.iter().map(endpoint).collect::<Vec<_>>(),
-        "ports": slice_ports,
-    }), &["endpoints", "ports"]);
+    put(
+        ctx,
+        json!({
+            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+            "metadata": {
+                "name": format!("{}-{suffix}", name(service)),
+                "generateName": format!("{}-", name(service)),
+                "namespace": namespace(service),
+                "labels": super::joined(&service["metadata"]["labels"], &[
+                    ("endpointslice.kubernetes.io/managed-by", "endpointslice-controller.k8s.io"),
+                    ("kubernetes.io/service-name", name(service)),
+                ]),
+                "ownerReferences": owner,
+            },
+            "addressType": "IPv4",
+            "endpoints": pods.iter().map(endpoint).collect::<Vec<_>>(),
+            "ports": slice_ports,
+        }),
+        &["endpoints", "ports"],
+    );
 }
 
 /// Creates an object, or brings some of its fields up to date.

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use backstay_object::{ResourceKey, int_at, is_deleting, label, list_at, map_at, name, namespace, set_at, text_at};
+use backstay_object::{
+    ResourceKey, int_at, is_deleting, label, list_at, map_at, name, namespace, set_at, text_at,
+};
 use serde_json::{Value, json};
 
 use super::pods::{Pod, is_over, is_ready, named_pod, phase};
@@ -93,8 +95,10 @@ impl Look<'_> {
     /// One look at all pods: first what is missing, then what is too much, then what is of an older revision.
     fn manage(&mut self, ctx: &mut Ctx<'_>, pods: &[Pod]) {
         let end = self.start + self.replicas;
-        let by_number = |number: i64| pods.iter().find(|pod| ordinal(&self.set, pod) == Some(number)).cloned();
-        let wanted: Vec<(i64, Option<Pod>)> = (self.start..end).map(|number| (number, by_number(number))).collect();
+        let by_number =
+            |number: i64| pods.iter().find(|pod| ordinal(&self.set, pod) == Some(number)).cloned();
+        let wanted: Vec<(i64, Option<Pod>)> =
+            (self.start..end).map(|number| (number, by_number(number))).collect();
         for (number, pod) in &wanted {
             if !self.tend(ctx, *number, pod.as_ref()) {
                 return;
@@ -129,10 +133,17 @@ impl Look<'_> {
         };
         if is_over(pod) && !is_deleting(pod) {
             let failed = phase(pod) == "Failed";
-            let (what, reason) =
-                if failed { ("failed", "RecreatingFailedPod") } else { ("terminated", "RecreatingTerminatedPod") };
-            let message =
-                format!("StatefulSet {}/{} is recreating {what} Pod {}", namespace(&self.set), name(&self.set), name(pod));
+            let (what, reason) = if failed {
+                ("failed", "RecreatingFailedPod")
+            } else {
+                ("terminated", "RecreatingTerminatedPod")
+            };
+            let message = format!(
+                "StatefulSet {}/{} is recreating {what} Pod {}",
+                namespace(&self.set),
+                name(&self.set),
+                name(pod)
+            );
             let said = if failed { warning(reason, &message) } else { normal(reason, &message) };
             ctx.event(&self.set, source(COMPONENT), said);
             self.delete(ctx, pod);
@@ -170,7 +181,9 @@ impl Look<'_> {
 
     /// Whether a new pod of a number is still of the current revision.
     fn of_current(&self, number: i64) -> bool {
-        if self.current == self.update || text_at(&self.set, &["spec", "updateStrategy", "type"]) == Some("OnDelete") {
+        if self.current == self.update
+            || text_at(&self.set, &["spec", "updateStrategy", "type"]) == Some("OnDelete")
+        {
             return false;
         }
         let kept = match int_at(&self.set, &["spec", "updateStrategy", "rollingUpdate", "partition"]) {
@@ -191,7 +204,9 @@ impl Look<'_> {
         }
         set_at(&mut pod, &["metadata", "generateName"], json!(format!("{}-", name(&self.set))));
         set_at(&mut pod, &["spec", "hostname"], json!(pod_name));
-        if let Some(service) = text_at(&self.set, &["spec", "serviceName"]).filter(|service| !service.is_empty()) {
+        if let Some(service) =
+            text_at(&self.set, &["spec", "serviceName"]).filter(|service| !service.is_empty())
+        {
             set_at(&mut pod, &["spec", "subdomain"], json!(service));
         }
         let claims = list_at(&self.set, &["spec", "volumeClaimTemplates"]);
@@ -203,7 +218,8 @@ impl Look<'_> {
                 .collect();
             for claim in claims {
                 let claim_name = format!("{}-{pod_name}", name(claim));
-                volumes.push(json!({"name": name(claim), "persistentVolumeClaim": {"claimName": claim_name}}));
+                volumes
+                    .push(json!({"name": name(claim), "persistentVolumeClaim": {"claimName": claim_name}}));
             }
             set_at(&mut pod, &["spec", "volumes"], Value::Array(volumes));
         }
@@ -226,9 +242,12 @@ impl Look<'_> {
                 set_at(&mut claim, &["metadata", "annotations"], annotations.clone());
             }
             let mut labels = map_at(template, &["metadata", "labels"]).cloned().unwrap_or_default();
-            labels.extend(map_at(&self.set, &["spec", "selector", "matchLabels"]).cloned().unwrap_or_default());
+            labels
+                .extend(map_at(&self.set, &["spec", "selector", "matchLabels"]).cloned().unwrap_or_default());
             set_at(&mut claim, &["metadata", "labels"], Value::Object(labels));
-            if text_at(&self.set, &["spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted"]) == Some("Delete") {
+            if text_at(&self.set, &["spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted"])
+                == Some("Delete")
+            {
                 set_at(&mut claim, &["metadata", "ownerReferences"], super::owner_references(&self.set));
             }
             let created = ctx.create(claim);
@@ -276,8 +295,7 @@ impl Look<'_> {
     }
 
     fn write_status(&mut self, ctx: &mut Ctx<'_>, pods: &[Pod]) {
-        let ready: Vec<&Pod> =
-            pods.iter().filter(|pod| phase(pod) == "Running" && is_ready(pod)).collect();
+        let ready: Vec<&Pod> = pods.iter().filter(|pod| phase(pod) == "Running" && is_ready(pod)).collect();
         let count = |number: usize| i64::try_from(number).unwrap_or(0);
         let available = count(ready.iter().filter(|pod| ctx.available(pod, self.min_ready).is_ok()).count());
         let total = count(pods.iter().filter(|pod| !phase(pod).is_empty()).count());

@@ -94,7 +94,12 @@ impl Model {
             text_at(event, &["metadata", "resourceVersion"]).and_then(|text| text.parse::<u64>().ok())
         });
         let text = |event: &Value, field: &str| text_at(event, &[field]).unwrap_or("").to_owned();
-        events.iter().map(|event| format!("{} {} {}", text(event, "type"), text(event, "reason"), text(event, "message"))).collect()
+        events
+            .iter()
+            .map(|event| {
+                format!("{} {} {}", text(event, "type"), text(event, "reason"), text(event, "message"))
+            })
+            .collect()
     }
 }
 
@@ -102,7 +107,11 @@ fn collection(object: &Value) -> String {
     let (group, version) = backstay_object::split_api_version(text_at(object, &["apiVersion"]).unwrap());
     let kind = backstay_object::kind_info(group, backstay_object::kind(object)).unwrap();
     let root = if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
-    if kind.namespaced { format!("{root}/namespaces/shop/{}", kind.plural) } else { format!("{root}/{}", kind.plural) }
+    if kind.namespaced {
+        format!("{root}/namespaces/shop/{}", kind.plural)
+    } else {
+        format!("{root}/{}", kind.plural)
+    }
 }
 
 pub const WEB: &str = "/apis/apps/v1/namespaces/shop/deployments/web";
@@ -138,6 +147,8 @@ pub fn conditions(object: &Value) -> Vec<String> {
     let text = |condition: &Value, field: &str| text_at(condition, &[field]).unwrap_or("").to_owned();
     list_at(object, &["status", "conditions"])
         .iter()
-        .map(|condition| format!("{}={} {}", text(condition, "type"), text(condition, "status"), text(condition, "reason")))
+        .map(|condition| {
+            format!("{}={} {}", text(condition, "type"), text(condition, "status"), text(condition, "reason"))
+        })
         .collect()
 }
