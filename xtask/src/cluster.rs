@@ -4,6 +4,7 @@
 mod control_plane;
 mod image;
 mod keeper;
+mod machine;
 mod network;
 mod node;
 mod ports;

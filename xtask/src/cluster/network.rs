@@ -71,15 +71,29 @@ impl Bridge {
     }
 }
 
-/// Removes a bridge of ours and what the CNI library remembers of its pods.
+/// Removes a bridge of ours.
 pub(crate) fn remove(name: &str) -> anyhow::Result<()> {
     if Path::new("/sys/class/net").join(name).exists() {
         ip(&["link", "delete", name])?;
     }
+    Ok(())
+}
+
+/// Whether any cluster has a bridge on this machine.
+pub(crate) fn any() -> anyhow::Result<bool> {
+    let devices = fs::read_dir("/sys/class/net").context("/sys/class/net cannot be read")?;
+    let is_ours =
+        |name: &str| name.strip_prefix("backstay").is_some_and(|number| number.parse::<u8>().is_ok());
+    Ok(devices.filter_map(Result::ok).any(|device| is_ours(&device.file_name().to_string_lossy())))
+}
+
+/// Removes what the CNI library remembers of containers; it has one place for the whole machine.
+pub(crate) fn forget(containers: &[String]) -> anyhow::Result<()> {
     let Ok(results) = fs::read_dir("/var/lib/cni/results") else { return Ok(()) };
     for entry in results {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(&format!("{name}-")) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if containers.iter().any(|container| name.contains(container.as_str())) {
             fs::remove_file(entry.path())?;
         }
     }

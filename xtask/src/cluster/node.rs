@@ -13,7 +13,7 @@ use super::network::Bridge;
 use super::ports::Ports;
 use super::process::Process;
 use super::state::State;
-use super::{NODE, image};
+use super::{NODE, image, machine};
 use crate::{run, tools};
 
 /// How long the node may take until it is ready: 4 to 18 s on two idle cores.
@@ -21,7 +21,7 @@ const READY_LIMIT: Duration = Duration::from_secs(120);
 
 /// Starts a real node and waits until it is ready.
 pub(crate) fn start_real(folder: &Path, state: &mut State, ports: Ports) -> anyhow::Result<()> {
-    let bridge = Bridge::create()?;
+    let bridge = machine::enter()?;
     state.bridge = Some(bridge.name.clone());
     state.save(folder)?;
     bridge.write_cni(folder)?;

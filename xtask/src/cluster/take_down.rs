@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::state::State;
-use super::{control_plane, network, node, process};
+use super::{control_plane, machine, network, node, process};
 use crate::run;
 
 /// Where the controller manager keeps the volumes it makes; the path is fixed in its source.
@@ -45,10 +45,10 @@ pub(crate) fn take_down(folder: &Path) -> anyhow::Result<()> {
         try_to(name, stop(&state, name));
     }
     try_to("mounts", unmount_below(&folder));
-    if let Some(bridge) = &state.bridge {
-        try_to("bridge", network::remove(bridge));
-    }
     try_to("log links", remove_log_links(&folder));
+    if let Some(bridge) = &state.bridge {
+        try_to("bridge", machine::leave(bridge));
+    }
     for volume in volumes.iter().filter(|volume| volume.exists()) {
         try_to("volume", fs::remove_dir_all(volume).map_err(Into::into));
     }
@@ -80,22 +80,25 @@ fn volumes(folder: &Path, state: &State) -> Vec<PathBuf> {
 }
 
 fn end_containers(folder: &Path) -> anyhow::Result<()> {
-    let list = |folder: &Path| node::ctr(folder, &["tasks", "list", "--quiet"]);
-    for container in list(folder)?.split_whitespace() {
+    let list = |what: &str| -> anyhow::Result<Vec<String>> {
+        Ok(node::ctr(folder, &[what, "list", "--quiet"])?.split_whitespace().map(str::to_owned).collect())
+    };
+    let containers = list("containers")?;
+    for container in list("tasks")? {
         // One that just ended is what we want.
-        let _ended = node::ctr(folder, &["tasks", "kill", "--signal", "SIGKILL", container]);
+        let _ended = node::ctr(folder, &["tasks", "kill", "--signal", "SIGKILL", &container]);
     }
     // containerd clears away what has ended; its shims end with that.
     for _ in 0..30 {
         if process::with_argument(&socket(folder))?.is_empty() {
             break;
         }
-        for container in list(folder)?.split_whitespace() {
-            let _gone = node::ctr(folder, &["tasks", "delete", "--force", container]);
+        for container in list("tasks")? {
+            let _gone = node::ctr(folder, &["tasks", "delete", "--force", &container]);
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    Ok(())
+    network::forget(&containers)
 }
 
 /// Ends shims that are left: processes that name our containerd's socket.
