@@ -354,13 +354,134 @@ fn a_daemon_runs_on_every_node() {
 }
 
 #[test]
+fn a_job_deleted_at_work_leaves_nothing() {
+    for propagation in ["Background", "Foreground"] {
+        let mut model = Model::new(16);
+        model.create(job("work", "sleep 1000", 0));
+        model.pass(20);
+        assert_eq!(count(&model.get("/apis/batch/v1/namespaces/shop/jobs/work"), "active"), 1);
+        assert_eq!(model.delete("/apis/batch/v1/namespaces/shop/jobs/work", propagation), 200);
+        model.pass(60);
+        assert_eq!(model.pods().len(), 0, "{propagation}");
+        assert_eq!(model.items("/apis/batch/v1/namespaces/shop/jobs").len(), 0, "{propagation}");
+    }
+}
+
+#[test]
+fn a_suspended_job_waits() {
+    let mut model = Model::new(17);
+    let mut work = job("work", "true", 0);
+    work["spec"]["suspend"] = json!(true);
+    model.create(work);
+    model.pass(20);
+    assert_eq!(model.pods().len(), 0);
+    let path = "/apis/batch/v1/namespaces/shop/jobs/work";
+    assert_eq!(conditions(&model.get(path)), ["Suspended=True JobSuspended"]);
+    model.patch(path, json!({"spec": {"suspend": false}}));
+    model.pass(30);
+    assert!(conditions(&model.get(path)).contains(&"Complete=True CompletionsReached".to_owned()));
+}
+
+#[test]
+fn a_job_out_of_time_fails() {
+    let mut model = Model::new(18);
+    let mut work = job("work", "sleep 1000", 0);
+    work["spec"]["activeDeadlineSeconds"] = json!(15);
+    work["spec"]["ttlSecondsAfterFinished"] = json!(100);
+    model.create(work);
+    let path = "/apis/batch/v1/namespaces/shop/jobs/work";
+    model.pass(14);
+    assert_eq!(conditions(&model.get(path)), Vec::<String>::new());
+    model.pass(60);
+    let reasons = ["FailureTarget=True DeadlineExceeded", "Failed=True DeadlineExceeded"];
+    assert_eq!(conditions(&model.get(path)), reasons);
+    model.pass(120);
+    assert_eq!(model.request("GET", path, "", &Value::Null).0, 404, "deleted after its time to live");
+}
+
+#[test]
+fn a_cron_job_starts_jobs_and_keeps_some() {
+    let mut model = Model::new(19);
+    let template = job("x", "true", 0)["spec"].clone();
+    model.create(
+        json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "tick", "namespace": "shop"},
+        "spec": {"schedule": "*/2 * * * *", "jobTemplate": {"spec": template}}}),
+    );
+    model.pass(3600);
+    let jobs = model.items("/apis/batch/v1/namespaces/shop/jobs");
+    assert!(
+        (3..=4).contains(&jobs.len()),
+        "successfulJobsHistoryLimit is 3, one may be at work: {}",
+        jobs.len()
+    );
+    assert!(model.events("CronJob").iter().any(|event| event.starts_with("Normal SawCompletedJob")));
+}
+
+#[test]
+fn an_autoscaler_keeps_its_lower_bound() {
+    let mut model = Model::new(20);
+    model.create(deployment(1, "nginx:1.27"));
+    model.create(json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+            "minReplicas": 3, "maxReplicas": 5,
+            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}]}}));
+    model.create(json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"minAvailable": 2, "selector": {"matchLabels": {"app": "web"}}}}));
+    assert!(model.seconds_until(WEB, "availableReplicas", 3, 60).is_some());
+    model.pass(1);
+    let autoscaler = model.get("/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers/web");
+    assert_eq!(
+        conditions(&autoscaler),
+        ["AbleToScale=True SucceededGetScale", "ScalingActive=False FailedGetResourceMetric"]
+    );
+    let budget = model.get("/apis/policy/v1/namespaces/shop/poddisruptionbudgets/web");
+    assert_eq!([count(&budget, "currentHealthy"), count(&budget, "disruptionsAllowed")], [3, 1]);
+}
+
+#[test]
+fn a_lost_node_loses_its_pods() {
+    let mut model = Model::new(21);
+    model.create(deployment(2, "nginx:1.27"));
+    model.seconds_until(WEB, "availableReplicas", 2, 60).unwrap();
+    let node = text_at(&model.pods()[0], &["spec", "nodeName"]).unwrap().to_owned();
+    let there = |model: &mut Model| {
+        model
+            .pods()
+            .iter()
+            .filter(|pod| text_at(pod, &["spec", "nodeName"]) == Some(&node) && !is_deleting(pod))
+            .count()
+    };
+    let hit = there(&mut model);
+    let fault: Fault = format!("node-down@node/{node}").parse().unwrap();
+    model.0.inject(fault.clone());
+    model.pass(60);
+    assert_eq!(count(&model.get(WEB), "readyReplicas"), 2 - i64::try_from(hit).unwrap());
+    assert!(
+        conditions(&model.get(&format!("/api/v1/nodes/{node}")))
+            .contains(&"Ready=Unknown NodeStatusUnknown".to_owned())
+    );
+    model.pass(330);
+    assert_eq!(there(&mut model), 0, "evicted after five minutes");
+    assert_eq!(count(&model.get(WEB), "readyReplicas"), 2);
+    assert!(model.0.heal(&fault));
+    model.pass(60);
+    assert!(
+        conditions(&model.get(&format!("/api/v1/nodes/{node}")))
+            .contains(&"Ready=True KubeletReady".to_owned())
+    );
+    assert_eq!(model.pods().len(), 2);
+}
+
+#[test]
 fn a_quota_fault_meets_new_revisions_and_heals() {
     let mut model = Model::new(15);
     model.create(deployment(2, "nginx:1.27"));
     model.seconds_until(WEB, "availableReplicas", 2, 60).unwrap();
     let fault: Fault = "quota@deployment/web".parse().unwrap();
     model.0.inject(fault.clone());
-    assert_eq!(model.0.faults(), [fault.clone()]);
+    assert_eq!(model.0.faults().first(), Some(&fault));
     model.patch(
         WEB,
         json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "nginx:1.28"}]}}}}),

@@ -133,6 +133,14 @@ pub(super) fn release(ctx: &mut Ctx<'_>, pod: &Value) {
     }
 }
 
+/// Lets a pod go whose job is gone: nobody will count it.
+pub(super) fn release_unowned(ctx: &mut Ctx<'_>, pod: &Value) {
+    let owner = backstay_object::controller_owner(pod).and_then(|owner| text_at(owner, &["uid"]));
+    if is_tracked(pod) && owner.is_none_or(|owner| ctx.store.by_uid(owner).is_none()) {
+        release(ctx, pod);
+    }
+}
+
 /// Sets or removes the condition Suspended. Answers whether the job was changed and is looked at again.
 fn note_suspension(ctx: &mut Ctx<'_>, job: &mut Value) -> bool {
     let suspend = bool_at(job, &["spec", "suspend"]) == Some(true);

@@ -194,6 +194,7 @@ fn pod_changed(ctx: &mut Ctx<'_>, change: &Change) {
         node::wake_unscheduled(ctx);
     }
     ctx.wake_owner(pod);
+    job::release_unowned(ctx, pod);
     for versions in [Some(pod.as_ref()), before].into_iter().flatten() {
         for service in ctx.world.index.services_for(versions) {
             ctx.soon(Task::new(Duty::Service, &space, &service));

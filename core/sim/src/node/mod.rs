@@ -200,3 +200,6 @@ pub(crate) fn specs(pod: &Value) -> impl Iterator<Item = &Value> {
 pub(crate) fn restart_policy(pod: &Value) -> &str {
     text_at(pod, &["spec", "restartPolicy"]).unwrap_or("Always")
 }
+
+#[cfg(test)]
+mod tests;

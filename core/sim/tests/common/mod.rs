@@ -1,5 +1,11 @@
 //! What the tests of the model share: a cluster with shorthand for requests.
-#![allow(dead_code, unreachable_pub, reason = "a module of tests; not every file needs every helper")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a module of tests; not every file needs every helper"
+)]
 
 use std::time::Duration;
 
