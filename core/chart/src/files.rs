@@ -105,7 +105,7 @@ impl IgnoreRules {
                 if (rule.folder_only && !folder) || !matches() {
                     return true;
                 }
-            } else if !(rule.folder_only && !folder) && matches() {
+            } else if (folder || !rule.folder_only) && matches() {
                 return true;
             }
         }

@@ -3,11 +3,33 @@
 //! Everything is pure: the host hands in files, answers to look-ups and the time, and gets texts back.
 
 mod archive;
+mod capabilities;
+mod chart;
+mod coalesce;
+mod dependencies;
 mod error;
 mod files;
+mod load;
+mod manifests;
+mod metadata;
+mod objects;
 mod pattern;
+mod strvals;
+mod values;
+mod version;
 
 pub use archive::unpack;
+pub use capabilities::{Capabilities, DEFAULT_API_VERSIONS, KubeVersion, KubeVersionError};
+pub use chart::{Chart, CrdFile};
+pub use dependencies::process_dependencies;
 pub use error::{ChartError, ValuesError};
 pub use files::{ChartFile, IgnoreRules, MAX_CHART_SIZE, SourceFile};
+pub use load::{from_archive, from_files};
+pub use manifests::{
+    INSTALL_ORDER, ManifestError, ManifestObject, RenderedHook, RenderedObject, Sorted, manifest,
+    parse_manifest, sort_manifests, split,
+};
+pub use metadata::{Dependency, Maintainer, Metadata};
 pub use pattern::path_match;
+pub use strvals::{SetFlag, set};
+pub use values::{ReusePolicy, ValueSources, merge_maps, read_values, reuse_values};

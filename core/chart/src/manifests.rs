@@ -1,0 +1,407 @@
+//! Rendered files to objects and hooks, in Helm's order and with Helm's bytes.
+
+use std::collections::BTreeMap;
+
+use backstay_gotemplate::Compatibility;
+use backstay_yaml::{Documents, JsonBuilder, ReadOptions};
+use serde_json::Value;
+
+/// The order in which Helm installs kinds; others come after, by name.
+pub const INSTALL_ORDER: [&str; 38] = [
+    "PriorityClass",
+    "Namespace",
+    "NetworkPolicy",
+    "ResourceQuota",
+    "LimitRange",
+    "PodSecurityPolicy",
+    "PodDisruptionBudget",
+    "ServiceAccount",
+    "Secret",
+    "SecretList",
+    "ConfigMap",
+    "StorageClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "CustomResourceDefinition",
+    "ClusterRole",
+    "ClusterRoleList",
+    "ClusterRoleBinding",
+    "ClusterRoleBindingList",
+    "Role",
+    "RoleList",
+    "RoleBinding",
+    "RoleBindingList",
+    "Service",
+    "DaemonSet",
+    "Pod",
+    "ReplicationController",
+    "ReplicaSet",
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "StatefulSet",
+    "Job",
+    "CronJob",
+    "IngressClass",
+    "Ingress",
+    "APIService",
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
+];
+
+/// A rendered document that is part of the release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedObject {
+    /// The template it comes from, e.g. `web/templates/service.yaml`.
+    pub source: String,
+    /// Its `kind`; empty where it has none.
+    pub kind: String,
+    /// The document as rendered.
+    pub text: String,
+}
+
+/// A rendered document that Helm runs at an event instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedHook {
+    /// `metadata.name`.
+    pub name: String,
+    /// Its `kind`.
+    pub kind: String,
+    /// The template it comes from.
+    pub source: String,
+    /// The document as rendered.
+    pub text: String,
+    /// When it runs: `pre-install`, `test`, …
+    pub events: Vec<String>,
+    /// `helm.sh/hook-weight`.
+    pub weight: i64,
+    /// `helm.sh/hook-delete-policy`, as given (lower case).
+    pub delete_policies: Vec<String>,
+    /// `helm.sh/hook-output-log-policy`, as given (lower case).
+    pub output_log_policies: Vec<String>,
+}
+
+/// A rendered file that is not YAML.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("YAML parse error on {file}: line {line} of the rendered document: {message}")]
+pub struct ManifestError {
+    /// The template.
+    pub file: String,
+    /// 1-based line in the rendered document.
+    pub line: usize,
+    /// What is wrong there.
+    pub message: String,
+    /// The document.
+    pub text: String,
+}
+
+/// What [`sort_manifests`] finds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sorted {
+    /// The hooks, by kind (Helm orders them by weight and name only when it runs them).
+    pub hooks: Vec<RenderedHook>,
+    /// The objects, by kind.
+    pub objects: Vec<RenderedObject>,
+    /// What Helm would log.
+    pub warnings: Vec<String>,
+}
+
+/// Splits rendered files (by path) into documents and puts these in order (`SortManifests`).
+///
+/// # Errors
+/// When a document is not YAML.
+pub fn sort_manifests(
+    files: &BTreeMap<String, String>,
+    compatibility: Compatibility,
+) -> Result<Sorted, ManifestError> {
+    let mut sorted = Sorted::default();
+    for (source, content) in files {
+        if crate::pattern::base(source).starts_with('_') || content.trim().is_empty() {
+            continue;
+        }
+        for text in split(content, compatibility) {
+            take(&mut sorted, source, text)?;
+        }
+    }
+    sorted.hooks.sort_by(|a, b| kind_order(&a.kind).cmp(&kind_order(&b.kind)));
+    sorted.objects.sort_by(|a, b| kind_order(&a.kind).cmp(&kind_order(&b.kind)));
+    Ok(sorted)
+}
+
+fn kind_order(kind: &str) -> (usize, &str) {
+    match INSTALL_ORDER.iter().position(|known| *known == kind) {
+        Some(place) => (place, ""),
+        None => (INSTALL_ORDER.len(), kind),
+    }
+}
+
+fn take(sorted: &mut Sorted, source: &str, text: &str) -> Result<(), ManifestError> {
+    let wrong = |line: usize, message: String| ManifestError {
+        file: source.to_owned(),
+        line,
+        message,
+        text: text.to_owned(),
+    };
+    let head = Head::read(text).map_err(|(line, message)| wrong(line, message))?;
+    let Some(hook) = head.annotations.get("helm.sh/hook") else {
+        sorted.objects.push(RenderedObject {
+            source: source.to_owned(),
+            kind: head.kind,
+            text: text.to_owned(),
+        });
+        return Ok(());
+    };
+    let Some(events) = hook_events(hook) else {
+        sorted.warnings.push(format!("skipping unknown hooks: {hook:?} in {source}"));
+        return Ok(());
+    };
+    let policies =
+        |annotation: &str| head.annotations.get(annotation).map(|value| words(value)).unwrap_or_default();
+    sorted.hooks.push(RenderedHook {
+        delete_policies: policies("helm.sh/hook-delete-policy"),
+        output_log_policies: policies("helm.sh/hook-output-log-policy"),
+        weight: head
+            .annotations
+            .get("helm.sh/hook-weight")
+            .and_then(|weight| weight.parse().ok())
+            .unwrap_or(0),
+        name: head.name,
+        kind: head.kind,
+        source: source.to_owned(),
+        text: text.to_owned(),
+        events,
+    });
+    Ok(())
+}
+
+fn words(list: &str) -> Vec<String> {
+    list.split(',').map(|word| word.trim().to_lowercase()).collect()
+}
+
+/// The events of a hook; `None` where one of them is unknown, which makes Helm drop the document.
+fn hook_events(list: &str) -> Option<Vec<String>> {
+    let known = |event: String| match event.as_str() {
+        "pre-install" | "post-install" | "pre-delete" | "post-delete" | "pre-upgrade" | "post-upgrade"
+        | "pre-rollback" | "post-rollback" | "test" => Some(event),
+        "test-success" => Some("test".to_owned()),
+        _ => None,
+    };
+    words(list).into_iter().map(known).collect()
+}
+
+/// The part of a document that Helm reads itself.
+struct Head {
+    kind: String,
+    name: String,
+    annotations: BTreeMap<String, String>,
+}
+
+impl Head {
+    fn read(text: &str) -> Result<Self, (usize, String)> {
+        let value = backstay_yaml::from_yaml(text).map_err(|error| (error.line, error.kind.to_string()))?;
+        let shape =
+            |message: &str| (1, format!("error unmarshaling JSON: while decoding JSON: json: {message}"));
+        match &value {
+            Value::Null | Value::Object(_) => {}
+            other => {
+                let found = kind_of(other);
+                return Err(shape(&format!(
+                    "cannot unmarshal {found} into Go value of type util.SimpleHead"
+                )));
+            }
+        }
+        let text_at = |value: &Value, key: &str, field: &str| match value.get(key) {
+            None | Some(Value::Null) => Ok(String::new()),
+            Some(Value::String(text)) => Ok(text.clone()),
+            Some(Value::Bool(value)) => Ok(value.to_string()),
+            Some(Value::Number(number)) => Ok(number.to_string()),
+            Some(other) => Err(shape(&format!(
+                "cannot unmarshal {} into Go struct field {field} of type string",
+                kind_of(other)
+            ))),
+        };
+        text_at(&value, "apiVersion", "SimpleHead.apiVersion")?;
+        let mut head = Self {
+            kind: text_at(&value, "kind", "SimpleHead.kind")?,
+            name: String::new(),
+            annotations: BTreeMap::new(),
+        };
+        let metadata = value.get("metadata").unwrap_or(&Value::Null);
+        if !matches!(metadata, Value::Null | Value::Object(_)) {
+            let found = kind_of(metadata);
+            return Err(shape(&format!(
+                "cannot unmarshal {found} into Go struct field SimpleHead.metadata of type struct"
+            )));
+        }
+        head.name = text_at(metadata, "name", "SimpleHead.metadata.name")?;
+        match metadata.get("annotations") {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(map)) => {
+                for key in map.keys() {
+                    let text = text_at(&Value::Object(map.clone()), key, "SimpleHead.metadata.annotations")?;
+                    head.annotations.insert(key.clone(), text);
+                }
+            }
+            Some(other) => {
+                let found = kind_of(other);
+                return Err(shape(&format!(
+                    "cannot unmarshal {found} into Go struct field SimpleHead.metadata.annotations of type map[string]string"
+                )));
+            }
+        }
+        Ok(head)
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// The documents of a rendered file, without empty ones.
+#[must_use]
+pub fn split(text: &str, compatibility: Compatibility) -> Vec<&str> {
+    match compatibility {
+        Compatibility::Helm3 => split_trimmed(text.trim()),
+        Compatibility::Helm4 => split_lines(text.trim_start()),
+    }
+}
+
+/// Helm 4: `---` at the start of a line separates, even with text right after it. The end of a document stays as it is.
+fn split_lines(text: &str) -> Vec<&str> {
+    let mut documents = Vec::new();
+    let mut start = 0;
+    let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
+    for at in starts {
+        if at >= start
+            && let Some(rest) = text.get(at..).and_then(|line| line.strip_prefix("---"))
+        {
+            documents.extend(text.get(start..at));
+            start = text.len() - rest.trim_start_matches([' ', '\t']).len();
+        }
+    }
+    documents.extend(text.get(start..));
+    documents.into_iter().filter(|text| !text.trim().is_empty()).map(str::trim_start).collect()
+}
+
+/// Helm 3: `---` at the start of a line separates and takes the white space around with it.
+fn split_trimmed(text: &str) -> Vec<&str> {
+    let mut documents = Vec::new();
+    let mut start = 0;
+    let mut from = 0;
+    while let Some(found) = text.get(from..).and_then(|rest| rest.find("---")) {
+        let at = from + found;
+        // White space after a separator belongs to it, so that a second one right behind is part of the document.
+        if at == 0 || text.get(start..at).is_some_and(|before| before.ends_with('\n')) {
+            documents.extend(text.get(start..at));
+            let rest = text.get(at + 3..).unwrap_or_default();
+            start = text.len() - rest.trim_start().len();
+            from = start;
+        } else {
+            from = at + 3;
+        }
+    }
+    documents.extend(text.get(start..));
+    documents.into_iter().map(str::trim).filter(|text| !text.is_empty()).collect()
+}
+
+/// The manifest of a release: every object with the template it comes from.
+#[must_use]
+pub fn manifest<'a>(objects: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut manifest = String::new();
+    for (source, text) in objects {
+        manifest.push_str("---\n# Source: ");
+        manifest.push_str(source);
+        manifest.push('\n');
+        manifest.push_str(text);
+        manifest.push('\n');
+    }
+    manifest
+}
+
+/// An object of a stored manifest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ManifestObject {
+    /// The template it comes from; empty where the manifest does not say.
+    pub source: String,
+    /// The object.
+    pub object: Value,
+    /// Its text.
+    pub text: String,
+}
+
+/// Reads any stream of YAML documents, e.g. the manifest of a stored release. Lists of objects are taken apart.
+///
+/// # Errors
+/// When a document is not YAML, with the template it comes from.
+pub fn parse_manifest(text: &str) -> Result<Vec<ManifestObject>, ManifestError> {
+    let mut objects = Vec::new();
+    for document in split_lines(text.trim_start()) {
+        let source = document
+            .lines()
+            .take_while(|line| line.starts_with('#'))
+            .find_map(|line| line.strip_prefix("# Source: "))
+            .unwrap_or_default();
+        let mut builder = JsonBuilder;
+        for found in Documents::new(document, &mut builder, ReadOptions::default()) {
+            let found = found.map_err(|error| ManifestError {
+                file: source.to_owned(),
+                line: error.line,
+                message: error.kind.to_string(),
+                text: document.to_owned(),
+            })?;
+            flatten(source, document, found.value, &mut objects);
+        }
+    }
+    Ok(objects)
+}
+
+fn flatten(source: &str, text: &str, value: Value, objects: &mut Vec<ManifestObject>) {
+    if value.is_null() {
+        return;
+    }
+    let is_list = value.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
+    match value {
+        Value::Object(mut map) if is_list && map.get("items").is_some_and(Value::is_array) => {
+            if let Some(Value::Array(items)) = map.remove("items") {
+                for item in items {
+                    flatten(source, text, item, objects);
+                }
+            }
+        }
+        object => objects.push(ManifestObject { source: source.to_owned(), object, text: text.to_owned() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents() {
+        let text = "\n---\na: 1\n---\n\n# only a comment\n--- \nb: |\n  x ---\n---c: 3\n\n";
+        assert_eq!(
+            split(text, Compatibility::Helm4),
+            ["a: 1\n", "# only a comment\n", "b: |\n  x ---\n", "c: 3\n\n"]
+        );
+        assert_eq!(split(text, Compatibility::Helm3), ["a: 1", "# only a comment", "b: |\n  x ---", "c: 3"]);
+    }
+
+    #[test]
+    fn stored() {
+        let text = "---\n# Source: a/templates/x.yaml\nkind: List\nitems:\n- kind: A\n- kind: B\n---\n# nothing\n---\nkind: C\n";
+        let found: Vec<_> = parse_manifest(text)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|object| (object.source, object.object["kind"].clone()))
+            .collect();
+        let source = "a/templates/x.yaml".to_owned();
+        assert_eq!(found, [(source.clone(), "A".into()), (source, "B".into()), (String::new(), "C".into())]);
+        assert!(parse_manifest("a: [").is_err());
+    }
+}

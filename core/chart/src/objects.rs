@@ -1,0 +1,398 @@
+//! What templates see beside values: `.Chart`, `.Files`, `.Capabilities`, with the names of Go's types.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use backstay_gotemplate::{Compatibility, Map, MapType, Object, Text, Value};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::capabilities::Capabilities;
+use crate::files::ChartFile;
+use crate::metadata::{Dependency, Maintainer, Metadata};
+use crate::pattern::{Glob, base};
+use crate::values::display;
+
+/// The Helm that templates believe to run in.
+const HELM_3: &str = "v3.22.0";
+const HELM_4: &str = "v4.3.1";
+const GO: &str = "go1.26.8";
+const KUBE_CLIENT: &str = "v1.37";
+
+/// A Go struct with public fields.
+struct Struct {
+    type_name: &'static str,
+    kind: &'static str,
+    /// Go name, JSON name, value; in the order of the declaration.
+    fields: Vec<Field>,
+    /// Methods without arguments, with their answer.
+    methods: Vec<(&'static str, Value)>,
+    /// What `{{ . }}` prints, where the type says so itself.
+    text: Option<String>,
+}
+
+struct Field {
+    name: &'static str,
+    json: &'static str,
+    value: Value,
+    /// Left out of JSON where it is empty.
+    optional: bool,
+}
+
+impl Object for Struct {
+    fn type_name(&self) -> &str {
+        self.type_name
+    }
+
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn field(&self, name: &str) -> Option<Value> {
+        self.fields.iter().find(|field| field.name == name).map(|field| field.value.clone())
+    }
+
+    fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
+        let (_, value) = self.methods.iter().find(|(method, _)| *method == name)?;
+        if arguments.is_empty() {
+            return Some(Ok(value.clone()));
+        }
+        Some(Err(format!("wrong number of args for {name}: want 0 got {}", arguments.len())))
+    }
+
+    fn print(&self) -> String {
+        if let Some(text) = &self.text {
+            return text.clone();
+        }
+        let fields: Vec<String> = self.fields.iter().map(|field| display(&field.value)).collect();
+        let pointer = if self.kind == "ptr" { "&" } else { "" };
+        format!("{pointer}{{{}}}", fields.join(" "))
+    }
+
+    fn plain(&self) -> Value {
+        let given = self.fields.iter().filter(|field| !field.optional || field.value.truth());
+        Value::map(given.map(|field| (Rc::from(field.json), plain(&field.value))))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+fn plain(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => object.plain(),
+        other => other.clone(),
+    }
+}
+
+fn required(name: &'static str, value: Value) -> Field {
+    Field { name, json: name, value, optional: false }
+}
+
+fn optional(name: &'static str, json: &'static str, value: Value) -> Field {
+    Field { name, json, value, optional: true }
+}
+
+/// `.Capabilities`.
+pub(crate) fn capabilities(capabilities: &Capabilities, compatibility: Compatibility) -> Value {
+    let helm4 = compatibility == Compatibility::Helm4;
+    let kube = &capabilities.kube_version;
+    let kube_version = Struct {
+        type_name: if helm4 { "common.KubeVersion" } else { "chartutil.KubeVersion" },
+        kind: "struct",
+        fields: vec![
+            required("Version", Value::text(&kube.version)),
+            required("Major", Value::text(&kube.major)),
+            required("Minor", Value::text(&kube.minor)),
+        ],
+        methods: vec![("String", Value::text(&kube.normalized)), ("GitVersion", Value::text(&kube.version))],
+        text: Some(kube.normalized.clone()),
+    };
+    let mut build = vec![
+        optional("Version", "version", Value::text(if helm4 { HELM_4 } else { HELM_3 })),
+        optional("GitCommit", "git_commit", Value::text("")),
+        optional("GitTreeState", "git_tree_state", Value::text("")),
+        optional("GoVersion", "go_version", Value::text(GO)),
+    ];
+    if helm4 {
+        build.push(optional("KubeClientVersion", "kube_client_version", Value::text(KUBE_CLIENT)));
+    }
+    let helm_version = Struct {
+        type_name: "version.BuildInfo",
+        kind: "struct",
+        fields: build,
+        methods: Vec::new(),
+        text: None,
+    };
+    Value::object(Struct {
+        type_name: if helm4 { "*common.Capabilities" } else { "*chartutil.Capabilities" },
+        kind: "ptr",
+        fields: vec![
+            required("KubeVersion", Value::object(kube_version)),
+            required("APIVersions", Value::object(ApiVersions::new(capabilities, helm4))),
+            required("HelmVersion", Value::object(helm_version)),
+        ],
+        methods: Vec::new(),
+        text: None,
+    })
+}
+
+/// `.Capabilities.APIVersions`.
+struct ApiVersions {
+    names: Vec<String>,
+    type_name: &'static str,
+}
+
+impl ApiVersions {
+    fn new(capabilities: &Capabilities, helm4: bool) -> Self {
+        Self {
+            names: capabilities.api_versions.clone(),
+            type_name: if helm4 { "common.VersionSet" } else { "chartutil.VersionSet" },
+        }
+    }
+}
+
+impl Object for ApiVersions {
+    fn type_name(&self) -> &str {
+        self.type_name
+    }
+
+    fn kind(&self) -> &'static str {
+        "slice"
+    }
+
+    fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
+        match (name, arguments) {
+            ("Has", [Value::Text(wanted)]) => {
+                Some(Ok(Value::Bool(self.names.iter().any(|name| name.as_str() == &**wanted))))
+            }
+            ("Has", [other]) => {
+                Some(Err(format!("wrong type for value; expected string; got {}", other.type_name())))
+            }
+            ("Has", more) => Some(Err(format!("wrong number of args for Has: want 1 got {}", more.len()))),
+            _ => None,
+        }
+    }
+
+    fn print(&self) -> String {
+        format!("[{}]", self.names.join(" "))
+    }
+
+    fn truth(&self) -> bool {
+        !self.names.is_empty()
+    }
+
+    fn plain(&self) -> Value {
+        Value::texts(&self.names)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// `.Chart`: a map of Go field names in Helm 4, a struct in Helm 3.
+pub(crate) fn chart(metadata: &Metadata, root: bool, compatibility: Compatibility) -> Value {
+    let texts = |items: &[String]| match compatibility {
+        Compatibility::Helm4 => Value::list(items.iter().map(Value::text).collect()),
+        Compatibility::Helm3 => Value::texts(items),
+    };
+    let fields = vec![
+        optional("Name", "name", Value::text(&metadata.name)),
+        optional("Home", "home", Value::text(&metadata.home)),
+        optional("Sources", "sources", texts(&metadata.sources)),
+        optional("Version", "version", Value::text(&metadata.version)),
+        optional("Description", "description", Value::text(&metadata.description)),
+        optional("Keywords", "keywords", texts(&metadata.keywords)),
+        optional(
+            "Maintainers",
+            "maintainers",
+            Value::list(metadata.maintainers.iter().map(|one| maintainer(one, compatibility)).collect()),
+        ),
+        optional("Icon", "icon", Value::text(&metadata.icon)),
+        optional("APIVersion", "apiVersion", Value::text(&metadata.api_version)),
+        optional("Condition", "condition", Value::text(&metadata.condition)),
+        optional("Tags", "tags", Value::text(&metadata.tags)),
+        optional("AppVersion", "appVersion", Value::text(&metadata.app_version)),
+        optional("Deprecated", "deprecated", Value::Bool(metadata.deprecated)),
+        optional("Annotations", "annotations", annotation_map(metadata)),
+        optional("KubeVersion", "kubeVersion", Value::text(&metadata.kube_version)),
+        optional(
+            "Dependencies",
+            "dependencies",
+            Value::list(
+                metadata
+                    .dependencies
+                    .iter()
+                    .flatten()
+                    .map(|one| dependency(one, compatibility, texts))
+                    .collect(),
+            ),
+        ),
+        optional("Type", "type", Value::text(&metadata.kind)),
+        required("IsRoot", Value::Bool(root)),
+    ];
+    if compatibility == Compatibility::Helm4 {
+        return field_map(fields);
+    }
+    let printed: Vec<String> = fields.iter().take(17).map(|field| display(&field.value)).collect();
+    Value::object(Struct {
+        type_name: "struct { chart.Metadata; IsRoot bool }",
+        kind: "struct",
+        text: Some(format!("{{{{{}}} {root}}}", printed.join(" "))),
+        fields,
+        methods: Vec::new(),
+    })
+}
+
+fn annotation_map(metadata: &Metadata) -> Value {
+    let entries = metadata.annotations.iter().flatten();
+    let entries = entries.map(|(key, value)| (Rc::from(key.as_str()), Value::text(value))).collect();
+    Value::Map(Map::of(MapType::Texts, entries))
+}
+
+/// A struct as Helm 4 shows it: a map of the fields' Go names.
+fn field_map(fields: Vec<Field>) -> Value {
+    Value::map(fields.into_iter().map(|field| (Rc::from(field.name), field.value)))
+}
+
+fn maintainer(maintainer: &Maintainer, compatibility: Compatibility) -> Value {
+    let fields = vec![
+        optional("Name", "name", Value::text(&maintainer.name)),
+        optional("Email", "email", Value::text(&maintainer.email)),
+        optional("URL", "url", Value::text(&maintainer.url)),
+    ];
+    shown(fields, "*chart.Maintainer", compatibility)
+}
+
+fn dependency(
+    dependency: &Dependency,
+    compatibility: Compatibility,
+    texts: impl Fn(&[String]) -> Value,
+) -> Value {
+    let imports = dependency.import_values.iter().map(backstay_gotemplate::from_json_floats).collect();
+    let fields = vec![
+        required("Name", Value::text(&dependency.name)),
+        optional("Version", "version", Value::text(&dependency.version)),
+        required("Repository", Value::text(&dependency.repository)),
+        optional("Condition", "condition", Value::text(&dependency.condition)),
+        optional("Tags", "tags", texts(&dependency.tags)),
+        optional("Enabled", "enabled", Value::Bool(dependency.enabled)),
+        optional("ImportValues", "import-values", Value::list(imports)),
+        optional("Alias", "alias", Value::text(&dependency.alias)),
+    ];
+    shown(fields, "*chart.Dependency", compatibility)
+}
+
+fn shown(fields: Vec<Field>, type_name: &'static str, compatibility: Compatibility) -> Value {
+    match compatibility {
+        Compatibility::Helm4 => field_map(fields),
+        Compatibility::Helm3 => {
+            Value::object(Struct { type_name, kind: "ptr", fields, methods: Vec::new(), text: None })
+        }
+    }
+}
+
+/// `.Files`, and what `.Files.Glob` gives.
+pub(crate) struct Files(BTreeMap<Text, Rc<[u8]>>);
+
+impl Files {
+    pub(crate) fn new(files: &[ChartFile]) -> Self {
+        Self(files.iter().map(|file| (Rc::from(file.name.as_str()), file.data.clone())).collect())
+    }
+
+    fn content(&self, name: &str) -> &[u8] {
+        self.0.get(name).map(|data| &**data).unwrap_or_default()
+    }
+
+    fn by_base(&self, text: impl Fn(&[u8]) -> String) -> Value {
+        let entries = self.0.iter().map(|(name, data)| (Rc::from(base(name)), Value::from(text(data))));
+        let yaml = backstay_yaml::to_yaml(&Value::map(entries)).unwrap_or_default();
+        Value::text(yaml.strip_suffix('\n').unwrap_or(&yaml))
+    }
+
+    fn lines(&self, name: &str) -> Value {
+        let text = String::from_utf8_lossy(self.content(name));
+        if text.is_empty() {
+            return Value::texts(Vec::<String>::new());
+        }
+        Value::texts(text.strip_suffix('\n').unwrap_or(&text).split('\n'))
+    }
+}
+
+impl Object for Files {
+    fn type_name(&self) -> &str {
+        "engine.files"
+    }
+
+    fn kind(&self) -> &'static str {
+        "map"
+    }
+
+    fn field(&self, name: &str) -> Option<Value> {
+        self.0.get(name).map(|data| Value::Bytes(data.clone()))
+    }
+
+    fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
+        let wanted = match name {
+            "Get" | "GetBytes" | "Glob" | "Lines" => 1,
+            "AsConfig" | "AsSecrets" => 0,
+            _ => return None,
+        };
+        if arguments.len() != wanted {
+            return Some(Err(format!(
+                "wrong number of args for {name}: want {wanted} got {}",
+                arguments.len()
+            )));
+        }
+        let path = match arguments.first() {
+            None => "",
+            Some(Value::Text(path)) => path,
+            Some(Value::Nil) => return Some(Err("invalid value; expected string".into())),
+            Some(other) => {
+                return Some(Err(format!(
+                    "wrong type for value; expected string; got {}",
+                    other.type_name()
+                )));
+            }
+        };
+        let text = |data: &[u8]| String::from_utf8_lossy(data).into_owned();
+        Some(Ok(match name {
+            "Get" => Value::from(text(self.content(path))),
+            "GetBytes" => Value::Bytes(Rc::from(self.content(path))),
+            "Lines" => self.lines(path),
+            "AsConfig" => self.by_base(text),
+            "AsSecrets" => self.by_base(|data| STANDARD.encode(data)),
+            _ => {
+                let glob = Glob::new(path);
+                let matching = self.0.iter().filter(|(name, _)| glob.matches(name));
+                Value::object(Self(matching.map(|(name, data)| (name.clone(), data.clone())).collect()))
+            }
+        }))
+    }
+
+    fn print(&self) -> String {
+        let bytes = |data: &[u8]| data.iter().map(u8::to_string).collect::<Vec<_>>().join(" ");
+        let entries: Vec<String> =
+            self.0.iter().map(|(name, data)| format!("{name}:[{}]", bytes(data))).collect();
+        format!("map[{}]", entries.join(" "))
+    }
+
+    fn truth(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    fn entries(&self) -> Option<Vec<(Text, Value)>> {
+        Some(self.0.iter().map(|(name, data)| (name.clone(), Value::Bytes(data.clone()))).collect())
+    }
+
+    fn plain(&self) -> Value {
+        Value::map(self.0.iter().map(|(name, data)| (name.clone(), Value::Bytes(data.clone()))))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
