@@ -3,11 +3,17 @@
 mod arguments;
 mod conversion;
 mod decimal;
+mod defaults;
 mod encoding;
+mod flow;
 mod json;
 mod json_read;
+mod lists;
+mod maps;
 mod maths;
+mod merge;
 mod paths;
+mod reflect;
 mod regex;
 pub mod semver;
 mod structured;
@@ -22,9 +28,14 @@ use crate::function::{Compatibility, Function};
 /// The tables of all modules.
 const TABLES: &[&[Function]] = &[
     conversion::FUNCTIONS,
+    defaults::FUNCTIONS,
     encoding::FUNCTIONS,
+    flow::FUNCTIONS,
+    lists::FUNCTIONS,
+    maps::FUNCTIONS,
     maths::FUNCTIONS,
     paths::FUNCTIONS,
+    reflect::FUNCTIONS,
     regex::FUNCTIONS,
     semver::FUNCTIONS,
     structured::FUNCTIONS,

@@ -1,0 +1,49 @@
+//! Templates that run templates or stop the rendering (Helm v4.3 `pkg/engine/engine.go`), and look-ups in the cluster.
+
+use super::arguments::{any, fixed, text};
+use crate::function::{
+    Function, FunctionError, LookupKey, Parameter, Parameter::Any, Parameter::Text, Runtime,
+};
+use crate::value::Value;
+
+/// The functions of this module.
+pub(super) const FUNCTIONS: &[Function] = &[
+    fixed("include", TEXT_ANY, |runtime, a| Ok(runtime.include(text(a, 0), any(a, 1))?.into())),
+    fixed("tpl", TEXT_ANY, |runtime, a| {
+        Ok(runtime.tpl(text(a, 0), any(a, 1))?.replace("<no value>", "").into())
+    }),
+    fixed("required", TEXT_ANY, |_, a| required(a)),
+    fixed("fail", &[Text], |_, a| Err(message(text(a, 0)))),
+    fixed("lookup", &[Text, Text, Text, Text], lookup),
+];
+
+const TEXT_ANY: &[Parameter] = &[Text, Any];
+
+/// What Helm puts before and after the text of `required` and `fail`, to find it again in the error of the template.
+pub(crate) const MESSAGE_START: &str = "HELM_ERR_START";
+/// See [`MESSAGE_START`].
+pub(crate) const MESSAGE_END: &str = "HELM_ERR_END";
+
+fn message(text: &str) -> FunctionError {
+    FunctionError::new(format!("{MESSAGE_START}{text}{MESSAGE_END}"))
+}
+
+/// Neither `nil` nor the empty text; other empty values will do.
+fn required(arguments: &[Value]) -> Result<Value, FunctionError> {
+    match any(arguments, 1) {
+        Value::Nil => Err(message(text(arguments, 0))),
+        Value::Text(value) if value.is_empty() => Err(message(text(arguments, 0))),
+        value => Ok(value),
+    }
+}
+
+fn lookup(runtime: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
+    let key = LookupKey {
+        api_version: text(arguments, 0).to_owned(),
+        kind: text(arguments, 1).to_owned(),
+        namespace: text(arguments, 2).to_owned(),
+        name: text(arguments, 3).to_owned(),
+    };
+    let lookup = runtime.environment().lookup.clone();
+    lookup(&key)
+}
