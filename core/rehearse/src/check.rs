@@ -11,7 +11,9 @@ use std::time::Duration;
 use backstay_health::CauseCode;
 use backstay_object::{ResourceKey, Timestamp, generation, uid};
 use backstay_release::check_ownership;
-use backstay_rollout::{Action, ActionId, ActionKind, Input, JournalEntry, JournalEvent, Output, Phase, Rollout, Waiting, replay};
+use backstay_rollout::{
+    Action, ActionId, ActionKind, Input, JournalEntry, JournalEvent, Output, Phase, Rollout, Waiting, replay,
+};
 use backstay_sim::Cluster;
 
 /// Ids from here on are read-only actions.
@@ -61,7 +63,8 @@ impl Checker {
         let plan = rollout.plan();
         let before = cluster.store().all().map(|(key, object)| {
             let ours = check_ownership(object, &plan.release, &plan.namespace).is_ok();
-            let before = Before { uid: uid(object).to_owned(), generation: generation(object).unwrap_or(0), ours };
+            let before =
+                Before { uid: uid(object).to_owned(), generation: generation(object).unwrap_or(0), ours };
             (key.clone(), before)
         });
         let hooks = plan.hooks.iter().chain(&plan.undo_hooks).map(|hook| hook.object.key.clone());
@@ -102,7 +105,9 @@ impl Checker {
             }
             JournalEvent::Condemned { cause } => {
                 let deadline = rollout.state().map_or(Timestamp::MAX, |state| state.forward_deadline);
-                if cause.code == CauseCode::DeadlineExceeded && cause.pod.is_none() && !self.looks.iter().any(|at| *at >= deadline)
+                if cause.code == CauseCode::DeadlineExceeded
+                    && cause.pod.is_none()
+                    && !self.looks.iter().any(|at| *at >= deadline)
                     && rollout.state().is_some_and(|state| matches!(state.phase, Phase::Verifying { .. }))
                 {
                     self.violated("S10", now, "the deadline was judged without a look taken after it");
@@ -123,7 +128,9 @@ impl Checker {
         match &action.kind {
             ActionKind::Look { .. } => self.looks.push(now),
             ActionKind::CaptureEvidence { .. } => self.evidence_kept = true,
-            ActionKind::DeleteCreated | ActionKind::Restore | ActionKind::DeletePods { .. } if !self.evidence_kept => {
+            ActionKind::DeleteCreated | ActionKind::Restore | ActionKind::DeletePods { .. }
+                if !self.evidence_kept =>
+            {
                 self.violated("S12", now, format!("{:?} before evidence was kept", action.kind));
             }
             _ => {}
@@ -132,7 +139,11 @@ impl Checker {
             return;
         }
         if !self.issued.contains(&(action.id, action.attempt)) {
-            self.violated("S1", now, format!("action {} attempt {} without its record", action.id.0, action.attempt));
+            self.violated(
+                "S1",
+                now,
+                format!("action {} attempt {} without its record", action.id.0, action.attempt),
+            );
         }
         self.in_flight.insert(action.id);
         if self.in_flight.len() > 1 {
@@ -154,7 +165,10 @@ impl Checker {
             for index in rollout.plan().wave(before) {
                 let Some(step) = rollout.plan().steps.get(index) else { continue };
                 let waits = step.key.kind != "Job" || rollout.policy().waiting == Waiting::All;
-                let ready = rollout.view().assessment(&step.key).is_some_and(|assessment| assessment.readiness.is_current());
+                let ready = rollout
+                    .view()
+                    .assessment(&step.key)
+                    .is_some_and(|assessment| assessment.readiness.is_current());
                 if waits && !ready {
                     self.violated("S4", now, format!("wave {wave} begins while {} is not ready", step.key));
                 }
@@ -165,21 +179,38 @@ impl Checker {
     fn reserve_is_whole(&mut self, next: Phase, rollout: &Rollout, now: Timestamp) {
         let Some(state) = rollout.state() else { return };
         let slack = Duration::from_millis(rollout.policy().evidence_ms + 60_000);
-        if next == Phase::RecordingFailure && state.undo_deadline.is_some_and(|end| end.since(now).as_millis() + 1 < u128::from(state.undo_ms)) {
+        if next == Phase::RecordingFailure
+            && state
+                .undo_deadline
+                .is_some_and(|end| end.since(now).as_millis() + 1 < u128::from(state.undo_ms))
+        {
             self.violated("S13", now, "the way back begins with less than its share of time");
         }
-        if matches!(next, Phase::Verifying { .. } | Phase::Applying { .. }) && now > state.forward_deadline.after(slack) {
+        if matches!(next, Phase::Verifying { .. } | Phase::Applying { .. })
+            && now > state.forward_deadline.after(slack)
+        {
             self.violated("S13", now, "the way forward goes on in the time of the way back");
         }
     }
 
-    fn old_pods_do_not_condemn(&mut self, pod: Option<&str>, object: &ResourceKey, rollout: &Rollout, now: Timestamp) {
+    fn old_pods_do_not_condemn(
+        &mut self,
+        pod: Option<&str>,
+        object: &ResourceKey,
+        rollout: &Rollout,
+        now: Timestamp,
+    ) {
         let Some(pod) = pod else { return };
         let key = ResourceKey::new("v1", "Pod", &object.namespace, pod);
         let seen = rollout.view().object(&key).map(|pod| uid(pod).to_owned());
-        let was_there = self.before.get(&key).is_some_and(|before| seen.is_none_or(|seen| seen == before.uid));
+        let was_there =
+            self.before.get(&key).is_some_and(|before| seen.is_none_or(|seen| seen == before.uid));
         // An unchanged object's pods are old and may well be what is wrong with it.
-        let changed = rollout.plan().steps.iter().any(|step| step.key == *object && step.change == backstay_plan::Change::Change);
+        let changed = rollout
+            .plan()
+            .steps
+            .iter()
+            .any(|step| step.key == *object && step.change == backstay_plan::Change::Change);
         if was_there && changed {
             self.violated("S14", now, format!("pod {pod} was there before this run and condemns it"));
         }
@@ -194,7 +225,10 @@ impl Checker {
     pub(crate) fn crashed(&mut self, journal: &[JournalEntry]) {
         self.in_flight.clear();
         self.evidence_kept = journal.iter().any(|entry| {
-            matches!(entry.event, JournalEvent::Entered { next: Phase::RecordingFailure | Phase::CapturingUndoEvidence })
+            matches!(
+                entry.event,
+                JournalEvent::Entered { next: Phase::RecordingFailure | Phase::CapturingUndoEvidence }
+            )
         });
         self.issued = journal
             .iter()
@@ -210,7 +244,9 @@ impl Checker {
         let Some(state) = rollout.state() else { return };
         match replay(journal.iter().cloned()) {
             Ok(replayed) if replayed == *state => {}
-            Ok(replayed) => self.violated("S6", now, format!("replay gives {replayed:?}, the machine has {state:?}")),
+            Ok(replayed) => {
+                self.violated("S6", now, format!("replay gives {replayed:?}, the machine has {state:?}"))
+            }
             Err(error) => self.violated("S6", now, error.to_string()),
         }
     }
@@ -224,7 +260,9 @@ impl Checker {
             if rollout.handle(input, now).is_err() {
                 self.violated("S7", now, "an observation after the end was refused");
             }
-            while let output @ (Output::Act { .. } | Output::Record { .. } | Output::Event { .. }) = rollout.poll_output() {
+            while let output @ (Output::Act { .. } | Output::Record { .. } | Output::Event { .. }) =
+                rollout.poll_output()
+            {
                 if !matches!(output, Output::Event { .. }) {
                     self.violated("S7", now, format!("{output:?} after the end"));
                 }
@@ -238,16 +276,32 @@ impl Checker {
         for (key, before) in &before {
             let is_managed = matches!(
                 key.kind.as_str(),
-                "Event" | "EndpointSlice" | "Endpoints" | "Lease" | "Pod" | "ReplicaSet" | "ControllerRevision" | "Node" | "PersistentVolume"
+                "Event"
+                    | "EndpointSlice"
+                    | "Endpoints"
+                    | "Lease"
+                    | "Pod"
+                    | "ReplicaSet"
+                    | "ControllerRevision"
+                    | "Node"
+                    | "PersistentVolume"
             );
             if is_managed || self.planned.contains(key) {
                 continue;
             }
             match cluster.store().get(key) {
                 None if before.ours => {}
-                None => self.violated("S5", cluster.now(), format!("{key} is gone and was not the release's")),
-                Some(object) if uid(object) != before.uid || generation(object).unwrap_or(0) != before.generation => {
-                    self.violated("S11", cluster.now(), format!("{key} was changed and is not part of the plan"));
+                None => {
+                    self.violated("S5", cluster.now(), format!("{key} is gone and was not the release's"))
+                }
+                Some(object)
+                    if uid(object) != before.uid || generation(object).unwrap_or(0) != before.generation =>
+                {
+                    self.violated(
+                        "S11",
+                        cluster.now(),
+                        format!("{key} was changed and is not part of the plan"),
+                    );
                 }
                 Some(_) => {}
             }
@@ -259,3 +313,7 @@ impl Checker {
         self.violated("L1", now, what);
     }
 }
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

@@ -14,7 +14,13 @@ const FIELD_MANAGER: &str = "helm";
 /// An answer that is no success: the HTTP status and the `Status` object.
 pub(crate) type Refusal = (u16, Value);
 
-fn send(cluster: &mut Cluster, method: &str, path: String, query: &[(&str, &str)], body: Option<&Value>) -> Result<Value, Refusal> {
+fn send(
+    cluster: &mut Cluster,
+    method: &str,
+    path: String,
+    query: &[(&str, &str)],
+    body: Option<&Value>,
+) -> Result<Value, Refusal> {
     let content_type = if method == "PATCH" { "application/apply-patch+yaml" } else { "application/json" };
     let request = Request {
         method: method.to_owned(),
@@ -38,8 +44,13 @@ fn send(cluster: &mut Cluster, method: &str, path: String, query: &[(&str, &str)
 fn path(key: &ResourceKey) -> String {
     let plural = kind_info(&key.group, &key.kind)
         .map_or_else(|| format!("{}s", key.kind.to_ascii_lowercase()), |info| info.plural.to_owned());
-    let root = if key.group.is_empty() { format!("/api/{}", key.version) } else { format!("/apis/{}", key.api_version()) };
-    let space = if key.namespace.is_empty() { String::new() } else { format!("/namespaces/{}", key.namespace) };
+    let root = if key.group.is_empty() {
+        format!("/api/{}", key.version)
+    } else {
+        format!("/apis/{}", key.api_version())
+    };
+    let space =
+        if key.namespace.is_empty() { String::new() } else { format!("/namespaces/{}", key.namespace) };
     let name = if key.name.is_empty() { String::new() } else { format!("/{}", key.name) };
     format!("{root}{space}/{plural}{name}")
 }
@@ -52,7 +63,13 @@ pub(crate) fn get(cluster: &mut Cluster, key: &ResourceKey) -> Result<Option<Val
     }
 }
 
-pub(crate) fn apply(cluster: &mut Cluster, key: &ResourceKey, object: &Value, force: bool, dry_run: bool) -> Result<Value, Refusal> {
+pub(crate) fn apply(
+    cluster: &mut Cluster,
+    key: &ResourceKey,
+    object: &Value,
+    force: bool,
+    dry_run: bool,
+) -> Result<Value, Refusal> {
     let mut query = vec![("fieldManager", FIELD_MANAGER)];
     if force {
         query.push(("force", "true"));
@@ -68,7 +85,12 @@ pub(crate) fn apply(cluster: &mut Cluster, key: &ResourceKey, object: &Value, fo
 }
 
 /// Begins a deletion; one that is not there is fine.
-pub(crate) fn delete(cluster: &mut Cluster, key: &ResourceKey, uid: Option<&str>, propagation: &str) -> Result<(), Refusal> {
+pub(crate) fn delete(
+    cluster: &mut Cluster,
+    key: &ResourceKey,
+    uid: Option<&str>,
+    propagation: &str,
+) -> Result<(), Refusal> {
     let mut options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation});
     if let Some(uid) = uid {
         set_at(&mut options, &["preconditions", "uid"], json!(uid));

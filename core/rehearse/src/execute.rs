@@ -1,7 +1,9 @@
 //! Doing in the model what the machine decided, as the native host does it on a cluster.
 
 use backstay_health::{Cause, CauseCode, is_transient_refusal, refusal};
-use backstay_object::{ResourceKey, Timestamp, annotation, condition_is_true, generation, set_at, text_at, uid};
+use backstay_object::{
+    ResourceKey, Timestamp, annotation, condition_is_true, generation, set_at, text_at, uid,
+};
 use backstay_plan::{Change, DeletePolicy, PlannedHook, Step, UndoWork};
 use backstay_release::{check_ownership, claim};
 use backstay_rollout::{Action, ActionKind, Applied, FailureKind, Outcome, Rollout};
@@ -54,7 +56,9 @@ impl Running {
         let Some((key, _)) = left.first() else {
             return Some(match &self.action.kind {
                 // The old object is gone: now the hook can be created.
-                ActionKind::CreateHook { .. } => self.begin(cluster, rollout).map_or_else(|failure| failure, succeeded),
+                ActionKind::CreateHook { .. } => {
+                    self.begin(cluster, rollout).map_or_else(|failure| failure, succeeded)
+                }
                 _ => succeeded(Vec::new()),
             });
         };
@@ -69,8 +73,11 @@ impl Running {
 
     fn begin(&mut self, cluster: &mut Cluster, rollout: &Rollout) -> Result<Vec<Applied>, Outcome> {
         let plan = rollout.plan();
-        let steps: Vec<&Step> =
-            rollout.steps_of(&self.action.kind).into_iter().filter_map(|index| plan.steps.get(index)).collect();
+        let steps: Vec<&Step> = rollout
+            .steps_of(&self.action.kind)
+            .into_iter()
+            .filter_map(|index| plan.steps.get(index))
+            .collect();
         match &self.action.kind {
             ActionKind::Validate => validate(cluster, &steps, rollout).map(|()| Vec::new()),
             ActionKind::Apply { .. } => apply_all(cluster, &steps, rollout, false),
@@ -81,13 +88,16 @@ impl Running {
             }
             ActionKind::DeletePods { pods } => {
                 for pod in pods {
-                    client::delete(cluster, pod, None, "Background").map_err(|error| failed(pod, &error, cluster.now()))?;
+                    client::delete(cluster, pod, None, "Background")
+                        .map_err(|error| failed(pod, &error, cluster.now()))?;
                 }
                 Ok(Vec::new())
             }
             ActionKind::CreateHook { stage, position } => {
                 let hooks = rollout.hooks_of(*stage);
-                let Some(hook) = usize::try_from(*position).ok().and_then(|position| hooks.get(position).copied()) else {
+                let Some(hook) =
+                    usize::try_from(*position).ok().and_then(|position| hooks.get(position).copied())
+                else {
                     return Ok(Vec::new());
                 };
                 self.create_hook(cluster, hook, &plan.digest())
@@ -97,22 +107,32 @@ impl Running {
                 let succeeded = usize::try_from(*succeeded).unwrap_or(usize::MAX);
                 self.clean_hooks(cluster, &hooks, succeeded).map(|()| Vec::new())
             }
-            ActionKind::Observe { .. } | ActionKind::Look { .. } | ActionKind::CaptureEvidence { .. } | ActionKind::SaveRecord { .. } => {
-                Ok(Vec::new())
-            }
+            ActionKind::Observe { .. }
+            | ActionKind::Look { .. }
+            | ActionKind::CaptureEvidence { .. }
+            | ActionKind::SaveRecord { .. } => Ok(Vec::new()),
         }
     }
 
-    fn delete_all(&mut self, cluster: &mut Cluster, steps: &[&Step], rollout: &Rollout, wait: bool) -> Result<(), Outcome> {
+    fn delete_all(
+        &mut self,
+        cluster: &mut Cluster,
+        steps: &[&Step],
+        rollout: &Rollout,
+        wait: bool,
+    ) -> Result<(), Outcome> {
         let plan = rollout.plan();
         for step in steps {
             let explain = |error: Refusal, now| failed(&step.key, &error, now);
             let live = client::get(cluster, &step.key).map_err(|error| explain(error, cluster.now()))?;
-            let Some(live) = live.filter(|live| check_ownership(live, &plan.release, &plan.namespace).is_ok()) else {
+            let Some(live) =
+                live.filter(|live| check_ownership(live, &plan.release, &plan.namespace).is_ok())
+            else {
                 continue;
             };
             let propagation = if wait { "Foreground" } else { "Background" };
-            client::delete(cluster, &step.key, Some(uid(&live)), propagation).map_err(|error| explain(error, cluster.now()))?;
+            client::delete(cluster, &step.key, Some(uid(&live)), propagation)
+                .map_err(|error| explain(error, cluster.now()))?;
             if wait {
                 self.gone.push((step.key.clone(), uid(&live).to_owned()));
             }
@@ -120,7 +140,12 @@ impl Running {
         Ok(())
     }
 
-    fn create_hook(&mut self, cluster: &mut Cluster, hook: &PlannedHook, digest: &str) -> Result<Vec<Applied>, Outcome> {
+    fn create_hook(
+        &mut self,
+        cluster: &mut Cluster,
+        hook: &PlannedHook,
+        digest: &str,
+    ) -> Result<Vec<Applied>, Outcome> {
         let key = &hook.object.key;
         let explain = |error: Refusal, now| failed(key, &error, now);
         let mark = format!("{digest}-{}", self.action.id.0);
@@ -129,7 +154,8 @@ impl Running {
                 return Ok(vec![applied(key, &live)]);
             }
             if hook.deletes(DeletePolicy::BeforeHookCreation) {
-                client::delete(cluster, key, Some(uid(&live)), "Foreground").map_err(|error| explain(error, cluster.now()))?;
+                client::delete(cluster, key, Some(uid(&live)), "Foreground")
+                    .map_err(|error| explain(error, cluster.now()))?;
                 if client::get(cluster, key).map_err(|error| explain(error, cluster.now()))?.is_some() {
                     self.gone.push((key.clone(), uid(&live).to_owned()));
                     return Ok(Vec::new());
@@ -138,11 +164,17 @@ impl Running {
         }
         let mut object = hook.object.object.clone();
         set_at(&mut object, &["metadata", "annotations", MARK], json!(mark));
-        let stored = client::apply(cluster, key, &object, true, false).map_err(|error| explain(error, cluster.now()))?;
+        let stored = client::apply(cluster, key, &object, true, false)
+            .map_err(|error| explain(error, cluster.now()))?;
         Ok(vec![applied(key, &stored)])
     }
 
-    fn clean_hooks(&mut self, cluster: &mut Cluster, hooks: &[&PlannedHook], succeeded: usize) -> Result<(), Outcome> {
+    fn clean_hooks(
+        &mut self,
+        cluster: &mut Cluster,
+        hooks: &[&PlannedHook],
+        succeeded: usize,
+    ) -> Result<(), Outcome> {
         let mut unwanted: Vec<&ResourceKey> = hooks
             .iter()
             .take(succeeded)
@@ -160,7 +192,8 @@ impl Running {
         for key in unwanted {
             let explain = |error: Refusal, now| failed(key, &error, now);
             if let Some(live) = client::get(cluster, key).map_err(|error| explain(error, cluster.now()))? {
-                client::delete(cluster, key, Some(uid(&live)), "Foreground").map_err(|error| explain(error, cluster.now()))?;
+                client::delete(cluster, key, Some(uid(&live)), "Foreground")
+                    .map_err(|error| explain(error, cluster.now()))?;
                 self.gone.push((key.clone(), uid(&live).to_owned()));
             }
         }
@@ -195,7 +228,12 @@ fn content(step: &Step, rollout: &Rollout, former: bool) -> Option<Value> {
     Some(object)
 }
 
-fn apply_all(cluster: &mut Cluster, steps: &[&Step], rollout: &Rollout, former: bool) -> Result<Vec<Applied>, Outcome> {
+fn apply_all(
+    cluster: &mut Cluster,
+    steps: &[&Step],
+    rollout: &Rollout,
+    former: bool,
+) -> Result<Vec<Applied>, Outcome> {
     let mut done = Vec::new();
     for step in steps {
         let Some(object) = content(step, rollout, former) else { continue };
@@ -204,7 +242,9 @@ fn apply_all(cluster: &mut Cluster, steps: &[&Step], rollout: &Rollout, former: 
             Err(error) => {
                 let outcome = failed(&step.key, &error, cluster.now());
                 return Err(match outcome {
-                    Outcome::Failed { failure, causes, .. } => Outcome::Failed { failure, causes, applied: done },
+                    Outcome::Failed { failure, causes, .. } => {
+                        Outcome::Failed { failure, causes, applied: done }
+                    }
                     other @ Outcome::Succeeded { .. } => other,
                 });
             }
@@ -234,6 +274,7 @@ fn validate(cluster: &mut Cluster, steps: &[&Step], rollout: &Rollout) -> Result
 /// The outcome behind a refusal.
 pub(crate) fn failed(key: &ResourceKey, error: &Refusal, now: Timestamp) -> Outcome {
     let cause = refusal(key, error.0, &error.1, now);
-    let failure = if is_transient_refusal(error.0, &error.1) { FailureKind::Transient } else { FailureKind::Refused };
+    let failure =
+        if is_transient_refusal(error.0, &error.1) { FailureKind::Transient } else { FailureKind::Refused };
     Outcome::Failed { failure, causes: vec![cause], applied: Vec::new() }
 }

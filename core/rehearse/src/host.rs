@@ -6,8 +6,8 @@ use backstay_health::{Cause, CauseCode, Class};
 use backstay_object::{ResourceKey, Timestamp};
 use backstay_plan::Plan;
 use backstay_rollout::{
-    Action, ActionKind, Command, Event, FailureKind, Input, JournalEntry, Outcome, Output, Policy, RecordChange, ResumeError,
-    Rollout, Verdict,
+    Action, ActionKind, Command, Event, FailureKind, Input, JournalEntry, Outcome, Output, Policy,
+    RecordChange, ResumeError, Rollout, Verdict,
 };
 use backstay_sim::Cluster;
 
@@ -108,7 +108,8 @@ impl Rehearsal {
                 Turn::Waits(deadline) => self.wait(deadline),
                 Turn::Over(verdict) => break verdict,
             }
-            let limit = self.policy.forward_ms + 2 * self.policy.undo_ms + 2 * self.policy.evidence_ms + 600_000;
+            let limit =
+                self.policy.forward_ms + 2 * self.policy.undo_ms + 2 * self.policy.evidence_ms + 600_000;
             if self.outputs > OUTPUTS_MOST || self.cluster.now().since(from).as_millis() > u128::from(limit) {
                 self.checker.took_too_long(self.cluster.now(), "no verdict within the bound");
                 break Verdict::Interrupted { cause: self.unreachable() };
