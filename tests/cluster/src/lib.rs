@@ -31,8 +31,6 @@ pub struct World {
     pub namespace: String,
     cluster: Cluster,
     directory: PathBuf,
-    /// Repository of the test image; tags `v1` and `v2` exist in it.
-    pub repository: String,
 }
 
 #[derive(Debug)]
@@ -49,12 +47,7 @@ impl World {
     pub fn sandbox(test: &str) -> Self {
         let directory = temporary(test);
         let file = directory.join("sandbox.json");
-        Self {
-            namespace: unique(test),
-            cluster: Cluster::Sandbox(file),
-            directory,
-            repository: "registry.example/app".to_owned(),
-        }
+        Self { namespace: unique(test), cluster: Cluster::Sandbox(file), directory }
     }
 
     /// The real control plane, or `None` (and a line that says so) where there is none.
@@ -72,7 +65,6 @@ impl World {
             namespace: unique(test),
             cluster: Cluster::Real(kubeconfig.into()),
             directory: temporary(test),
-            repository,
         })
     }
 
@@ -136,8 +128,6 @@ impl World {
     pub fn chart_words(&self, command: &[&str], values: &[&str]) -> Vec<String> {
         let mut words: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
         words.insert(2.min(words.len()), chart("app").display().to_string());
-        words.push("--set".to_owned());
-        words.push(format!("repository={}", self.repository));
         for value in values {
             words.push("--set".to_owned());
             words.push((*value).to_owned());

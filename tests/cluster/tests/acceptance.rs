@@ -52,10 +52,10 @@ promise!(p01_install_upgrade_nothing_uninstall, |world: &World| {
         .exits(0)
         .shows("app revision 1 deployed");
     assert!(new.text().contains("app says hello."), "{}", new.text());
-    assert_eq!(running(world, "app"), ("v1".to_owned(), 2));
-    world.deploy("app", &["tag=v2"]).exits(0).shows("app revision 2 deployed");
-    assert_eq!(running(world, "app"), ("v2".to_owned(), 2));
-    world.deploy("app", &["tag=v2"]).exits(0).shows("nothing had to be changed");
+    assert_eq!(running(world, "app"), ("1.4.0".to_owned(), 2));
+    world.deploy("app", &["tag=1.5.0"]).exits(0).shows("app revision 2 deployed");
+    assert_eq!(running(world, "app"), ("1.5.0".to_owned(), 2));
+    world.deploy("app", &["tag=1.5.0"]).exits(0).shows("nothing had to be changed");
     assert_eq!(statuses(world, "app"), ["1 superseded", "2 superseded", "3 deployed"]);
     world.backstay(&["list"]).exits(0).shows("app");
     world.backstay(&["uninstall", "app"]).exits(0).shows("app uninstalled");
@@ -78,7 +78,7 @@ promise!(p02_missing_tag_is_rolled_back, |world: &World| {
     assert!(decided_after <= 3.0, "decided {decided_after} s after the kubelet's report");
     let message = condemned["message"].as_str().unwrap();
     assert!(message.contains("does-not-exist") && message.contains("not found"), "{message}");
-    assert_eq!(running(world, "app"), ("v1".to_owned(), 2));
+    assert_eq!(running(world, "app"), ("1.4.0".to_owned(), 2));
     assert_eq!(statuses(world, "app"), ["1 superseded", "2 failed", "3 deployed"]);
     world.backstay(&["evidence", "app"]).exits(0).shows("ImagePullBackOff").shows("does-not-exist");
     let people = world.deploy("app", &["tag=does-not-exist"]).exits(1);
@@ -122,10 +122,10 @@ promise!(p04_node_port_taken, |world: &World| {
 promise!(p05_malformed_autoscaler, |world: &World| {
     let good = ["autoscaler.enabled=true"];
     world.with_chart(&["deploy", "app", "--create-namespace"], &good).exits(0);
-    let run = world.deploy("app", &["autoscaler.enabled=true", "autoscaler.minReplicas=9", "tag=v2"]);
+    let run = world.deploy("app", &["autoscaler.enabled=true", "autoscaler.minReplicas=9", "tag=1.5.0"]);
     assert!(matches!(run.code, 1 | 4), "exit {}\n{}", run.code, run.text());
     run.shows("maxReplicas").shows("object-rejected");
-    assert_eq!(running(world, "app").0, "v1");
+    assert_eq!(running(world, "app").0, "1.4.0");
     assert_eq!(world.get("horizontalpodautoscalers.autoscaling", "app").unwrap()["spec"]["minReplicas"], 1);
 });
 
@@ -181,28 +181,28 @@ promise!(p08_interrupted, |world: &World| {
     let run = started.finish(Duration::from_secs(120)).exits(1);
     assert!(run.stdout.contains("aborted"), "{}", run.text());
     assert_eq!(statuses(world, "app"), ["1 superseded", "2 failed", "3 deployed"]);
-    assert_eq!(running(world, "app"), ("v1".to_owned(), 2));
+    assert_eq!(running(world, "app"), ("1.4.0".to_owned(), 2));
     let started = never_ready();
     started.signal("INT");
     std::thread::sleep(Duration::from_millis(30));
     started.signal("INT");
     let _ = started.finish(Duration::from_secs(60)).exits(6);
     // A run that is dead is taken over once it has been quiet for half a minute.
-    let mut last = world.deploy("app", &["tag=v2"]);
+    let mut last = world.deploy("app", &["tag=1.5.0"]);
     for _ in 0..12 {
         if last.code != 5 {
             break;
         }
         std::thread::sleep(Duration::from_secs(5));
-        last = world.deploy("app", &["tag=v2"]);
+        last = world.deploy("app", &["tag=1.5.0"]);
     }
     last.exits(0);
-    assert_eq!(running(world, "app"), ("v2".to_owned(), 2));
+    assert_eq!(running(world, "app"), ("1.5.0".to_owned(), 2));
 });
 
 promise!(p09_bad_input_changes_nothing, |world: &World| {
     let directory = world.directory();
-    std::fs::write(directory.join("bad.yaml"), "tag: [v1\nreplicas: 2\n").unwrap();
+    std::fs::write(directory.join("bad.yaml"), "tag: [one\nreplicas: 2\n").unwrap();
     let bad = directory.join("bad.yaml").display().to_string();
     world.with_chart(&["deploy", "app", "-f", &bad], &[]).exits(4).shows("bad.yaml:");
     let broken = directory.join("broken");
@@ -250,12 +250,8 @@ promise!(p10_helm_goes_on_where_we_stopped, |world: &World| {
         // And the other way round: what helm installed, we upgrade and roll back.
         let name = format!("{helm}-app");
         let chart = backstay_tests_cluster::chart("app").display().to_string();
-        let repository = format!("repository={}", world.repository);
         let api = world.api();
-        let _ = api
-            .helm(helm, &["install", &name, &chart, "--set", &repository, "--set", "text=helm"])
-            .unwrap()
-            .exits(0);
+        let _ = api.helm(helm, &["install", &name, &chart, "--set", "text=helm"]).unwrap().exits(0);
         drop(api);
         world.deploy(&name, &["text=ours"]).exits(0);
         world.backstay(&["rollback", &name, "1", "--wait"]).exits(0);
