@@ -8,7 +8,7 @@ pub use backstay_gotemplate as gotemplate;
 pub use backstay_health as health;
 pub use backstay_object as object;
 pub use backstay_plan as plan;
-// pub use backstay_rehearse as rehearse;
+pub use backstay_rehearse as rehearse;
 pub use backstay_release as release;
 pub use backstay_rollout as rollout;
 pub use backstay_sim as sim;

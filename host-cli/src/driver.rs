@@ -1,11 +1,12 @@
 //! The loop between the machine and the world.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use backstay_core::health::{Cause, CauseCode, Class};
-use backstay_core::object::ResourceKey;
+use backstay_core::object::{ResourceKey, Timestamp};
 use backstay_core::plan::WatchScope;
-use backstay_core::rollout::{Action, ActionId, ActionKind, Command, Input, JournalEntry, Outcome, Output, Rollout, Verdict};
+use backstay_core::rollout::{Action, ActionId, ActionKind, Command, Event, Input, JournalEntry, Outcome, Output, Rollout, Verdict};
 use tokio::sync::mpsc;
 
 use crate::cluster::Cluster;
@@ -27,6 +28,8 @@ pub(crate) struct Driver {
     pub(crate) records: Rc<Records>,
     pub(crate) reporter: Box<dyn Reporter>,
     pub(crate) signals: Signals,
+    /// When each object became ready, for the summary.
+    pub(crate) ready_at: BTreeMap<ResourceKey, Timestamp>,
 }
 
 /// Where running actions and watches report to.
@@ -58,7 +61,7 @@ impl Driver {
                         }
                         self.start(rollout, action, &channels);
                     }
-                    Output::Event { event } => self.reporter.event(&event, rollout, self.cluster.clock.now()),
+                    Output::Event { event } => self.tell(&event, rollout),
                     Output::Wait { deadline, .. } => break deadline,
                     Output::Finished { verdict } => return Ok(verdict),
                 }
@@ -124,6 +127,18 @@ impl Driver {
                 }
             }
         }
+    }
+
+    fn tell(&mut self, event: &Event, rollout: &Rollout) {
+        let now = self.cluster.clock.now();
+        if let Event::Readiness { key, readiness, .. } = event {
+            if readiness.is_current() {
+                self.ready_at.entry(key.clone()).or_insert(now);
+            } else {
+                self.ready_at.remove(key);
+            }
+        }
+        self.reporter.event(event, rollout, now);
     }
 
     fn start(&self, rollout: &Rollout, action: Action, channels: &Channels) {
@@ -192,8 +207,8 @@ async fn refresh(every: Option<std::time::Duration>) {
     }
 }
 
-async fn sleep_until(cluster: &Cluster, deadline: Option<backstay_core::object::Timestamp>) {
-    match deadline.filter(|deadline| *deadline != backstay_core::object::Timestamp::MAX) {
+async fn sleep_until(cluster: &Cluster, deadline: Option<Timestamp>) {
+    match deadline.filter(|deadline| *deadline != Timestamp::MAX) {
         Some(deadline) => cluster.clock.sleep_until(deadline).await,
         None => std::future::pending().await,
     }

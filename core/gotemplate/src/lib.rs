@@ -6,12 +6,16 @@
 mod data;
 mod function;
 mod functions;
+mod lexer;
+mod parse;
+mod parse_number;
 mod print;
 mod print_float;
 mod print_quote;
 #[cfg(test)]
 mod print_tests;
 mod printf;
+mod tree;
 mod value;
 
 pub use data::{ValueBuilder, from_json, from_json_floats, map_to_json, to_json};

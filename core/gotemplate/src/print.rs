@@ -99,7 +99,8 @@ impl Printer {
         match (value, verb) {
             (Value::Nil, 'T' | 'v') => self.pad("<nil>"),
             (_, 'T') => self.text(value.type_name(), 's'),
-            (Value::Nil, _) | (_, 'w') => self.bad_verb(value, verb),
+            (Value::Nil, _) => self.bad_verb(value, verb),
+            (_, 'w') if !matches!(value, Value::Bytes(_)) => self.bad_verb(value, verb),
             _ => self.value(value, verb, 0),
         }
     }

@@ -2,6 +2,7 @@
 
 mod clock;
 mod discovery;
+mod facts;
 mod sandbox;
 mod serve;
 

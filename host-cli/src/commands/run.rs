@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use backstay_core::health::FailFast as Level;
 use backstay_core::object::{ResourceKey, Timestamp, format_duration};
-use backstay_core::plan::{Change, Operation, Plan, PlanInput, PlannedObject, PreviousRevision, Step, build};
+use backstay_core::plan::{Change, Operation, Plan, PlanInput, PlannedObject, PreviousRevision, Step, build, is_always_ready};
 use backstay_core::release::{History, PendingOwner, Record, Status};
 use backstay_core::rollout::{Outcome, Policy, Remediation, Rollout, Verdict, Waiting};
 use futures::StreamExt as _;
@@ -123,12 +123,14 @@ pub(crate) async fn carry_out(cluster: &Cluster, global: &GlobalArgs, ground: &G
         records: Rc::clone(&ground.records),
         reporter: reporter(request.output, global.plain, global.debug),
         signals: Signals::listen(),
+        ready_at: BTreeMap::new(),
     };
     let mut rollout = Rollout::new(plan, policy, began);
     driver.reporter.started(&header, &rollout);
     let verdict = driver.run(&mut rollout).await?;
     let ended = cluster.clock.now();
-    let summary = summarise(&request, &rollout, &executor, cluster, verdict, ended.since(began), ended);
+    let mut summary = summarise(&request, &rollout, &executor, cluster, verdict, ended.since(began), ended);
+    summary.slowest = slowest(&rollout, &driver.ready_at, began);
     driver.reporter.finished(&summary, ended);
     if let (Some(notes), Verdict::Deployed, OutputFormat::Table) = (&request.notes, &summary.verdict, request.output) {
         anstream::println!("\nNOTES:\n{}", notes.trim_end());
@@ -322,6 +324,13 @@ fn summarise(
         notes,
         pace,
     }
+}
+
+/// The object that took longest to become ready.
+fn slowest(rollout: &Rollout, ready_at: &BTreeMap<ResourceKey, Timestamp>, began: Timestamp) -> Option<(ResourceKey, Duration)> {
+    let steps = rollout.plan().steps.iter().filter(|step| step.desired.is_some() && !is_always_ready(&step.key.group, &step.key.kind));
+    let (key, at) = steps.filter_map(|step| ready_at.get_key_value(&step.key)).max_by_key(|(_, at)| **at)?;
+    Some((key.clone(), at.since(began)))
 }
 
 /// Whether the release exists for Helm: it has a revision that was not uninstalled.

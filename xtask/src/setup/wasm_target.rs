@@ -70,7 +70,8 @@ fn build_from_debian() -> anyhow::Result<()> {
         let mut cargo = Command::new("cargo");
         // `-Zbuild-std` is unstable; the compiler is the stable one of rust-toolchain.toml, so it has to be let.
         cargo.current_dir(&crate_folder).env("RUSTC_BOOTSTRAP", "1").env_remove("CARGO_TARGET_DIR");
-        cargo.env("RUSTUP_TOOLCHAIN", toolchain(&sysroot));
+        // Outside the repository rustup would choose another compiler.
+        cargo.env("RUSTUP_TOOLCHAIN", &sysroot);
         cargo.args(["build", "--quiet", "--release", "-Zbuild-std=std,panic_abort", "--target", TARGET]);
         run::seen(&mut cargo)?;
         install_libraries(&crate_folder.join("target").join(TARGET).join("release/deps"))
@@ -106,11 +107,6 @@ fn library_folder() -> anyhow::Result<PathBuf> {
 
 fn rustc(arguments: &[&str]) -> anyhow::Result<String> {
     run::read(Command::new("rustc").current_dir(paths::repository()).args(arguments))
-}
-
-/// The toolchain's name, which is the name of its folder; outside the repository rustup would choose another one.
-fn toolchain(sysroot: &Path) -> String {
-    sysroot.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn copy_tree(from: &Path, to: &Path) -> anyhow::Result<()> {

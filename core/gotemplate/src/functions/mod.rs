@@ -1,6 +1,8 @@
 //! The functions of Sprig v3.3.0 and Helm, by subject.
 
 mod arguments;
+#[cfg(test)]
+mod cases_tests;
 mod conversion;
 mod decimal;
 mod defaults;

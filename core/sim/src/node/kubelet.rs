@@ -6,15 +6,11 @@
 
 use std::time::Duration;
 
-use backstay_object::{
-    ResourceKey, Timestamp, bool_at, int_at, is_deleting, list_at, name, namespace, text_at, uid,
-};
+use backstay_object::{ResourceKey, bool_at, is_deleting, list_at, name, namespace, text_at, uid};
 use serde_json::Value;
 
-use super::{
-    Ended, PodRun, Retry, Run, Sandbox, Work, ending, mounts, probes, restart_policy, specs, start, status,
-};
-use crate::events::{Source, normal};
+use super::{Ended, PodRun, Run, Sandbox, Work, ending, probes, rounds, specs, start, status};
+use crate::events::Source;
 use crate::store::LogLine;
 use crate::world::{Ctx, Duty, Task};
 
@@ -219,14 +215,14 @@ fn step(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) -> bool {
         run.sandbox = Sandbox::Up(until);
         status::write(ctx, pod, run);
         run.notice(ctx);
-        begin_round(ctx, pod, run);
+        rounds::begin_round(ctx, pod, run);
         return true;
     }
     if let Some(Work::Pull { until, .. } | Work::Start { until, .. }) = run.work
         && until <= ctx.now
     {
         start::finish(ctx, pod, run);
-        next(ctx, pod, run);
+        rounds::next(ctx, pod, run);
         return true;
     }
     if probes::step(ctx, pod, run) {
@@ -234,7 +230,7 @@ fn step(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) -> bool {
     }
     if run.work.is_none() && (sync_is_due(ctx, run) || run.mount_at.is_some_and(|at| at <= ctx.now)) {
         run.sync_at = None;
-        sync(ctx, pod, run);
+        rounds::sync(ctx, pod, run);
         return true;
     }
     false
@@ -287,128 +283,6 @@ impl Run {
         self.ready = false;
         self.started = false;
         self.probes = [None; 3];
-    }
-}
-
-/// One round of the kubelet.
-fn sync(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) {
-    status::write(ctx, pod, run);
-    if past_deadline(ctx, pod, run) {
-        let message = "Pod was active on the node longer than the specified deadline";
-        run.failed = Some(("DeadlineExceeded".to_owned(), message.to_owned()));
-        ctx.event(pod, speaker(&run.node), normal("DeadlineExceeded", message));
-        return ending::begin(ctx, pod, run);
-    }
-    if let Some(at) = run.mount_at
-        && (at > ctx.now || !mounts::mount(ctx, pod, run))
-    {
-        return;
-    }
-    match run.sandbox {
-        Sandbox::None => {
-            let delay = ctx.between(uid(pod), "sandbox", 400, 1200);
-            run.sandbox = Sandbox::Starting(ctx.now.after(Duration::from_millis(delay)));
-        }
-        Sandbox::Up(_) => begin_round(ctx, pod, run),
-        Sandbox::Starting(_) | Sandbox::Down(_) => {}
-    }
-}
-
-/// Whether `activeDeadlineSeconds` have passed; else has the kubelet look again then.
-fn past_deadline(ctx: &Ctx<'_>, pod: &Value, run: &mut PodRun) -> bool {
-    let Some(seconds) = int_at(pod, &["spec", "activeDeadlineSeconds"]).and_then(|s| u64::try_from(s).ok())
-    else {
-        return false;
-    };
-    let end = run.start.after(Duration::from_secs(seconds));
-    if end > ctx.now {
-        run.sync_by(end);
-    }
-    end <= ctx.now
-}
-
-fn begin_round(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) {
-    run.tried.clear();
-    run.retry = None;
-    run.rounds = run.rounds.wrapping_add(1);
-    next(ctx, pod, run);
-}
-
-/// Goes on with the round: the next container that should be started, or the end of the round.
-fn next(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) {
-    while run.work.is_none() && run.ending.is_none() {
-        if matches!(status::phase(pod, run), "Succeeded" | "Failed") {
-            status::write(ctx, pod, run);
-            return ending::begin(ctx, pod, run);
-        }
-        let Some(index) = wanted(pod, run).into_iter().find(|index| !run.tried.contains(index)) else {
-            let at = run.retry.map(|retry| retry_at(ctx, pod, run, retry));
-            if let Some(at) = at {
-                run.sync_by(at);
-            }
-            return;
-        };
-        run.tried.push(index);
-        start::try_start(ctx, pod, run, index);
-    }
-}
-
-/// The containers that should be running and are not, in order (kubelet `computePodActions`).
-fn wanted(pod: &Value, run: &PodRun) -> Vec<usize> {
-    let policy = restart_policy(pod);
-    let again = |container: &Run, policy: &str| match &container.ended {
-        None => true,
-        Some(ended) => policy == "Always" || (policy == "OnFailure" && ended.code != 0),
-    };
-    let mut wanted = Vec::new();
-    let initialized = run.initialized();
-    for (index, container) in run.containers.iter().enumerate() {
-        if container.sidecar {
-            if container.running.is_none() {
-                wanted.push(index);
-            }
-            if !initialized && !container.passed_init() {
-                return wanted;
-            }
-        } else if container.init {
-            if initialized || container.passed_init() {
-                continue;
-            }
-            let policy = if policy == "Always" { "OnFailure" } else { policy };
-            if container.running.is_none() && again(container, policy) {
-                wanted.push(index);
-            }
-            return wanted;
-        } else if container.running.is_none() && again(container, policy) {
-            wanted.push(index);
-        }
-    }
-    wanted
-}
-
-impl PodRun {
-    /// Notes how the round has to be repeated: the earliest of all containers counts.
-    pub(super) fn again(&mut self, ctx: &Ctx<'_>, pod: &Value, retry: Retry) {
-        let earlier = match self.retry {
-            Some(present) => retry_at(ctx, pod, self, retry) < retry_at(ctx, pod, self, present),
-            None => true,
-        };
-        if earlier {
-            self.retry = Some(retry);
-        }
-    }
-}
-
-/// When a round is repeated: 10 to 15 s later after an error (kubelet `backOffPeriod` with jitter), when a back-off ends, or
-/// with the next relist.
-fn retry_at(ctx: &Ctx<'_>, pod: &Value, run: &PodRun, retry: Retry) -> Timestamp {
-    match retry {
-        Retry::Usual => {
-            let wait = ctx.between(uid(pod), &format!("retry {}", run.rounds), 10_000, 15_000);
-            ctx.now.after(Duration::from_millis(wait))
-        }
-        Retry::Soon => run.relist_after(ctx.world.seed, ctx.now),
-        Retry::At(at) => at.max(ctx.now.after(Duration::from_millis(1))),
     }
 }
 

@@ -5,6 +5,8 @@ mod ending;
 mod kubelet;
 mod mounts;
 mod probes;
+mod pull;
+mod rounds;
 mod scheduler;
 mod start;
 mod status;

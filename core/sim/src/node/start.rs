@@ -2,41 +2,63 @@
 
 use std::time::Duration;
 
-use backstay_object::{bool_at, format_duration, list_at, namespace, text_at, uid};
+use backstay_object::{bool_at, list_at, namespace, text_at, uid};
 use serde_json::Value;
 
 use super::kubelet::speaker;
-use super::{Ended, PodRun, Retry, Run, Running, Work, ending, mounts, probes, specs, status};
-use crate::events::{Said, warning};
+use super::{Ended, PodRun, Retry, Run, Running, Work, ending, mounts, probes, pull, specs, status};
+use crate::events::Said;
 use crate::faults::FaultCode;
-use crate::images::{ImageName, PullFault};
 use crate::world::Ctx;
 
 /// First and longest back-off of crashes and of pulls, in milliseconds; it is forgotten after twice the longest
 /// (client-go `flowcontrol.Backoff` as the kubelet makes it).
-const FIRST_BACKOFF: u64 = 10_000;
-const LONGEST_BACKOFF: u64 = 300_000;
+pub(super) const FIRST_BACKOFF: u64 = 10_000;
+pub(super) const LONGEST_BACKOFF: u64 = 300_000;
 
-fn lengthen(length: u64) -> u64 {
+pub(super) fn lengthen(length: u64) -> u64 {
     length.saturating_mul(2).min(LONGEST_BACKOFF)
 }
 
+/// A duration in Go's words, exact to the millisecond: `400ms`, `1.25s`, `5m0s`.
+pub(super) fn go_duration(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    if millis < 1000 {
+        return if millis == 0 { "0s".to_owned() } else { format!("{millis}ms") };
+    }
+    let (hours, minutes) = (millis / 3_600_000, millis / 60_000 % 60);
+    let seconds = format!("{}.{:03}", millis / 1000 % 60, millis % 1000);
+    let seconds = seconds.trim_end_matches('0').trim_end_matches('.');
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}s"),
+        (0, minutes) => format!("{minutes}m{seconds}s"),
+        (hours, minutes) => format!("{hours}h{minutes}m{seconds}s"),
+    }
+}
+
 /// One container's part of an attempt to start it.
-struct Attempt<'a> {
-    pod: &'a Value,
-    spec: &'a Value,
-    image: &'a str,
-    node: &'a str,
-    field: String,
+pub(super) struct Attempt<'a> {
+    pub(super) pod: &'a Value,
+    pub(super) spec: &'a Value,
+    pub(super) image: &'a str,
+    pub(super) node: &'a str,
+    pub(super) field: String,
 }
 
 impl Attempt<'_> {
-    fn says(&self, ctx: &mut Ctx<'_>, warning: bool, reason: &str, message: &str) {
+    pub(super) fn says(&self, ctx: &mut Ctx<'_>, warning: bool, reason: &str, message: &str) {
         ctx.event(self.pod, speaker(self.node), Said { warning, reason, message, field: &self.field });
     }
 
     /// Says that the container could not be started, and keeps reason and message for the status.
-    fn refuse(&self, ctx: &mut Ctx<'_>, container: &mut Run, reason: &str, message: &str, error: &str) {
+    pub(super) fn refuse(
+        &self,
+        ctx: &mut Ctx<'_>,
+        container: &mut Run,
+        reason: &str,
+        message: &str,
+        error: &str,
+    ) {
         self.says(ctx, true, "Failed", &format!("Error: {error}"));
         container.waiting = Some((reason.to_owned(), message.to_owned()));
     }
@@ -51,7 +73,7 @@ pub(super) fn try_start(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun, index:
     let attempt = Attempt { pod, spec, image, node: &node, field: ending::field_path(container) };
     let outcome = match crash_backoff(ctx, &attempt, container) {
         Some(retry) => Outcome::Later(retry),
-        None => image_ready(ctx, &attempt, container, index),
+        None => pull::image_ready(ctx, &attempt, container, index),
     };
     match outcome {
         Outcome::Later(retry) => run.again(ctx, pod, retry),
@@ -60,7 +82,8 @@ pub(super) fn try_start(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun, index:
     }
 }
 
-enum Outcome {
+/// What comes next for a container that is to be started.
+pub(super) enum Outcome {
     Later(Retry),
     Pull(Work),
     Ready,
@@ -88,7 +111,7 @@ fn crash_backoff(ctx: &mut Ctx<'_>, attempt: &Attempt<'_>, container: &mut Run) 
     attempt.says(ctx, true, "BackOff", &said);
     let message = format!(
         "back-off {} restarting failed container={} pod={place}",
-        format_duration(Duration::from_millis(length)),
+        go_duration(Duration::from_millis(length)),
         container.name
     );
     container.waiting = Some(("CrashLoopBackOff".to_owned(), message));
@@ -96,138 +119,12 @@ fn crash_backoff(ctx: &mut Ctx<'_>, attempt: &Attempt<'_>, container: &mut Run) 
     Some(if seen { Retry::At(until) } else { Retry::Soon })
 }
 
-/// Whether the image is on the node; else begins to pull it, unless that has just failed.
-fn image_ready(ctx: &mut Ctx<'_>, attempt: &Attempt<'_>, container: &mut Run, index: usize) -> Outcome {
-    let image = attempt.image;
-    let Ok(name) = ImageName::parse(image) else {
-        let why = ImageName::parse(image).err().unwrap_or("invalid reference format");
-        let message = format!(
-            "Failed to apply default image tag \"{image}\": couldn't parse image name \"{image}\": {why}"
-        );
-        attempt.says(ctx, true, "InspectFailed", &message);
-        attempt.refuse(ctx, container, "InvalidImageName", &message, "InvalidImageName");
-        return Outcome::Later(Retry::Usual);
-    };
-    let policy = text_at(attempt.spec, &["imagePullPolicy"]).unwrap_or("IfNotPresent");
-    let faulty = pull_fault(ctx, attempt).is_some() || slow_pull(ctx, attempt).is_some();
-    let images = ctx.world.nodes.get(attempt.node).map(|node| &node.images);
-    let present = images.is_some_and(|images| images.contains(&name.full()));
-    match (policy, present) {
-        ("Never", false) => {
-            let message = format!("Container image \"{image}\" is not present with pull policy of Never");
-            attempt.says(ctx, true, "ErrImageNeverPull", &message);
-            attempt.refuse(ctx, container, "ErrImageNeverPull", &message, "ErrImageNeverPull");
-            return Outcome::Later(Retry::Usual);
-        }
-        ("Never", true) => {}
-        // A fault of the registry is meant to be met, even when the node has the image already.
-        ("IfNotPresent", true) if !faulty => {}
-        _ => return pull(ctx, attempt, container, (index, &name)),
-    }
-    let message =
-        format!("Container image \"{image}\" already present on machine and can be accessed by the pod");
-    attempt.says(ctx, false, "Pulled", &message);
-    Outcome::Ready
-}
-
-/// Begins to pull, or waits because that has just failed.
-fn pull(
-    ctx: &mut Ctx<'_>,
-    attempt: &Attempt<'_>,
-    container: &mut Run,
-    (index, name): (usize, &ImageName),
-) -> Outcome {
-    let image = attempt.image;
-    if let Some((length, since, error)) = &container.pull_backoff
-        && ctx.now.since(*since) < Duration::from_millis(*length)
-    {
-        let said = format!("Back-off pulling image \"{image}\"");
-        let message = format!("{said}: ErrImagePull: {error}");
-        attempt.says(ctx, false, "BackOff", &said);
-        attempt.refuse(ctx, container, "ImagePullBackOff", &message, "ImagePullBackOff");
-        return Outcome::Later(Retry::Usual);
-    }
-    missing_secrets(ctx, attempt);
-    attempt.says(ctx, false, "Pulling", &format!("Pulling image \"{image}\""));
-    let free_at = ctx.world.nodes.get(attempt.node).map_or(ctx.now, |node| node.pull_free_at);
-    // Who waits for the same image finds it there when its turn comes.
-    let shared =
-        free_at > ctx.now && container.pull_backoff.is_none() && others_pull(ctx, attempt.node, image);
-    let short = ctx.between(uid(attempt.pod), &format!("resolve {image}"), 150, 500);
-    let millis = match (slow_pull(ctx, attempt), pulled(ctx, attempt, name)) {
-        (Some(millis), Ok(_)) => millis,
-        (None, Ok(size)) if !shared => short + ctx.world.registry.pull_millis(size),
-        _ => short,
-    };
-    let from = free_at.max(ctx.now);
-    let until = from.after(Duration::from_millis(millis));
-    ctx.world.nodes.entry(attempt.node.to_owned()).or_default().pull_free_at = until;
-    Outcome::Pull(Work::Pull { container: index, queued: ctx.now, from, until })
-}
-
-fn others_pull(ctx: &Ctx<'_>, node: &str, image: &str) -> bool {
-    ctx.world.pods.iter().filter(|(_, run)| run.node == node).any(|(uid, run)| match run.work {
-        Some(Work::Pull { container, .. }) => ctx
-            .store
-            .by_uid(uid)
-            .and_then(|pod| specs(pod).nth(container))
-            .is_some_and(|spec| text_at(spec, &["image"]) == Some(image)),
-        _ => false,
-    })
-}
-
-/// Says when pull secrets of the pod are not there.
-fn missing_secrets(ctx: &mut Ctx<'_>, attempt: &Attempt<'_>) {
-    let space = namespace(attempt.pod);
-    let missing: Vec<&str> = list_at(attempt.pod, &["spec", "imagePullSecrets"])
-        .iter()
-        .filter_map(|secret| text_at(secret, &["name"]))
-        .filter(|name| ctx.store.find("", "Secret", space, name).is_none())
-        .collect();
-    if !missing.is_empty() {
-        let message = format!(
-            "Unable to retrieve some image pull secrets ({}); attempting to pull the image may not succeed.",
-            missing.join(", ")
-        );
-        ctx.event(attempt.pod, speaker(attempt.node), warning("FailedToRetrieveImagePullSecret", &message));
-    }
-}
-
-fn container_faults(ctx: &mut Ctx<'_>, attempt: &Attempt<'_>) -> Vec<FaultCode> {
-    ctx.faults_of(attempt.pod, text_at(attempt.spec, &["name"]))
-}
-
-fn pull_fault(ctx: &mut Ctx<'_>, attempt: &Attempt<'_>) -> Option<PullFault> {
-    container_faults(ctx, attempt).into_iter().find_map(|code| match code {
-        FaultCode::ImageNotFound => Some(PullFault::NotFound),
-        FaultCode::RegistryUnreachable => Some(PullFault::Unreachable),
-        FaultCode::RegistryDenied => Some(PullFault::Unauthorized),
-        FaultCode::RegistryBusy => Some(PullFault::TooManyRequests),
-        _ => None,
-    })
-}
-
-fn slow_pull(ctx: &mut Ctx<'_>, attempt: &Attempt<'_>) -> Option<u64> {
-    container_faults(ctx, attempt).into_iter().find_map(|code| match code {
-        FaultCode::SlowPull(millis) => Some(millis),
-        _ => None,
-    })
-}
-
-/// What the registry answers: bytes, or an error.
-fn pulled(ctx: &mut Ctx<'_>, attempt: &Attempt<'_>, name: &ImageName) -> Result<u64, PullFault> {
-    match pull_fault(ctx, attempt) {
-        Some(fault) => Err(fault),
-        None => ctx.world.registry.find(name),
-    }
-}
-
 /// The kubelet's present work is done.
 pub(super) fn finish(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) {
     match run.work.take() {
         Some(Work::Pull { container, queued, from, until }) => {
             let took = (until.since(from), until.since(queued));
-            if finish_pull(ctx, pod, run, container, took) {
+            if pull::finish_pull(ctx, pod, run, container, took) {
                 create(ctx, pod, run, container);
             } else {
                 run.again(ctx, pod, Retry::Usual);
@@ -235,50 +132,6 @@ pub(super) fn finish(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) {
         }
         Some(Work::Start { container, .. }) => started(ctx, pod, run, container),
         None => {}
-    }
-}
-
-fn finish_pull(
-    ctx: &mut Ctx<'_>,
-    pod: &Value,
-    run: &mut PodRun,
-    index: usize,
-    took: (Duration, Duration),
-) -> bool {
-    let node = run.node.clone();
-    let (Some(spec), Some(container)) = (specs(pod).nth(index), run.containers.get_mut(index)) else {
-        return false;
-    };
-    let image = text_at(spec, &["image"]).unwrap_or("");
-    let attempt = Attempt { pod, spec, image, node: &node, field: ending::field_path(container) };
-    let Ok(name) = ImageName::parse(image) else { return false };
-    match pulled(ctx, &attempt, &name) {
-        Ok(size) => {
-            let message = format!(
-                "Successfully pulled image \"{image}\" in {} ({} including waiting). Image size: {size} bytes.",
-                format_duration(took.0),
-                format_duration(took.1)
-            );
-            attempt.says(ctx, false, "Pulled", &message);
-            container.pull_backoff = None;
-            ctx.world.nodes.entry(node.clone()).or_default().images.insert(name.full());
-            true
-        }
-        Err(fault) => {
-            let error = name.pull_error(fault);
-            attempt.says(ctx, true, "Failed", &format!("Failed to pull image \"{image}\": {error}"));
-            attempt.refuse(ctx, container, "ErrImagePull", &error, "ErrImagePull");
-            let length = match &container.pull_backoff {
-                Some((length, since, _))
-                    if ctx.now.since(*since) <= Duration::from_millis(2 * LONGEST_BACKOFF) =>
-                {
-                    lengthen(*length)
-                }
-                _ => FIRST_BACKOFF,
-            };
-            container.pull_backoff = Some((length, ctx.now, error));
-            false
-        }
     }
 }
 
@@ -297,6 +150,11 @@ fn create(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun, index: usize) {
     let purpose = format!("create {}#{}", container.name, container.restarts);
     let wait = ctx.between(uid(pod), &purpose, 120, 450);
     run.work = Some(Work::Start { container: index, until: ctx.now.after(Duration::from_millis(wait)) });
+}
+
+/// What is to go wrong with the container.
+pub(super) fn container_faults(ctx: &mut Ctx<'_>, attempt: &Attempt<'_>) -> Vec<FaultCode> {
+    ctx.faults_of(attempt.pod, text_at(attempt.spec, &["name"]))
 }
 
 /// What the container's environment needs and is not there.
@@ -378,4 +236,24 @@ fn started(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun, index: usize) {
     });
     probes::begin(ctx, spec, taken, container);
     run.notice(ctx);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_in_the_words_of_go() {
+        for (millis, text) in [
+            (0, "0s"),
+            (400, "400ms"),
+            (1250, "1.25s"),
+            (10_000, "10s"),
+            (80_000, "1m20s"),
+            (300_000, "5m0s"),
+            (3_600_000, "1h0m0s"),
+        ] {
+            assert_eq!(go_duration(Duration::from_millis(millis)), text);
+        }
+    }
 }
