@@ -352,6 +352,16 @@ impl Ctx<'_> {
         codes
     }
 
+    /// When the next of the faults that a pod has met heals by itself.
+    pub(crate) fn next_healing(&self, pod: &Value) -> Option<Timestamp> {
+        if self.world.faults.is_empty() {
+            return None;
+        }
+        let owners = self.chain(pod);
+        let met = self.world.faults.iter().filter(|active| active.meets(pod, &owners, None, self.now));
+        met.filter_map(|active| Some(active.first_met?.after(active.fault.heals_after?))).min()
+    }
+
     /// Whether something is to go wrong with an object that is no pod: a claim or a node.
     pub(crate) fn fault_on(
         &mut self,

@@ -61,7 +61,11 @@ impl World {
         };
         let repository =
             std::env::var("BACKSTAY_TEST_IMAGES").unwrap_or_else(|_| "registry.example/app".to_owned());
-        Some(Self { namespace: unique(test) })
+        Some(Self {
+            namespace: unique(test),
+            cluster: Cluster::Real(kubeconfig.into()),
+            directory: temporary(test),
+        })
     }
 
     /// Whether this is the sandbox.

@@ -4,6 +4,7 @@ mod arguments;
 #[cfg(test)]
 mod cases_tests;
 mod conversion;
+mod dates;
 mod decimal;
 mod defaults;
 mod encoding;
@@ -31,6 +32,8 @@ use crate::function::{Compatibility, Function};
 const TABLES: &[&[Function]] = &[
     conversion::FUNCTIONS,
     defaults::FUNCTIONS,
+    dates::FUNCTIONS,
+    dates::SPANS,
     encoding::FUNCTIONS,
     flow::FUNCTIONS,
     lists::FUNCTIONS,
@@ -47,6 +50,8 @@ const TABLES: &[&[Function]] = &[
 
 /// All functions that the given Helm knows.
 #[allow(dead_code, reason = "the engine that calls it is being written")]
-pub(crate) fn all(_compatibility: Compatibility) -> impl Iterator<Item = &'static Function> {
-    TABLES.iter().flat_map(|table| table.iter())
+pub(crate) fn all(compatibility: Compatibility) -> impl Iterator<Item = &'static Function> {
+    let newer = |function: &Function| dates::SPANS.iter().any(|span| span.name == function.name);
+    let all = TABLES.iter().flat_map(|table| table.iter());
+    all.filter(move |function| compatibility == Compatibility::Helm4 || !newer(function))
 }

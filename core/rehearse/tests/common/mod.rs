@@ -1,5 +1,6 @@
 //! A small release on a small cluster.
 #![allow(dead_code, reason = "every test uses another part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot do its work has to fail loudly")]
 
 use std::collections::BTreeMap;
 

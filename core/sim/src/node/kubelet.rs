@@ -44,7 +44,8 @@ pub(crate) fn run_pod(ctx: &mut Ctx<'_>, namespace: &str, name: &str) {
     if ctx.store.by_uid(&key).is_none() {
         return;
     }
-    if let Some(at) = run.next_due() {
+    let due = run.next_due().into_iter().chain(ctx.next_healing(&pod).filter(|_| !run.over)).min();
+    if let Some(at) = due {
         ctx.world.timers.set(task, at.max(ctx.now.after(Duration::from_millis(1))));
     }
     ctx.world.pods.insert(key, run);
@@ -180,7 +181,8 @@ fn refresh_conduct(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) {
                 probe.next = probe.next.or(Some(now));
             }
         }
-        if old.ends != fresh.ends {
+        let ends_differ = old.ends != fresh.ends;
+        if ends_differ {
             running.ends_at = fresh.ends.as_ref().map(|(after, ..)| {
                 let after = Duration::from_millis(*after);
                 let due = running.since.after(after);
@@ -191,7 +193,10 @@ fn refresh_conduct(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) {
                 running.exit_reason.clone_from(reason);
             }
         }
-        let log = std::mem::take(&mut running.conduct.log);
+        let mut log = std::mem::take(&mut running.conduct.log);
+        if ends_differ && let (Some(end), Some((_, last))) = (running.ends_at, fresh.log.last()) {
+            log.push((u64::try_from(end.since(running.since).as_millis()).unwrap_or(u64::MAX), last.clone()));
+        }
         running.conduct = fresh;
         running.conduct.log = log;
     }

@@ -42,7 +42,11 @@ pub(crate) fn schedule(ctx: &mut Ctx<'_>, namespace: &str, name: &str) {
         Choice::Nothing(message) => {
             ctx.scheduler_event(&pod, "Scheduling", warning("FailedScheduling", &message));
             set_condition(ctx, &pod, "False", Some(("Unschedulable", &message)));
-            ctx.due(Task::new(Duty::Schedule, namespace, name), FLUSH);
+            let task = Task::new(Duty::Schedule, namespace, name);
+            if let Some(healed) = ctx.next_healing(&pod) {
+                ctx.world.timers.set(task.clone(), healed.after(Duration::from_millis(1)));
+            }
+            ctx.due(task, FLUSH);
         }
     }
 }

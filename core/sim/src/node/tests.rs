@@ -1,5 +1,6 @@
 //! Pods on nodes, without controllers: the tests step the timers themselves.
 
+mod faults;
 mod running;
 mod scheduling;
 mod starting;
