@@ -59,8 +59,6 @@ impl World {
             );
             return None;
         };
-        let repository =
-            std::env::var("BACKSTAY_TEST_IMAGES").unwrap_or_else(|_| "registry.example/app".to_owned());
         Some(Self {
             namespace: unique(test),
             cluster: Cluster::Real(kubeconfig.into()),

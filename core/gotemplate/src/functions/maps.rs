@@ -13,8 +13,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("get", MAP_KEY, |_, a| Ok(map(a, 0).get(text(a, 1)).unwrap_or_else(|| "".into()))),
     fixed("set", &[Parameter::Map, Text, Any], |_, a| set(a)),
     fixed("unset", MAP_KEY, |_, a| {
-        map(a, 0).remove(text(a, 1));
-        Ok(any(a, 0))
+        let map = map(a, 0);
+        map.remove(text(a, 1));
+        Ok(map.into())
     }),
     fixed("hasKey", MAP_KEY, |_, a| Ok(map(a, 0).contains_key(text(a, 1)).into())),
     open("pluck", &[Text], Parameter::Map, |_, a| Ok(pluck(a))),
@@ -111,5 +112,8 @@ fn wrong_type(value: &Value, wanted: &str) -> FunctionError {
 }
 
 fn deep_copy(arguments: &[Value]) -> Result<Value, FunctionError> {
-    Ok(any(arguments, 0).deep_copy())
+    match any(arguments, 0) {
+        Value::Nil => Err(FunctionError::new("reflect: call of reflect.Value.Type on zero Value")),
+        value => Ok(value.deep_copy()),
+    }
 }
