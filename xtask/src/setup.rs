@@ -41,8 +41,9 @@ pub(crate) fn build_tools(only: Option<&[&str]>) -> anyhow::Result<()> {
             println!("    {} {version}: there", tool.folder);
             continue;
         }
+        let go = tools::go()?;
         println!("    {} {version}: building; the first time this takes minutes", tool.folder);
-        tool.build(&tools::go()?)?;
+        tool.build(&go)?;
     }
     Ok(())
 }
