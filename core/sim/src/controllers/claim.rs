@@ -12,14 +12,13 @@ use serde_json::{Value, json};
 use super::pods::is_over;
 use crate::events::{normal, source, warning};
 use crate::faults::FaultCode;
-use crate::store::DeleteOptions;
 use crate::world::{Ctx, Duty, Task};
 
-const COMPONENT: &str = "persistentvolume-controller";
+pub(super) const COMPONENT: &str = "persistentvolume-controller";
 const PROTECTION: &str = "kubernetes.io/pvc-protection";
 const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 /// How often a claim that waits is looked at again (`--pvclaimbinder-sync-period`).
-const RESYNC: Duration = Duration::from_secs(15);
+pub(super) const RESYNC: Duration = Duration::from_secs(15);
 
 pub(super) fn run(ctx: &mut Ctx<'_>, space: &str, claim_name: &str) {
     let Some(claim) = ctx.get("v1", "PersistentVolumeClaim", space, claim_name) else { return };
@@ -44,7 +43,7 @@ fn protect(ctx: &mut Ctx<'_>, claim: &Value) {
     change(ctx, claim, |claim| set_at(claim, &["metadata", "finalizers"], Value::Array(finalizers)));
 }
 
-fn change(ctx: &mut Ctx<'_>, object: &Value, edit: impl FnOnce(&mut Value)) {
+pub(super) fn change(ctx: &mut Ctx<'_>, object: &Value, edit: impl FnOnce(&mut Value)) {
     if let Some(key) = ResourceKey::of(object) {
         // Gone in the meantime: its deletion is handled on its own.
         let _ = ctx.store.update(&key, ctx.now, edit);
@@ -120,7 +119,7 @@ fn find_volume(ctx: &mut Ctx<'_>, claim: &Value) {
         };
         return ctx.event(claim, source(COMPONENT), normal(reason, &message));
     }
-    provision(ctx, claim, &class);
+    super::volume::provision(ctx, claim, &class);
 }
 
 /// The smallest volume without a claim that has what the claim asks for.
@@ -154,14 +153,14 @@ fn fitting_volume(ctx: &Ctx<'_>, claim: &Value) -> Option<Arc<Value>> {
         .cloned()
 }
 
-fn claim_ref(claim: &Value) -> Value {
+pub(super) fn claim_ref(claim: &Value) -> Value {
     json!({
         "apiVersion": "v1", "kind": "PersistentVolumeClaim", "name": name(claim), "namespace": namespace(claim),
         "uid": uid(claim), "resourceVersion": claim["metadata"]["resourceVersion"],
     })
 }
 
-fn bind(ctx: &mut Ctx<'_>, claim: &Value, volume: &Value) {
+pub(super) fn bind(ctx: &mut Ctx<'_>, claim: &Value, volume: &Value) {
     let reference = claim_ref(claim);
     if text_at(volume, &["spec", "claimRef", "uid"]).is_none() {
         change(ctx, volume, |volume| {
@@ -213,96 +212,4 @@ fn settle(ctx: &mut Ctx<'_>, claim: &Value, volume_name: &str) {
             "capacity": volume["spec"]["capacity"],
         }),
     );
-}
-
-/// Makes a volume, one or two seconds after it was asked for.
-fn provision(ctx: &mut Ctx<'_>, claim: &Value, class: &Value) {
-    let provisioner = text_at(class, &["provisioner"]).unwrap_or("").to_owned();
-    const ASKED: &str = "volume.kubernetes.io/storage-provisioner";
-    let task = Task::of(Duty::Claim, claim);
-    if annotation(claim, ASKED).is_none() {
-        change(ctx, claim, |claim| {
-            for key in [ASKED, "volume.beta.kubernetes.io/storage-provisioner"] {
-                set_at(claim, &["metadata", "annotations", key], json!(provisioner));
-            }
-        });
-        if provisioner == "kubernetes.io/no-provisioner" {
-            return;
-        }
-        let message = format!(
-            "Waiting for a volume to be created either by the external provisioner '{provisioner}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered."
-        );
-        ctx.event(claim, source(COMPONENT), normal("ExternalProvisioning", &message));
-        let message = format!(
-            "External provisioner is provisioning volume for claim \"{}/{}\"",
-            namespace(claim),
-            name(claim)
-        );
-        ctx.event(claim, source(&provisioner), normal("Provisioning", &message));
-        let millis = ctx.between(uid(claim), "provision", 900, 2200);
-        ctx.world.provisioning.insert(uid(claim).to_owned(), ctx.now.after(Duration::from_millis(millis)));
-    }
-    let Some(until) = ctx.world.provisioning.get(uid(claim)).copied() else { return };
-    if until > ctx.now {
-        return ctx.due(task, until.since(ctx.now));
-    }
-    ctx.world.provisioning.remove(uid(claim));
-    let volume_name = format!("pvc-{}", uid(claim));
-    let volume = json!({
-        "apiVersion": "v1", "kind": "PersistentVolume",
-        "metadata": {
-            "name": volume_name,
-            "annotations": {"pv.kubernetes.io/provisioned-by": provisioner},
-        },
-        "spec": {
-            "accessModes": claim["spec"]["accessModes"],
-            "capacity": {"storage": claim["spec"]["resources"]["requests"]["storage"]},
-            "claimRef": claim_ref(claim),
-            "csi": {"driver": provisioner, "volumeHandle": volume_name},
-            "persistentVolumeReclaimPolicy": class.get("reclaimPolicy").cloned().unwrap_or(json!("Delete")),
-            "storageClassName": name(class),
-            "volumeMode": "Filesystem",
-        },
-    });
-    match ctx.create(volume) {
-        Ok(volume) => {
-            let message = format!("Successfully provisioned volume {volume_name}");
-            ctx.event(claim, source(&provisioner), normal("ProvisioningSucceeded", &message));
-            bind(ctx, claim, &volume);
-        }
-        Err(error) => {
-            let message = format!(
-                "failed to provision volume with StorageClass \"{}\": {}",
-                name(class),
-                error.message
-            );
-            ctx.event(claim, source(&provisioner), warning("ProvisioningFailed", &message));
-            ctx.due(task, RESYNC);
-        }
-    }
-}
-
-/// A volume whose claim is gone is deleted or kept, as it says; one without a claim is available.
-pub(super) fn run_volume(ctx: &mut Ctx<'_>, volume_name: &str) {
-    let Some(volume) = ctx.get("v1", "PersistentVolume", "", volume_name) else { return };
-    let phase = |ctx: &mut Ctx<'_>, phase: &str| {
-        let mut status = volume["status"].clone();
-        if !status.is_object() {
-            status = json!({});
-        }
-        status["phase"] = json!(phase);
-        ctx.set_status(&volume, status);
-    };
-    let Some(owner) = text_at(&volume, &["spec", "claimRef", "uid"]) else { return phase(ctx, "Available") };
-    if ctx.store.by_uid(owner).is_some() {
-        return;
-    }
-    if text_at(&volume, &["spec", "persistentVolumeReclaimPolicy"]) == Some("Delete") {
-        if let Some(key) = ResourceKey::of(&volume) {
-            // Gone already: just as well.
-            let _ = ctx.store.delete(&key, &DeleteOptions::default(), ctx.now);
-        }
-    } else {
-        phase(ctx, "Released");
-    }
 }
