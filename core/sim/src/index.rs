@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use backstay_object::{list_at, map_at, name, namespace, text_at};
 use serde_json::Value;
 
+use crate::node::Load;
+
 /// Names of objects by what one looks for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
@@ -16,6 +18,8 @@ pub(crate) struct Index {
     pods_by_claim: BTreeMap<[String; 2], BTreeSet<String>>,
     /// Pods on a node: (namespace, name).
     pods_by_node: BTreeMap<String, BTreeSet<(String, String)>>,
+    /// What the pods on a node that are not over take of it.
+    loads: BTreeMap<String, Load>,
     /// Pods without a node.
     pub(crate) unscheduled: BTreeSet<(String, String)>,
     /// Autoscalers by their target: (namespace, kind, name).
@@ -66,6 +70,7 @@ impl Index {
         for claim in pod_claims(pod) {
             put(&mut self.pods_by_claim, [own(space), own(claim)], pod_name, add);
         }
+        self.note_load(pod, add);
         let place = (own(space), own(pod_name));
         match text_at(pod, &["spec", "nodeName"]).filter(|node| !node.is_empty()) {
             Some(node) if add => {
@@ -83,6 +88,19 @@ impl Index {
                 self.unscheduled.remove(&place);
             }
         }
+    }
+
+    fn note_load(&mut self, pod: &Value, add: bool) {
+        let over = matches!(text_at(pod, &["status", "phase"]), Some("Succeeded" | "Failed"));
+        let node = text_at(pod, &["spec", "nodeName"]).filter(|node| !node.is_empty() && !over);
+        if let Some(node) = node {
+            self.loads.entry(own(node)).or_default().note(pod, add);
+        }
+    }
+
+    /// What the pods on a node take of it.
+    pub(crate) fn load_of(&self, node: &str) -> Option<&Load> {
+        self.loads.get(node)
     }
 
     /// Names of pods that may match a selector map: those with its rarest label.

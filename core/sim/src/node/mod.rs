@@ -19,7 +19,7 @@ use serde_json::Value;
 
 pub(crate) use conduct::Conduct;
 pub(crate) use kubelet::{pod_gone, run_pod};
-pub(crate) use scheduler::{schedule, wake_unscheduled};
+pub(crate) use scheduler::{Load, schedule, wake_unscheduled};
 
 /// What the kubelet knows about one pod on its node.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -18,7 +18,8 @@ use crate::faults::FaultCode;
 use crate::world::{Ctx, Duty, Task};
 
 use claims::Claims;
-use fit::{Load, Refusal};
+pub(crate) use fit::Load;
+use fit::Refusal;
 
 /// How often an unschedulable pod is looked at although nothing has changed (kube-scheduler flushes after 5 minutes).
 const FLUSH: Duration = Duration::from_secs(300);
@@ -84,11 +85,12 @@ fn choose(ctx: &mut Ctx<'_>, pod: &Value, nodes: &[Arc<Value>]) -> Choice {
         Err((node, volumes)) => (volumes, node.as_deref()),
     };
     let wants = fit::requests(pod);
+    let empty = Load::default();
     let mut refusals = Vec::new();
     let mut best: Option<(Rank, String)> = None;
     for node in nodes {
-        let load = Load::of(ctx, node);
-        let mut refused = fit::refusals(ctx, pod, node, &wants, &load);
+        let load = ctx.world.index.load_of(name(node)).unwrap_or(&empty);
+        let mut refused = fit::refusals(ctx, pod, node, &wants, load);
         if refused.is_empty() && !claims::reachable(volumes, node) {
             refused.push(Refusal::lasting("node(s) didn't match PersistentVolume's node affinity"));
         }
@@ -102,7 +104,7 @@ fn choose(ctx: &mut Ctx<'_>, pod: &Value, nodes: &[Arc<Value>]) -> Choice {
         if decided == Some(name(node)) {
             return Choice::WaitForClaims;
         }
-        let rank = rank(ctx, pod, node, &load);
+        let rank = rank(ctx, pod, node, load);
         if best.as_ref().is_none_or(|(present, _)| rank < *present) {
             best = Some((rank, name(node).to_owned()));
         }
@@ -118,17 +120,11 @@ fn choose(ctx: &mut Ctx<'_>, pod: &Value, nodes: &[Arc<Value>]) -> Choice {
 }
 
 /// Smaller is better: fewer pods of the same controller, then less load, then by chance.
-type Rank = (usize, u64, u64);
+type Rank = (u32, u64, u64);
 
 fn rank(ctx: &Ctx<'_>, pod: &Value, node: &Value, load: &Load) -> Rank {
     let owner = controller_owner(pod).and_then(|owner| text_at(owner, &["uid"])).unwrap_or("");
-    let siblings = load
-        .pods
-        .iter()
-        .filter(|other| {
-            !owner.is_empty() && controller_owner(other).and_then(|it| text_at(it, &["uid"])) == Some(owner)
-        })
-        .count();
+    let siblings = load.siblings(owner);
     (siblings, load.share(node), ctx.chance(uid(pod), name(node)))
 }
 

@@ -1,10 +1,9 @@
 //! Whether a node takes a pod: taints, selectors, ports, resources, and the neighbours it wants or shuns.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use backstay_object::{
-    Quantity, ResourceKey, at, bool_at, condition, int_at, label, list_at, map_at, name, namespace,
+    Quantity, at, bool_at, condition, controller_owner, int_at, label, list_at, map_at, name, namespace,
     selector_matches, text_at,
 };
 use serde_json::Value;
@@ -32,7 +31,7 @@ impl Refusal {
 }
 
 /// Processor and memory in the smallest unit of quantities.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wants {
     cpu: i128,
     memory: i128,
@@ -41,6 +40,10 @@ pub(super) struct Wants {
 impl Wants {
     fn plus(self, other: Self) -> Self {
         Self { cpu: self.cpu.saturating_add(other.cpu), memory: self.memory.saturating_add(other.memory) }
+    }
+
+    fn minus(self, other: Self) -> Self {
+        Self { cpu: self.cpu.saturating_sub(other.cpu), memory: self.memory.saturating_sub(other.memory) }
     }
 
     fn at_least(self, other: Self) -> Self {
@@ -74,25 +77,40 @@ pub(super) fn requests(pod: &Value) -> Wants {
     sum.at_least(largest).plus(Wants { cpu: overhead("cpu"), memory: overhead("memory") })
 }
 
-/// What is on a node already.
-#[derive(Debug)]
-pub(super) struct Load {
-    pub(super) pods: Vec<Arc<Value>>,
+/// What the pods on a node take of it, kept up to date by the index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Load {
+    pods: u64,
     used: Wants,
+    /// How many pods hold a port of the node.
+    ports: BTreeMap<(i64, String), u32>,
+    /// How many pods belong to a controller, by its uid.
+    owners: BTreeMap<String, u32>,
 }
 
 impl Load {
-    pub(super) fn of(ctx: &Ctx<'_>, node: &Value) -> Self {
-        let pods: Vec<Arc<Value>> = ctx
-            .world
-            .index
-            .pods_of_node(name(node))
-            .filter_map(|(space, pod)| ctx.store.get(&ResourceKey::new("v1", "Pod", space, pod)))
-            .filter(|pod| !finished(pod))
-            .cloned()
-            .collect();
-        let used = pods.iter().fold(Wants::default(), |used, pod| used.plus(requests(pod)));
-        Self { pods, used }
+    /// Takes a pod in (`add`) or out.
+    pub(crate) fn note(&mut self, pod: &Value, add: bool) {
+        let wants = requests(pod);
+        let owner = controller_owner(pod).and_then(|owner| text_at(owner, &["uid"])).map(str::to_owned);
+        if add {
+            self.pods = self.pods.saturating_add(1);
+            self.used = self.used.plus(wants);
+        } else {
+            self.pods = self.pods.saturating_sub(1);
+            self.used = self.used.minus(wants);
+        }
+        for port in host_ports(pod) {
+            count(&mut self.ports, port, add);
+        }
+        if let Some(owner) = owner {
+            count(&mut self.owners, owner, add);
+        }
+    }
+
+    /// How many pods of a controller are there.
+    pub(super) fn siblings(&self, owner: &str) -> u32 {
+        self.owners.get(owner).copied().unwrap_or(0)
     }
 
     /// How full the node is, in thousandths of processor, memory and pods together.
@@ -101,9 +119,19 @@ impl Load {
             let all = allocatable(node, resource).filter(|all| *all > 0).unwrap_or(i128::MAX);
             u64::try_from(used.saturating_mul(1000) / all).unwrap_or(u64::MAX / 4)
         };
-        let pods = u64::try_from(self.pods.len()).unwrap_or(u64::MAX / 4).saturating_mul(1000)
-            / pod_limit(node).max(1);
+        let pods = self.pods.saturating_mul(1000) / pod_limit(node).max(1);
         part(self.used.cpu, "cpu").saturating_add(part(self.used.memory, "memory")).saturating_add(pods)
+    }
+}
+
+fn count<K: Ord>(counts: &mut BTreeMap<K, u32>, key: K, add: bool) {
+    if add {
+        *counts.entry(key).or_default() += 1;
+    } else if let Some(present) = counts.get_mut(&key) {
+        *present = present.saturating_sub(1);
+        if *present == 0 {
+            counts.remove(&key);
+        }
     }
 }
 
@@ -136,12 +164,11 @@ pub(super) fn refusals(ctx: &Ctx<'_>, pod: &Value, node: &Value, wants: &Wants, 
     if !node_selected(pod, node) {
         return vec![Refusal::lasting("node(s) didn't match Pod's node affinity/selector")];
     }
-    let taken: BTreeSet<(i64, String)> = load.pods.iter().flat_map(|pod| host_ports(pod)).collect();
-    if host_ports(pod).any(|port| taken.contains(&port)) {
+    if host_ports(pod).any(|port| load.ports.contains_key(&port)) {
         return vec![Refusal::passing("node(s) didn't have free ports for the requested pod ports")];
     }
     let mut short = Vec::new();
-    if u64::try_from(load.pods.len()).unwrap_or(u64::MAX) >= pod_limit(node) {
+    if load.pods >= pod_limit(node) {
         short.push(Refusal::passing("Too many pods"));
     }
     for (resource, wanted, used) in
