@@ -73,6 +73,7 @@ impl Source for Value {
             Self::Float(value) => sink.float(*value),
             Self::Text(text) => sink.string(text),
             Self::Bytes(bytes) => sink.string(&crate::value::base64_text(bytes)),
+            Self::List(list) if list.is_nil() => sink.null(),
             Self::List(list) => sink.list(&mut list.iter().map(|item| item as &dyn Source)),
             Self::Map(map) => {
                 let entries = map.borrow();
@@ -130,6 +131,7 @@ pub fn to_json(value: &Value) -> serde_json::Value {
         Value::Float(value) => (*value).into(),
         Value::Text(text) => serde_json::Value::String(text.to_string()),
         Value::Bytes(bytes) => serde_json::Value::String(crate::value::base64_text(bytes)),
+        Value::List(list) if list.is_nil() => serde_json::Value::Null,
         Value::List(list) => list.iter().map(to_json).collect(),
         Value::Map(map) => map_to_json(map).into(),
         Value::Object(object) => to_json(&object.plain()),

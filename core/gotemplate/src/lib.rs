@@ -3,7 +3,13 @@
 //! [`Value`] is Go's dynamic value; [`Function`] is a function with the signature that Go's own checks of arguments need;
 //! [`Environment`] is everything a template may depend on beside its data.
 
+mod builtins;
+mod compare;
 mod data;
+mod error;
+mod exec;
+mod exec_call;
+mod exec_value;
 mod function;
 mod functions;
 mod lexer;
@@ -15,6 +21,8 @@ mod print_quote;
 #[cfg(test)]
 mod print_tests;
 mod printf;
+mod runtime;
+mod set;
 mod tree;
 mod value;
 
@@ -23,4 +31,7 @@ pub use function::{
     Compatibility, Environment, Function, FunctionError, Lookup, LookupKey, Parameter, Runtime,
 };
 pub use functions::semver;
+pub use error::{RenderError, TemplateError};
+pub use parse::ParseError;
+pub use set::{FunctionTable, Options, Parsed, Templates};
 pub use value::{Elements, List, Map, MapType, Object, Text, Value};

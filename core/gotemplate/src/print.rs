@@ -367,9 +367,8 @@ impl Printer {
         }
         if !number.is_finite() {
             let zero = std::mem::replace(&mut self.zero, false);
-            let unsigned = number.is_nan() || number > 0.0;
-            let skip = usize::from(unsigned && !self.plus && !(self.space && !number.is_nan()));
-            let skip = if number.is_nan() && (self.space || self.plus) { 0 } else { skip };
+            // Infinity always has its sign.
+            let skip = usize::from(number.is_nan() && !self.space && !self.plus);
             self.pad(&text[skip..]);
             self.zero = zero;
             return;

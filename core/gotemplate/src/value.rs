@@ -63,6 +63,7 @@ pub enum Elements {
 pub struct List {
     items: Rc<Vec<Value>>,
     elements: Elements,
+    nil: bool,
 }
 
 /// What a map is to Go's type checks.
@@ -106,6 +107,10 @@ pub trait Object: Any {
     fn call(&self, _name: &str, _arguments: &[Value]) -> Option<Result<Value, String>> {
         None
     }
+    /// What a method takes, for Go's checks of arguments; `None` where the method checks by itself.
+    fn parameters(&self, _name: &str) -> Option<&'static [crate::function::Parameter]> {
+        None
+    }
     /// What `{{ . }}` prints.
     fn print(&self) -> String;
     /// Whether `if` takes it for true. Structs always are.
@@ -141,7 +146,7 @@ impl Value {
     #[must_use]
     pub fn texts<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> Self {
         let items = items.into_iter().map(Self::text).collect();
-        Self::List(List { items: Rc::new(items), elements: Elements::Text })
+        Self::List(List::of(Elements::Text, items))
     }
 
     /// A `map[string]interface {}`.
@@ -256,6 +261,7 @@ impl Value {
             Self::List(list) => Self::List(List {
                 items: Rc::new(list.iter().map(Self::deep_copy).collect()),
                 elements: list.elements,
+                nil: list.nil,
             }),
             Self::Map(map) => Self::Map(map.deep_copy()),
             other => other.clone(),
@@ -267,13 +273,26 @@ impl List {
     /// A `[]interface {}`.
     #[must_use]
     pub fn new(items: Vec<Value>) -> Self {
-        Self { items: Rc::new(items), elements: Elements::Any }
+        Self::of(Elements::Any, items)
     }
 
     /// A slice of another type; the caller sees to it that the elements are of that type.
     #[must_use]
     pub fn of(elements: Elements, items: Vec<Value>) -> Self {
-        Self { items: Rc::new(items), elements }
+        Self { items: Rc::new(items), elements, nil: false }
+    }
+
+    /// A `nil` slice of this type, as Go functions give it that found nothing: empty everywhere but in JSON and YAML, where it is
+    /// `null`, and in `deepEqual`.
+    #[must_use]
+    pub fn nil(elements: Elements) -> Self {
+        Self { items: Rc::default(), elements, nil: true }
+    }
+
+    /// Whether it is a `nil` slice.
+    #[must_use]
+    pub fn is_nil(&self) -> bool {
+        self.nil
     }
 
     /// The type of the elements.
@@ -437,7 +456,7 @@ impl PartialEq for Value {
             (Self::Float(a), Self::Float(b)) => a == b,
             (Self::Text(a), Self::Text(b)) => a == b,
             (Self::Bytes(a), Self::Bytes(b)) => a == b,
-            (Self::List(a), Self::List(b)) => a.elements == b.elements && a[..] == b[..],
+            (Self::List(a), Self::List(b)) => a.elements == b.elements && a.nil == b.nil && a[..] == b[..],
             (Self::Map(a), Self::Map(b)) => a == b,
             (Self::Object(a), Self::Object(b)) => Rc::ptr_eq(a, b),
             _ => false,

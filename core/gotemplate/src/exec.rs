@@ -1,0 +1,310 @@
+//! Templates at work: blocks, variables and errors.
+
+use std::rc::Rc;
+
+use crate::error::{Outcome, RenderError, TemplateError};
+use crate::print::display;
+use crate::print_quote::quote;
+use crate::runtime::Executor;
+use crate::tree::{Branch, Call, Node, Pipe, Place, Template};
+use crate::value::{Elements, List, Map, MapType, Object, Text, Value};
+
+/// A value as Go's `reflect` sees it.
+#[derive(Clone, Default)]
+pub(crate) struct Got {
+    pub(crate) value: Value,
+    /// Whether it came as an `interface {}`. A `nil` that did not is no value at all.
+    pub(crate) boxed: bool,
+}
+
+impl Got {
+    pub(crate) fn plain(value: Value) -> Self {
+        Self { value, boxed: false }
+    }
+
+    pub(crate) fn boxed(value: Value) -> Self {
+        Self { value, boxed: true }
+    }
+
+    /// An element of a list.
+    pub(crate) fn element(list: &List, value: Value) -> Self {
+        Self { value, boxed: list.elements() == Elements::Any }
+    }
+
+    /// A value of a map, or the zero value of its type.
+    pub(crate) fn entry(map: &Map, value: Option<Value>) -> Self {
+        match map.map_type() {
+            MapType::Texts => Self::plain(value.unwrap_or_else(|| Value::text(""))),
+            MapType::Named(_) => Self { boxed: value.as_ref().is_none_or(Value::is_nil), value: value.unwrap_or_default() },
+            MapType::Any | MapType::Values => Self::boxed(value.unwrap_or_default()),
+        }
+    }
+
+    /// Go's name of its static type.
+    pub(crate) fn type_name(&self) -> &str {
+        if self.boxed { "interface {}" } else { self.value.type_name() }
+    }
+}
+
+/// How a list of nodes ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Next,
+    Break,
+    Continue,
+}
+
+/// One running template.
+pub(crate) struct Run<'t, 'r, 'e> {
+    pub(crate) executor: &'r mut Executor<'e>,
+    pub(crate) template: &'t Template,
+    pub(crate) variables: Vec<(Text, Got)>,
+    /// Where the template is, for errors.
+    pub(crate) place: Option<Place<'t>>,
+    pub(crate) out: &'r mut String,
+}
+
+impl<'t> Run<'t, '_, '_> {
+    /// An error at the current place.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn error(&self, message: String) -> Box<RenderError> {
+        let name = &self.template.name;
+        let mut error = TemplateError {
+            template: name.to_string(),
+            file: self.template.file.to_string(),
+            ..TemplateError::default()
+        };
+        match self.place {
+            None => error.text = format!("template: {name}: {message}"),
+            Some(place) => {
+                (error.line, error.column) = self.template.place(place.position());
+                error.context = place.context();
+                error.text = format!(
+                    "template: {}:{}:{}: executing {} at <{}>: {message}",
+                    error.file,
+                    error.line,
+                    error.column,
+                    quote(name, false),
+                    error.context
+                );
+            }
+        }
+        error.message = message;
+        Box::new(RenderError::Template(Box::new(error)))
+    }
+
+    pub(crate) fn fail<T>(&self, message: String) -> Outcome<T> {
+        Err(self.error(message))
+    }
+
+    pub(crate) fn walk(&mut self, dot: &Got, nodes: &'t [Node]) -> Outcome<Flow> {
+        for node in nodes {
+            match node {
+                Node::Text(text) => self.out.push_str(text),
+                Node::Action(pipe) => self.action(dot, pipe)?,
+                Node::Template(call) => self.call_template(dot, call)?,
+                Node::Break => return Ok(Flow::Break),
+                Node::Continue => return Ok(Flow::Continue),
+                Node::If(branch) | Node::With(branch) => {
+                    let flow = self.choose(dot, branch, matches!(node, Node::With(_)))?;
+                    if flow != Flow::Next {
+                        return Ok(flow);
+                    }
+                }
+                Node::Range(branch) => {
+                    let flow = self.range(dot, branch, node)?;
+                    if flow != Flow::Next {
+                        return Ok(flow);
+                    }
+                }
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn action(&mut self, dot: &Got, pipe: &'t Pipe) -> Outcome<()> {
+        let got = self.pipeline(dot, pipe)?;
+        if pipe.variables.is_empty() {
+            self.print(&got.value);
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn print(&mut self, value: &Value) {
+        match value {
+            Value::Nil => self.out.push_str("<no value>"),
+            Value::Text(text) => self.out.push_str(text),
+            other => self.out.push_str(&display(other)),
+        }
+    }
+
+    fn choose(&mut self, dot: &Got, branch: &'t Branch, with: bool) -> Outcome<Flow> {
+        let known = self.variables.len();
+        let got = self.pipeline(dot, &branch.pipe)?;
+        let flow = if got.value.truth() {
+            self.walk(if with { &got } else { dot }, &branch.body)?
+        } else if let Some(otherwise) = &branch.otherwise {
+            self.walk(dot, otherwise)?
+        } else {
+            Flow::Next
+        };
+        self.variables.truncate(known);
+        Ok(flow)
+    }
+
+    fn range(&mut self, dot: &Got, branch: &'t Branch, node: &'t Node) -> Outcome<Flow> {
+        let known = self.variables.len();
+        let got = self.pipeline(dot, &branch.pipe)?;
+        self.place = Some(Place::Node(node, branch.pipe.position));
+        let mut items = self.items(got.value, branch)?;
+        let inner = self.variables.len();
+        let mut empty = true;
+        while let Some((key, item)) = items.next() {
+            empty = false;
+            self.set_range_variables(&branch.pipe, key, &item)?;
+            let flow = self.walk(&item, &branch.body)?;
+            self.variables.truncate(inner);
+            if flow == Flow::Break {
+                break;
+            }
+        }
+        let mut flow = Flow::Next;
+        if let (true, Some(otherwise)) = (empty, &branch.otherwise) {
+            flow = self.walk(dot, otherwise)?;
+        }
+        self.variables.truncate(known);
+        Ok(flow)
+    }
+
+    #[inline(never)]
+    fn set_range_variables(&mut self, pipe: &'t Pipe, key: Value, item: &Got) -> Outcome<()> {
+        let key = Got::plain(key);
+        let count = self.variables.len();
+        match (&pipe.variables[..], pipe.assigns) {
+            ([], _) => {}
+            ([name], true) => self.assign(name, item.clone())?,
+            ([first, second, ..], true) => {
+                self.assign(first, key)?;
+                self.assign(second, item.clone())?;
+            }
+            ([_], false) => self.variables[count - 1].1 = item.clone(),
+            ([_, _, ..], false) => {
+                self.variables[count - 1].1 = item.clone();
+                self.variables[count - 2].1 = key;
+            }
+        }
+        Ok(())
+    }
+
+    /// What there is to range over, with keys.
+    #[inline(never)]
+    fn items(&self, value: Value, branch: &'t Branch) -> Outcome<Box<dyn Iterator<Item = (Value, Got)>>> {
+        let count = |number: i64, make: fn(i64) -> Value| -> Outcome<Box<dyn Iterator<Item = (Value, Got)>>> {
+            if branch.pipe.variables.len() > 1 {
+                let shown = display(&value);
+                return self.fail(format!("can't use {shown} to iterate over more than one variable"));
+            }
+            Ok(Box::new((0..number).map(move |n| (Value::Nil, Got::plain(make(n))))))
+        };
+        Ok(match &value {
+            Value::Nil => Box::new(std::iter::empty()),
+            Value::List(list) => {
+                let list = list.clone();
+                Box::new((0..list.len()).map(move |index| {
+                    let item = list.get(index).cloned().unwrap_or_default();
+                    (int(index), Got::element(&list, item))
+                }))
+            }
+            Value::Bytes(bytes) => {
+                let bytes = Rc::clone(bytes);
+                let item = move |index: usize| Got::plain(Value::Byte(bytes.get(index).copied().unwrap_or(0)));
+                let Value::Bytes(bytes) = &value else { return Ok(Box::new(std::iter::empty())) };
+                Box::new((0..bytes.len()).map(move |index| (int(index), item(index))))
+            }
+            Value::Map(map) => {
+                let map = map.clone();
+                let entries = map.snapshot().into_iter();
+                Box::new(entries.map(move |(key, item)| (Value::Text(key), Got::entry(&map, Some(item)))))
+            }
+            Value::Int(number) => count(*number, Value::Int)?,
+            Value::Int64(number) => count(*number, Value::Int64)?,
+            Value::Duration(number) => count(*number, Value::Duration)?,
+            Value::Byte(number) => {
+                count(i64::from(*number), |n| Value::Byte(u8::try_from(n).unwrap_or(u8::MAX)))?
+            }
+            Value::Rune(number) => {
+                count(i64::from(*number), |n| Value::Rune(i32::try_from(n).unwrap_or(i32::MAX)))?
+            }
+            Value::Object(object) => match object.entries() {
+                Some(entries) => Box::new(
+                    entries.into_iter().map(|(key, item)| (Value::Text(key), Got::plain(item))),
+                ),
+                None => return self.cannot_range(&value),
+            },
+            Value::Bool(_) | Value::Float(_) | Value::Text(_) => return self.cannot_range(&value),
+        })
+    }
+
+    fn cannot_range<T>(&self, value: &Value) -> Outcome<T> {
+        self.fail(format!("range can't iterate over {}", display(value)))
+    }
+
+    fn call_template(&mut self, dot: &Got, call: &'t Call) -> Outcome<()> {
+        self.place = Some(Place::Call(call));
+        let Some(template) = self.executor.find(&call.name) else {
+            return self.fail(format!("template {} not defined", quote(&call.name, false)));
+        };
+        if let Err(limit) = self.executor.enter() {
+            return self.fail(format!("exceeded maximum template depth ({limit})"));
+        }
+        let data = match &call.pipe {
+            Some(pipe) => self.pipeline(dot, pipe)?,
+            None => Got::default(),
+        };
+        self.executor.run(&template, data, self.out)?;
+        self.executor.leave();
+        Ok(())
+    }
+
+    pub(crate) fn assign(&mut self, name: &str, got: Got) -> Outcome<()> {
+        match self.variables.iter_mut().rev().find(|(known, _)| **known == *name) {
+            Some((_, value)) => {
+                *value = got;
+                Ok(())
+            }
+            None => self.fail(format!("undefined variable: {name}")),
+        }
+    }
+}
+
+pub(crate) fn int(number: usize) -> Value {
+    Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+/// A complex constant: no chart needs one, but Go has them.
+pub(crate) struct Complex(pub(crate) f64, pub(crate) f64);
+
+impl Object for Complex {
+    fn type_name(&self) -> &str {
+        "complex128"
+    }
+
+    fn kind(&self) -> &'static str {
+        "complex128"
+    }
+
+    fn print(&self) -> String {
+        let real = display(&Value::Float(self.0));
+        format!("({real}{})", crate::printf::sprintf("%+vi", &[Value::Float(self.1)]))
+    }
+
+    fn truth(&self) -> bool {
+        self.0 != 0.0 || self.1 != 0.0
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}

@@ -1,0 +1,191 @@
+//! Pipelines, operands and fields.
+
+use crate::error::Outcome;
+use crate::exec::{Complex, Got, Run};
+use crate::print_quote::quote;
+use crate::tree::{Command, Number, Operand, OperandKind, Pipe, Place};
+use crate::value::{Text, Value};
+
+impl<'t> Run<'t, '_, '_> {
+    pub(crate) fn pipeline(&mut self, dot: &Got, pipe: &'t Pipe) -> Outcome<Got> {
+        self.place = Some(Place::Pipe(pipe));
+        let mut value = None;
+        for command in &pipe.commands {
+            let mut got = self.command(dot, command, value)?;
+            got.boxed = false;
+            value = Some(got);
+        }
+        let value = value.unwrap_or_default();
+        for name in &pipe.variables {
+            if pipe.assigns {
+                self.assign(name, value.clone())?;
+            } else {
+                self.variables.push((name.clone(), value.clone()));
+            }
+        }
+        Ok(value)
+    }
+
+    fn command(&mut self, dot: &Got, command: &'t Command, last: Option<Got>) -> Outcome<Got> {
+        let Some(word) = command.operands.first() else {
+            return self.fail("empty command".into());
+        };
+        let arguments = &command.operands[1..];
+        match &word.kind {
+            OperandKind::Identifier(name) => {
+                self.place = Some(Place::Operand(word));
+                self.function(dot, name, Place::Command(command), arguments, last)
+            }
+            OperandKind::Field(names) => {
+                self.place = Some(Place::Operand(word));
+                self.fields(dot, dot.clone(), word, names, arguments, last)
+            }
+            OperandKind::Variable(names) => self.variable(dot, word, names, arguments, last),
+            OperandKind::Chain(inner, names) => self.chain(dot, word, inner, names, arguments, last),
+            OperandKind::Pipe(pipe) => {
+                self.no_function(word, arguments, last.as_ref())?;
+                self.pipeline(dot, pipe)
+            }
+            constant => {
+                self.place = Some(Place::Operand(word));
+                self.no_function(word, arguments, last.as_ref())?;
+                match constant {
+                    OperandKind::Dot => Ok(dot.clone()),
+                    OperandKind::Bool(value) => Ok(Got::plain(Value::Bool(*value))),
+                    OperandKind::Number(number) => self.number(number),
+                    OperandKind::Text(text) => Ok(Got::plain(Value::Text(text.0.clone()))),
+                    _ => self.fail("nil is not a command".into()),
+                }
+            }
+        }
+    }
+
+    fn no_function(&self, word: &Operand, arguments: &[Operand], last: Option<&Got>) -> Outcome<()> {
+        if arguments.is_empty() && last.is_none() {
+            return Ok(());
+        }
+        self.fail(format!("can't give argument to non-function {word}"))
+    }
+
+    /// The value of a constant where any type is welcome.
+    pub(crate) fn number(&self, number: &Number) -> Outcome<Got> {
+        let text = number.text.as_str();
+        let hexadecimal = text.starts_with("0x") || text.starts_with("0X");
+        let looks_float = text.contains(['.', 'e', 'E', 'p', 'P'])
+            && !(hexadecimal && !text.contains(['p', 'P']))
+            && !text.starts_with('\'');
+        let value = match (number.complex, number.float, number.int) {
+            (Some((real, imaginary)), ..) => Value::object(Complex(real, imaginary)),
+            (_, Some(float), _) if looks_float => Value::Float(float),
+            (.., Some(int)) => Value::Int(int),
+            _ => return self.fail(format!("{text} overflows int")),
+        };
+        Ok(Got::plain(value))
+    }
+
+    pub(crate) fn variable(
+        &mut self,
+        dot: &Got,
+        operand: &'t Operand,
+        names: &'t [Text],
+        arguments: &'t [Operand],
+        last: Option<Got>,
+    ) -> Outcome<Got> {
+        self.place = Some(Place::Operand(operand));
+        let Some((name, fields)) = names.split_first() else {
+            return self.fail("undefined variable: ".into());
+        };
+        let Some((_, got)) = self.variables.iter().rev().find(|(known, _)| known == name) else {
+            return self.fail(format!("undefined variable: {name}"));
+        };
+        let got = got.clone();
+        if fields.is_empty() {
+            self.no_function(operand, arguments, last.as_ref())?;
+            return Ok(got);
+        }
+        self.fields(dot, got, operand, fields, arguments, last)
+    }
+
+    pub(crate) fn chain(
+        &mut self,
+        dot: &Got,
+        operand: &'t Operand,
+        inner: &'t Operand,
+        names: &'t [Text],
+        arguments: &'t [Operand],
+        last: Option<Got>,
+    ) -> Outcome<Got> {
+        self.place = Some(Place::Operand(operand));
+        if matches!(inner.kind, OperandKind::Nil) {
+            return self.fail(format!("indirection through explicit nil in {operand}"));
+        }
+        let receiver = self.untyped(dot, inner)?;
+        self.fields(dot, receiver, operand, names, arguments, last)
+    }
+
+    /// `.a.b.c` of a value; the last name may be a method with arguments.
+    pub(crate) fn fields(
+        &mut self,
+        dot: &Got,
+        mut receiver: Got,
+        operand: &'t Operand,
+        names: &'t [Text],
+        arguments: &'t [Operand],
+        mut last: Option<Got>,
+    ) -> Outcome<Got> {
+        let end = names.len().saturating_sub(1);
+        for (index, name) in names.iter().enumerate() {
+            receiver = if index < end {
+                self.field(&receiver, name, false)?
+            } else if let (Value::Object(_), true) = (&receiver.value, last.is_some() || !arguments.is_empty()) {
+                self.method(dot, &receiver, operand, name, arguments, last.take())?
+            } else {
+                self.field(&receiver, name, last.is_some() || !arguments.is_empty())?
+            };
+        }
+        Ok(receiver)
+    }
+
+    /// A field, an entry or a method without arguments.
+    fn field(&mut self, receiver: &Got, name: &str, has_arguments: bool) -> Outcome<Got> {
+        match &receiver.value {
+            Value::Nil if receiver.boxed => {
+                self.fail(format!("nil pointer evaluating interface {{}}.{name}"))
+            }
+            Value::Nil if self.executor.strict => {
+                self.fail(format!("nil data; no entry for key {}", quote(name, false)))
+            }
+            Value::Nil => Ok(Got::default()),
+            Value::Map(map) => {
+                if has_arguments {
+                    return self.fail(format!("{name} is not a method but has arguments"));
+                }
+                let value = map.get(name);
+                if value.is_none() && self.executor.strict {
+                    return self.fail(format!("map has no entry for key {}", quote(name, false)));
+                }
+                Ok(Got::entry(map, value))
+            }
+            Value::Object(object) => {
+                if let Some(value) = object.field(name) {
+                    return Ok(Got { boxed: value.is_nil(), value });
+                }
+                self.check_method(receiver, name, 0)?;
+                match object.call(name, &[]) {
+                    Some(Ok(value)) => Ok(Got { boxed: value.is_nil(), value }),
+                    Some(Err(problem)) => self.fail(format!("error calling {name}: {problem}")),
+                    None if object.kind() == "map" && self.executor.strict => {
+                        self.fail(format!("map has no entry for key {}", quote(name, false)))
+                    }
+                    None if object.kind() == "map" => Ok(Got::boxed(Value::Nil)),
+                    None => self.no_field(receiver, name),
+                }
+            }
+            _ => self.no_field(receiver, name),
+        }
+    }
+
+    pub(crate) fn no_field<T>(&self, receiver: &Got, name: &str) -> Outcome<T> {
+        self.fail(format!("can't evaluate field {name} in type {}", receiver.type_name()))
+    }
+}

@@ -1,0 +1,419 @@
+//! Texts of templates as tokens.
+
+use crate::print_quote::is_printable;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Error,
+    Bool,
+    /// A printable character that nothing else claims, such as a comma.
+    Char,
+    CharConstant,
+    Complex,
+    Assign,
+    Declare,
+    Eof,
+    /// `.name`.
+    Field,
+    Identifier,
+    LeftDelimiter,
+    LeftParenthesis,
+    Number,
+    Pipe,
+    RawText,
+    RightDelimiter,
+    RightParenthesis,
+    Space,
+    QuotedText,
+    /// Text outside of actions.
+    Text,
+    Variable,
+    Dot,
+    Block,
+    Break,
+    Continue,
+    Define,
+    Else,
+    End,
+    If,
+    Nil,
+    Range,
+    Template,
+    With,
+}
+
+impl Kind {
+    fn keyword(word: &str) -> Option<Self> {
+        Some(match word {
+            "block" => Self::Block,
+            "break" => Self::Break,
+            "continue" => Self::Continue,
+            "define" => Self::Define,
+            "else" => Self::Else,
+            "end" => Self::End,
+            "if" => Self::If,
+            "nil" => Self::Nil,
+            "range" => Self::Range,
+            "template" => Self::Template,
+            "with" => Self::With,
+            _ => return None,
+        })
+    }
+}
+
+/// A token: a piece of the text from `start` to `end`.
+#[derive(Clone, Debug)]
+pub(crate) struct Token {
+    pub(crate) kind: Kind,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// The line it starts on, from 1.
+    pub(crate) line: usize,
+    /// What is wrong, where it is an error.
+    pub(crate) problem: Option<Box<str>>,
+}
+
+pub(crate) struct Lexer<'a> {
+    text: &'a str,
+    position: usize,
+    start: usize,
+    line: usize,
+    start_line: usize,
+    inside: bool,
+    parentheses: usize,
+}
+
+const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
+
+fn is_space(byte: Option<&u8>) -> bool {
+    matches!(byte, Some(b' ' | b'\t' | b'\r' | b'\n'))
+}
+
+fn is_word(c: char) -> bool {
+    c == '_' || c.is_alphabetic() || c.is_numeric()
+}
+
+/// `%#U`.
+fn describe(c: Option<char>) -> String {
+    match c {
+        None => "U+FFFFFFFFFFFFFFFF".into(),
+        Some(c) if is_printable(c) => format!("U+{:04X} '{c}'", u32::from(c)),
+        Some(c) => format!("U+{:04X}", u32::from(c)),
+    }
+}
+
+impl<'a> Lexer<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, position: 0, start: 0, line: 1, start_line: 1, inside: false, parentheses: 0 }
+    }
+
+    pub(crate) fn text_of(&self, token: &Token) -> &'a str {
+        self.text.get(token.start..token.end).unwrap_or_default()
+    }
+
+    /// The next token; after the last one, ends of the text.
+    pub(crate) fn next(&mut self) -> Token {
+        if self.inside { self.action() } else { self.outside() }
+    }
+
+    fn rest(&self) -> &'a str {
+        &self.text[self.position..]
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    fn take(&mut self) -> Option<char> {
+        let c = self.peek()?;
+        self.position += c.len_utf8();
+        Some(c)
+    }
+
+    fn accept(&mut self, set: &str) -> bool {
+        let found = self.peek().is_some_and(|c| set.contains(c));
+        if found {
+            self.position += 1;
+        }
+        found
+    }
+
+    fn accept_run(&mut self, set: &str) {
+        while self.accept(set) {}
+    }
+
+    /// Leaves out what was read since the last token.
+    fn skip(&mut self) {
+        self.line += self.text[self.start..self.position].matches('\n').count();
+        self.start = self.position;
+        self.start_line = self.line;
+    }
+
+    fn emit(&mut self, kind: Kind) -> Token {
+        let token =
+            Token { kind, start: self.start, end: self.position, line: self.start_line, problem: None };
+        self.skip();
+        token
+    }
+
+    fn fail(&self, problem: impl Into<String>) -> Token {
+        Token {
+            kind: Kind::Error,
+            start: self.start,
+            end: self.position,
+            line: self.start_line,
+            problem: Some(problem.into().into_boxed_str()),
+        }
+    }
+
+    fn outside(&mut self) -> Token {
+        loop {
+            let Some(length) = self.rest().find("{{") else {
+                self.position = self.text.len();
+                return self.emit(if self.position > self.start { Kind::Text } else { Kind::Eof });
+            };
+            let delimiter = self.position + length;
+            self.position = delimiter;
+            let after = &self.text.as_bytes()[delimiter + 2..];
+            let trims = after.first() == Some(&b'-') && is_space(after.get(1));
+            if trims {
+                let kept = self.text[self.start..delimiter].trim_end_matches(SPACES).len();
+                self.position = self.start + kept;
+            }
+            if self.position > self.start {
+                let token = self.emit(Kind::Text);
+                self.position = delimiter;
+                self.skip();
+                return token;
+            }
+            self.position = delimiter;
+            self.skip();
+            let marker = if trims { 2 } else { 0 };
+            if self.text[delimiter + 2 + marker..].starts_with("/*") {
+                self.position = delimiter + 2 + marker;
+                self.skip();
+                if let Err(problem) = self.comment() {
+                    return problem;
+                }
+                continue;
+            }
+            self.position = delimiter + 2;
+            let token = self.emit(Kind::LeftDelimiter);
+            self.position += marker;
+            self.skip();
+            self.inside = true;
+            self.parentheses = 0;
+            return token;
+        }
+    }
+
+    fn comment(&mut self) -> Result<(), Token> {
+        let Some(length) = self.text[self.position + 2..].find("*/") else {
+            return Err(self.fail("unclosed comment"));
+        };
+        self.position += 2 + length + 2;
+        match self.right_delimiter() {
+            None => return Err(self.fail("comment ends before closing delimiter")),
+            Some(false) => self.position += 2,
+            Some(true) => {
+                self.position += 4;
+                self.skip_spaces();
+            }
+        }
+        self.skip();
+        Ok(())
+    }
+
+    fn skip_spaces(&mut self) {
+        self.position = self.text.len() - self.rest().trim_start_matches(SPACES).len();
+    }
+
+    /// Whether an action ends here, and whether with a trim marker.
+    fn right_delimiter(&self) -> Option<bool> {
+        let rest = self.rest().as_bytes();
+        if is_space(rest.first()) && rest.get(1..4) == Some(b"-}}") {
+            Some(true)
+        } else {
+            rest.starts_with(b"}}").then_some(false)
+        }
+    }
+
+    fn end_of_action(&mut self, trims: bool) -> Token {
+        if trims {
+            self.position += 2;
+            self.skip();
+        }
+        self.position += 2;
+        let token = self.emit(Kind::RightDelimiter);
+        if trims {
+            self.skip_spaces();
+            self.skip();
+        }
+        self.inside = false;
+        token
+    }
+
+    fn action(&mut self) -> Token {
+        if let Some(trims) = self.right_delimiter() {
+            if self.parentheses == 0 {
+                return self.end_of_action(trims);
+            }
+            return self.fail("unclosed left paren");
+        }
+        let begin = self.position;
+        match self.take() {
+            None => self.fail("unclosed action"),
+            Some(c) if SPACES.contains(&c) => self.space(),
+            Some('=') => self.emit(Kind::Assign),
+            Some(':') => match self.take() {
+                Some('=') => self.emit(Kind::Declare),
+                _ => self.fail("expected :="),
+            },
+            Some('|') => self.emit(Kind::Pipe),
+            Some('"') => self.quoted('"', Kind::QuotedText, "unterminated quoted string"),
+            Some('\'') => self.quoted('\'', Kind::CharConstant, "unterminated character constant"),
+            Some('`') => match self.rest().find('`') {
+                Some(length) => {
+                    self.position += length + 1;
+                    self.emit(Kind::RawText)
+                }
+                None => {
+                    self.position = self.text.len();
+                    self.fail("unterminated raw quoted string")
+                }
+            },
+            Some('$') => self.name(Kind::Variable, Kind::Variable),
+            Some('.') if !self.peek().is_some_and(|c| c.is_ascii_digit()) => {
+                // At the end of the text Go takes the point for a number.
+                if self.rest().is_empty() {
+                    self.position = begin;
+                    return self.number();
+                }
+                self.name(Kind::Field, Kind::Dot)
+            }
+            Some('.' | '+' | '-' | '0'..='9') => {
+                self.position = begin;
+                self.number()
+            }
+            Some(c) if is_word(c) => self.word(),
+            Some('(') => {
+                self.parentheses += 1;
+                self.emit(Kind::LeftParenthesis)
+            }
+            Some(')') if self.parentheses == 0 => self.fail("unexpected right paren"),
+            Some(')') => {
+                self.parentheses -= 1;
+                self.emit(Kind::RightParenthesis)
+            }
+            Some(' '..='~') => self.emit(Kind::Char),
+            other => self.fail(format!("unrecognized character in action: {}", describe(other))),
+        }
+    }
+
+    fn space(&mut self) -> Token {
+        while is_space(self.rest().as_bytes().first()) {
+            self.position += 1;
+        }
+        // The last space may belong to " -}}".
+        self.position -= 1;
+        if self.right_delimiter() == Some(true) {
+            if self.position == self.start {
+                return self.end_of_action(true);
+            }
+        } else {
+            self.position += 1;
+        }
+        self.emit(Kind::Space)
+    }
+
+    fn quoted(&mut self, end: char, kind: Kind, problem: &str) -> Token {
+        loop {
+            match self.take() {
+                Some('\\') if !matches!(self.peek(), None | Some('\n')) => {
+                    self.take();
+                }
+                None | Some('\\' | '\n') => return self.fail(problem),
+                Some(c) if c == end => return self.emit(kind),
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn at_terminator(&self) -> bool {
+        match self.peek() {
+            None | Some(' ' | '\t' | '\r' | '\n' | '.' | ',' | '|' | ':' | ')' | '(') => true,
+            _ => self.rest().starts_with("}}"),
+        }
+    }
+
+    fn name(&mut self, kind: Kind, alone: Kind) -> Token {
+        if self.at_terminator() {
+            return self.emit(alone);
+        }
+        while self.peek().is_some_and(is_word) {
+            self.take();
+        }
+        if self.at_terminator() { self.emit(kind) } else { self.bad_character() }
+    }
+
+    fn bad_character(&mut self) -> Token {
+        self.fail(format!("bad character {}", describe(self.peek())))
+    }
+
+    fn word(&mut self) -> Token {
+        while self.peek().is_some_and(is_word) {
+            self.take();
+        }
+        if !self.at_terminator() {
+            return self.bad_character();
+        }
+        let kind = match &self.text[self.start..self.position] {
+            "true" | "false" => Kind::Bool,
+            word => Kind::keyword(word).unwrap_or(Kind::Identifier),
+        };
+        self.emit(kind)
+    }
+
+    fn number(&mut self) -> Token {
+        let mut good = self.scan_number();
+        let mut kind = Kind::Number;
+        if good && matches!(self.peek(), Some('+' | '-')) {
+            good = self.scan_number() && self.text[..self.position].ends_with('i');
+            kind = Kind::Complex;
+        }
+        if good {
+            return self.emit(kind);
+        }
+        let text = crate::print_quote::quote(&self.text[self.start..self.position], false);
+        self.fail(format!("bad number syntax: {text}"))
+    }
+
+    fn scan_number(&mut self) -> bool {
+        self.accept("+-");
+        let mut digits = "0123456789_";
+        let mut exponent = "eE";
+        if self.accept("0") {
+            if self.accept("xX") {
+                (digits, exponent) = ("0123456789abcdefABCDEF_", "pP");
+            } else if self.accept("oO") {
+                (digits, exponent) = ("01234567_", "");
+            } else if self.accept("bB") {
+                (digits, exponent) = ("01_", "");
+            }
+        }
+        self.accept_run(digits);
+        if self.accept(".") {
+            self.accept_run(digits);
+        }
+        if self.accept(exponent) {
+            self.accept("+-");
+            self.accept_run("0123456789_");
+        }
+        self.accept("i");
+        if self.peek().is_some_and(is_word) {
+            self.take();
+            return false;
+        }
+        true
+    }
+}

@@ -1,0 +1,216 @@
+//! What all templates of one rendering share: the defined templates, the environment, the depth.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::error::{Outcome, RenderError};
+use crate::exec::{Got, Run};
+use crate::function::{Environment, FunctionError, Runtime};
+use crate::parse::{ParseError, parse};
+use crate::print_quote::quote;
+use crate::set::{FunctionTable, Templates};
+use crate::tree::Shared;
+use crate::value::{Text, Value};
+
+/// Helm's name of the set, which shows in errors.
+pub(crate) const ROOT: &str = "gotpl";
+
+/// How often Helm lets a template include itself (`recursionMaxNums` in `pkg/engine/engine.go`).
+const RECURSION: usize = 1000;
+
+/// How many templates may be at work inside each other, whatever way they call.
+const DEPTH: usize = 4000;
+
+/// How much of the stack templates may take before they count as endless, in bytes. Threads have 2 MiB, and `WebAssembly` 1 MiB.
+const STACK: usize = if cfg!(target_family = "wasm") { 384 << 10 } else { 1280 << 10 };
+
+/// The templates that a text given to `tpl` defines, in front of those it was called with.
+struct Scope {
+    own: BTreeMap<Text, Shared>,
+    outer: Option<Rc<Scope>>,
+}
+
+pub(crate) struct Executor<'e> {
+    pub(crate) functions: &'e FunctionTable,
+    /// Whether missing keys are errors.
+    pub(crate) strict: bool,
+    templates: &'e Templates,
+    environment: &'e Environment,
+    scope: Option<Rc<Scope>>,
+    /// How often each template is being included at the moment.
+    included: BTreeMap<Text, usize>,
+    parsed: BTreeMap<Text, Rc<Vec<Shared>>>,
+    depth: usize,
+    stack: usize,
+    random: u64,
+}
+
+/// Where the stack is now.
+#[inline(never)]
+fn stack_address() -> usize {
+    let here = 0u8;
+    std::ptr::from_ref(std::hint::black_box(&here)).addr()
+}
+
+impl<'e> Executor<'e> {
+    pub(crate) fn new(templates: &'e Templates, environment: &'e Environment, strict: bool, name: &str) -> Self {
+        // Every file has random numbers of its own.
+        let mut random = environment.seed ^ 0xcbf2_9ce4_8422_2325;
+        for byte in name.bytes() {
+            random = (random ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        Self {
+            functions: &templates.functions,
+            strict,
+            templates,
+            environment,
+            scope: None,
+            included: BTreeMap::new(),
+            parsed: BTreeMap::new(),
+            depth: 0,
+            stack: stack_address(),
+            random,
+        }
+    }
+
+    /// A template by its name.
+    pub(crate) fn find(&self, name: &str) -> Option<Shared> {
+        let mut scope = self.scope.as_ref();
+        while let Some(inner) = scope {
+            if let Some(template) = inner.own.get(name) {
+                return Some(template.clone());
+            }
+            scope = inner.outer.as_ref();
+        }
+        self.templates.find(name).cloned()
+    }
+
+    /// One template deeper; the error is the limit.
+    pub(crate) fn enter(&mut self) -> Result<(), usize> {
+        if self.depth >= DEPTH || self.stack.abs_diff(stack_address()) > STACK {
+            return Err(self.depth);
+        }
+        self.depth += 1;
+        Ok(())
+    }
+
+    pub(crate) fn leave(&mut self) {
+        self.depth -= 1;
+    }
+
+    /// Runs a template with data of its own and no variables of the caller.
+    pub(crate) fn run(&mut self, template: &Shared, data: Got, out: &mut String) -> Outcome<()> {
+        let variables = vec![(self.templates.dollar(), data.clone())];
+        let mut run = Run {
+            executor: self,
+            template,
+            variables,
+            place: None,
+            out,
+        };
+        run.walk(&data, &template.body).map(|_| ())
+    }
+
+    /// Runs a template by its name, as `ExecuteTemplate` does.
+    pub(crate) fn run_named(&mut self, name: &str, data: Value) -> Outcome<String> {
+        let Some(template) = self.find(name) else {
+            let (name, root) = (quote(name, false), quote(ROOT, false));
+            let text = format!("template: no template {name} associated with template {root}");
+            return Err(Box::new(RenderError::plain(text)));
+        };
+        let mut out = String::new();
+        self.run(&template, Got::plain(data), &mut out)?;
+        Ok(out)
+    }
+
+    fn parse(&mut self, text: &str) -> Result<Rc<Vec<Shared>>, ParseError> {
+        if let Some(known) = self.parsed.get(text) {
+            return Ok(known.clone());
+        }
+        let functions = self.functions;
+        let parsed = Rc::new(parse(ROOT, text, &|name| functions.find(name).is_some())?);
+        self.parsed.insert(Rc::from(text), parsed.clone());
+        Ok(parsed)
+    }
+
+    /// Runs the text that was parsed, with what it defines in sight.
+    fn run_text(&mut self, parsed: &[Shared], data: Value) -> Outcome<String> {
+        let mut own = BTreeMap::new();
+        for template in parsed {
+            if !template.is_empty() || self.find(&template.name).is_none() {
+                own.insert(template.name.clone(), template.clone());
+            }
+        }
+        let mut out = String::new();
+        if let Some(main) = parsed.last() {
+            let outer = self.scope.clone();
+            self.scope = Some(Rc::new(Scope { own, outer: outer.clone() }));
+            let result = self.run(main, Got::plain(data), &mut out);
+            self.scope = outer;
+            result?;
+        }
+        Ok(out)
+    }
+
+    fn endless<T>(name: &str) -> Result<T, FunctionError> {
+        Err(FunctionError::Failed(format!(
+            "rendering template has a nested reference name: {name}: unable to execute template"
+        )))
+    }
+}
+
+impl Runtime for Executor<'_> {
+    fn include(&mut self, name: &str, data: Value) -> Result<String, FunctionError> {
+        match self.included.get_mut(name) {
+            Some(count) if *count > RECURSION => return Self::endless(name),
+            Some(count) => *count += 1,
+            None => {
+                self.included.insert(Rc::from(name), 1);
+            }
+        }
+        if self.enter().is_err() {
+            return Self::endless(name);
+        }
+        let result = self.run_named(name, data);
+        self.leave();
+        if let Some(count) = self.included.get_mut(name) {
+            *count -= 1;
+        }
+        result.map_err(|error| (*error).into())
+    }
+
+    fn tpl(&mut self, text: &str, data: Value) -> Result<String, FunctionError> {
+        if !text.contains("{{") {
+            return Ok(text.replace("<no value>", ""));
+        }
+        let shown = || quote(text, false);
+        let parsed = self.parse(text).map_err(|error| {
+            FunctionError::Failed(format!("cannot parse template {}: {error}", shown()))
+        })?;
+        if self.enter().is_err() {
+            return Self::endless(ROOT);
+        }
+        let result = self.run_text(&parsed, data);
+        self.leave();
+        match result.map_err(|error| *error) {
+            Ok(out) => Ok(out.replace("<no value>", "")),
+            Err(RenderError::NeedsLookup(key)) => Err(FunctionError::NeedsLookup(key)),
+            Err(RenderError::Template(error)) => Err(FunctionError::Failed(format!(
+                "error during tpl function execution for {}: {error}",
+                shown()
+            ))),
+        }
+    }
+
+    fn environment(&self) -> &Environment {
+        self.environment
+    }
+
+    fn random(&mut self) -> u64 {
+        // SplitMix64.
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.random ^ (self.random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}

@@ -1,0 +1,98 @@
+//! Conformance with recorded answers of Go and Helm, where the recordings are at hand.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use backstay_gotemplate::{
+    Environment, FunctionTable, Options, Parsed, Templates, Value, from_json, from_json_floats,
+};
+use serde_json::Value as Json;
+
+/// The lines of a recording; `None`, with a note, where there is none.
+fn recording(name: &str) -> Option<Vec<Json>> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference/oracle").join(name);
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        println!("skipped: no recording {name}");
+        return None;
+    };
+    Some(text.lines().map(|line| serde_json::from_str(line).expect(line)).collect())
+}
+
+fn text<'a>(case: &'a Json, key: &str) -> &'a str {
+    case[key].as_str().unwrap_or_default()
+}
+
+/// Whole numbers of the recordings are Go's `int`.
+fn data(json: &Json, floats: bool) -> Value {
+    match json {
+        Json::Number(number) if !floats => number.as_i64().map_or_else(|| from_json(json), Value::Int),
+        Json::Array(items) => Value::list(items.iter().map(|item| data(item, floats)).collect()),
+        Json::Object(map) => {
+            Value::map(map.iter().map(|(key, value)| (Rc::from(key.as_str()), data(value, floats))))
+        }
+        other if floats => from_json_floats(other),
+        other => from_json(other),
+    }
+}
+
+fn render(name: &str, template: &str, data: Value) -> Result<String, String> {
+    let functions = Rc::new(FunctionTable::default());
+    let parsed = Parsed::new(name, template, &functions).map_err(|error| error.to_string())?;
+    let mut set = Templates::new(functions);
+    set.add(parsed);
+    let environment = Environment::offline(0, 1);
+    set.render_unedited(name, data, &environment, Options::default()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn parses_as_go() {
+    let Some(cases) = recording("gotemplate-parse.jsonl") else { return };
+    let functions = FunctionTable::default();
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for case in cases.iter().filter(|case| case["template"].is_string()) {
+        count += 1;
+        // The recording was made with a limit of three parentheses.
+        let template = text(case, "template");
+        let got = Parsed::new("root", template, &functions);
+        let good = match (&got, case["ok"].as_bool().unwrap_or(false)) {
+            (Ok(parsed), true) => format!("{parsed:?}") == text(case, "canonical"),
+            (Err(error), false) => case["error"].as_str().is_none_or(|wanted| error.to_string() == wanted),
+            (Ok(_), false) => text(case, "canonical").contains("max expression depth"),
+            (Err(_), true) => false,
+        };
+        if !good {
+            wrong.push(format!("{case}\n  got {got:?}"));
+        }
+    }
+    println!("parse: {} of {count}", count - wrong.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn executes_as_go() {
+    let Some(cases) = recording("gotemplate-exec.jsonl") else { return };
+    let mut wrong = Vec::new();
+    for case in &cases {
+        for floats in [false, true] {
+            let kind = if floats { "holds_json_floats" } else { "holds_typed_ints" };
+            if case[kind] == Json::Bool(false) || (floats && case[kind].is_null()) {
+                continue;
+            }
+            let name = if text(case, "suite") == "cmpTests" { "c" } else { "t" };
+            let got = render(name, text(case, "template"), data(&case["data"], floats));
+            let good = match &got {
+                Ok(out) => case["ok"] == Json::Bool(true) && out == text(case, "output"),
+                Err(error) => case["ok"] == Json::Bool(false) && error == text(case, "error"),
+            };
+            if !good {
+                wrong.push(format!(
+                    "{} => {} {}\n  got {got:?}",
+                    case["template"], case["output"], case["error"]
+                ));
+            }
+        }
+    }
+    println!("exec: {} cases, {} wrong", cases.len(), wrong.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
