@@ -1,5 +1,6 @@
-//! The project's scripts: `cargo xtask setup | test | wasm | cluster`. `cargo xtask test` is what CI runs.
+//! The project's scripts: `cargo xtask setup | test | bench | wasm | cluster`. `cargo xtask test` is what CI runs.
 
+mod bench;
 mod cluster;
 mod paths;
 mod run;
@@ -27,6 +28,8 @@ enum Task {
     Test(test::Options),
     /// Build the core as WebAssembly and check that it imports nothing
     Wasm(wasm::Options),
+    /// Backstay beside both Helms on a real control plane, as figures and ratios
+    Bench(bench::Options),
     /// A real Kubernetes on this machine, for tests and for trying things out
     #[command(subcommand)]
     Cluster(cluster::Command),
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Task::Setup(options) => setup::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Wasm(options) => wasm::run(&options),
+        Task::Bench(options) => bench::run(&options),
         Task::Cluster(command) => cluster::run(&command),
     };
     match result {
