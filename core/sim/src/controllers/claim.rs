@@ -179,6 +179,22 @@ pub(super) fn bind(ctx: &mut Ctx<'_>, claim: &Value, volume: &Value) {
     }
 }
 
+/// A bound claim that asks for more than its volume has gets it at once, when its class allows that.
+fn grown(ctx: &mut Ctx<'_>, claim: &Value, mut volume: Value) -> Value {
+    let wanted = &claim["spec"]["resources"]["requests"]["storage"];
+    let has = Quantity::of(&volume["spec"]["capacity"]["storage"]);
+    let class = ctx.store.find("storage.k8s.io", "StorageClass", "", class_of(claim));
+    let allowed = class.is_some_and(|class| class["allowVolumeExpansion"] == true);
+    let bound = text_at(claim, &["status", "phase"]) == Some("Bound");
+    if allowed && bound && Quantity::of(wanted).map(|wanted| wanted.0) > has.map(|has| has.0) {
+        let message = format!("Resize volume succeeded for volume \"{}\"", name(&volume));
+        ctx.event(claim, source(COMPONENT), normal("VolumeResizeSuccessful", &message));
+        change(ctx, &volume, |volume| set_at(volume, &["spec", "capacity", "storage"], wanted.clone()));
+        set_at(&mut volume, &["spec", "capacity", "storage"], wanted.clone());
+    }
+    volume
+}
+
 /// A claim that names its volume is bound once the volume is there for it.
 fn settle(ctx: &mut Ctx<'_>, claim: &Value, volume_name: &str) {
     let Some(volume) = ctx.get("v1", "PersistentVolume", "", volume_name) else {
@@ -203,6 +219,7 @@ fn settle(ctx: &mut Ctx<'_>, claim: &Value, volume_name: &str) {
             change(ctx, &volume, |volume| set_at(volume, &["spec", "claimRef"], reference));
         }
     }
+    let volume = grown(ctx, claim, volume);
     change(ctx, &volume, |volume| set_at(volume, &["status", "phase"], json!("Bound")));
     ctx.set_status(
         claim,
