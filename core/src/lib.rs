@@ -13,3 +13,5 @@ pub use backstay_release as release;
 pub use backstay_rollout as rollout;
 pub use backstay_sim as sim;
 pub use backstay_yaml as yaml;
+
+pub mod call;

@@ -1,0 +1,246 @@
+//! The JSON call table: what embedders in other languages ask, and what they get.
+//!
+//! A request is `{"call": NAME, "input": {…}}`, an answer `{"ok": …}` or `{"error": {"code", "message"}}`. Names and
+//! fields are only ever added; [`ABI_VERSION`] is raised when something changes its meaning.
+
+use std::collections::BTreeMap;
+
+use backstay_object::{ResourceKey, Timestamp, kind_info};
+use backstay_plan::{Operation, Plan, PlanInput, PlannedObject, PreviousRevision};
+use backstay_rehearse::{Rehearsal, Trouble};
+use backstay_rollout::{Policy, Remediation, Waiting};
+use backstay_sim::{Cluster, Fault};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// The version of the call table.
+pub const ABI_VERSION: u32 = 1;
+
+/// Why a call was not answered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The request is not what the table asks for.
+    #[error("{0}")]
+    BadRequest(String),
+    /// There is no such call.
+    #[error("there is no call {0:?}; known are: {known}", known = names().join(", "))]
+    UnknownCall(String),
+    /// The input was understood and cannot be used.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl CallError {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::BadRequest(_) => "bad-request",
+            Self::UnknownCall(_) => "unknown-call",
+            Self::Refused(_) => "refused",
+        }
+    }
+}
+
+type Call = fn(Value) -> Result<Value, CallError>;
+
+const CALLS: [(&str, Call); 4] =
+    [("version", version), ("parse-manifest", parse_manifest), ("plan", plan), ("rehearse", rehearse)];
+
+/// The names of all calls.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    CALLS.iter().map(|(name, _)| *name).collect()
+}
+
+/// Answers a request; never fails: an error is an answer, too.
+#[must_use]
+pub fn call(request: &str) -> String {
+    let answer = match answer(request) {
+        Ok(value) => json!({"ok": value}),
+        Err(error) => json!({"error": {"code": error.code(), "message": error.to_string()}}),
+    };
+    answer.to_string()
+}
+
+#[derive(Deserialize)]
+struct Request {
+    call: String,
+    #[serde(default)]
+    input: Value,
+}
+
+fn answer(request: &str) -> Result<Value, CallError> {
+    let request: Request = serde_json::from_str(request)
+        .map_err(|error| CallError::BadRequest(format!("the request is not {{\"call\": …, \"input\": …}}: {error}")))?;
+    let (_, call) = CALLS
+        .iter()
+        .find(|(name, _)| *name == request.call)
+        .ok_or_else(|| CallError::UnknownCall(request.call.clone()))?;
+    call(request.input)
+}
+
+fn input<T: DeserializeOwned>(input: Value) -> Result<T, CallError> {
+    serde_json::from_value(input).map_err(|error| CallError::BadRequest(format!("input: {error}")))
+}
+
+fn output(value: impl serde::Serialize) -> Result<Value, CallError> {
+    serde_json::to_value(value).map_err(|error| CallError::Refused(error.to_string()))
+}
+
+fn version(_input: Value) -> Result<Value, CallError> {
+    Ok(json!({
+        "abi": ABI_VERSION, "version": env!("CARGO_PKG_VERSION"), "calls": names(),
+        "journal_format": backstay_rollout::JOURNAL_FORMAT, "behaviour": backstay_rollout::BEHAVIOUR,
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    manifest: String,
+}
+
+/// YAML documents to objects with the templates they come from.
+fn parse_manifest(given: Value) -> Result<Value, CallError> {
+    let given: Manifest = input(given)?;
+    let objects = documents(&given.manifest, "default")?;
+    Ok(objects.into_iter().map(|object| json!({"source": object.source, "object": object.object})).collect())
+}
+
+/// What a rollout is planned from: manifests as text, before and after.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rollout {
+    release: String,
+    #[serde(default = "default_namespace")]
+    namespace: String,
+    manifest: String,
+    #[serde(default)]
+    hooks: String,
+    /// The manifest that runs, for an upgrade.
+    #[serde(default)]
+    previous: Option<String>,
+    #[serde(default)]
+    previous_hooks: String,
+    /// Faults of the rehearsal, e.g. `image-not-found@deployment/web`; they meet the new revision.
+    #[serde(default)]
+    faults: Vec<String>,
+    #[serde(default)]
+    seed: u64,
+    /// Total time in milliseconds; computed when absent.
+    #[serde(default)]
+    timeout_ms: Option<u64>,
+}
+
+fn default_namespace() -> String {
+    "default".to_owned()
+}
+
+/// What will be done, in which waves, how it is undone, how long it may take.
+fn plan(given: Value) -> Result<Value, CallError> {
+    output(planned(&input(given)?)?)
+}
+
+/// The rollout on a model cluster: how it goes, how it ends, how long it takes.
+fn rehearse(given: Value) -> Result<Value, CallError> {
+    let given: Rollout = input(given)?;
+    let now = Timestamp::parse("2026-01-01T00:00:00Z").map_err(|error| CallError::Refused(error.to_string()))?;
+    let mut cluster = Cluster::new(given.seed, now);
+    if let Some(previous) = &given.previous {
+        let before = Rollout {
+            release: given.release.clone(),
+            namespace: given.namespace.clone(),
+            manifest: previous.clone(),
+            hooks: String::new(),
+            previous: None,
+            previous_hooks: String::new(),
+            faults: Vec::new(),
+            seed: given.seed,
+            timeout_ms: None,
+        };
+        let plan = planned(&before)?;
+        let policy = policy(&plan, None);
+        let (left, _) = run(cluster, plan, policy)?;
+        cluster = left;
+    }
+    for text in &given.faults {
+        cluster.inject(text.parse::<Fault>().map_err(|error| CallError::Refused(error.to_string()))?);
+    }
+    let plan = planned(&given)?;
+    let policy = policy(&plan, given.timeout_ms);
+    let (_, report) = run(cluster, plan, policy)?;
+    Ok(json!({
+        "verdict": report.verdict, "exit": report.verdict.exit_code(),
+        "took_ms": u64::try_from(report.to.since(report.from).as_millis()).unwrap_or(u64::MAX),
+        "records": report.records,
+        "story": report.story.iter().map(|moment| json!({
+            "t_ms": u64::try_from(moment.at.since(report.from).as_millis()).unwrap_or(u64::MAX), "event": moment.event,
+        })).collect::<Vec<_>>(),
+    }))
+}
+
+fn run(cluster: Cluster, plan: Plan, policy: Policy) -> Result<(Cluster, backstay_rehearse::Report), CallError> {
+    let rehearsal = Rehearsal::new(cluster, plan, policy, Trouble::default());
+    rehearsal.run().map_err(|error| CallError::Refused(error.to_string()))
+}
+
+fn policy(plan: &Plan, timeout_ms: Option<u64>) -> Policy {
+    let undo_ms = plan.budget.reserve_ms.min(timeout_ms.unwrap_or(u64::MAX) / 2);
+    Policy {
+        waiting: Waiting::All,
+        remediation: Remediation::Undo,
+        cleanup_on_fail: true,
+        hooks: true,
+        forward_ms: timeout_ms.map_or(plan.budget.forward_ms, |total| total - undo_ms),
+        undo_ms,
+        evidence_ms: 10_000,
+        attempts: 5,
+        validate: true,
+        health: backstay_health::Policy::default(),
+    }
+}
+
+fn planned(given: &Rollout) -> Result<Plan, CallError> {
+    let previous = match &given.previous {
+        None => None,
+        Some(manifest) => Some(PreviousRevision {
+            revision: 1,
+            objects: documents(manifest, &given.namespace)?,
+            hooks: documents(&given.previous_hooks, &given.namespace)?,
+        }),
+    };
+    let build = backstay_plan::build(PlanInput {
+        release: given.release.clone(),
+        namespace: given.namespace.clone(),
+        operation: if previous.is_some() { Operation::Upgrade } else { Operation::Install },
+        to: if previous.is_some() { 2 } else { 1 },
+        objects: documents(&given.manifest, &given.namespace)?,
+        hooks: documents(&given.hooks, &given.namespace)?,
+        current: previous.clone(),
+        healthy: previous,
+        live: BTreeMap::new(),
+    });
+    build.map_err(|error| CallError::Refused(error.to_string()))
+}
+
+fn documents(manifest: &str, namespace: &str) -> Result<Vec<PlannedObject>, CallError> {
+    let objects = backstay_chart::parse_manifest(manifest).map_err(|error| CallError::Refused(error.to_string()))?;
+    objects
+        .into_iter()
+        .map(|document| {
+            let mut object = PlannedObject::new(document.object, &document.source)
+                .ok_or_else(|| CallError::Refused("a document has no kind or metadata.name".to_owned()))?;
+            place(&mut object.key, namespace);
+            Ok(object)
+        })
+        .collect()
+}
+
+/// Without a server to ask, a kind that is not built in is taken to live in a namespace, as most do.
+fn place(key: &mut ResourceKey, namespace: &str) {
+    if kind_info(&key.group, &key.kind).is_some_and(|info| !info.namespaced) {
+        key.namespace.clear();
+    } else if key.namespace.is_empty() {
+        namespace.clone_into(&mut key.namespace);
+    }
+}
