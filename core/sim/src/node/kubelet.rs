@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{Ended, PodRun, Run, Sandbox, Work, ending, probes, rounds, specs, start, status};
 use crate::events::Source;
-use crate::store::LogLine;
+use crate::store::{LogLine, LogQuery};
 use crate::world::{Ctx, Duty, Task};
 
 /// Rounds and completions done at one point in time, at most; more would be a mistake of the model.
@@ -35,7 +35,7 @@ pub(crate) fn run_pod(ctx: &mut Ctx<'_>, namespace: &str, name: &str) {
     let key = uid(&pod).to_owned();
     let taken = ctx.world.pods.remove(&key).or_else(|| accept(ctx, &pod, node));
     let Some(mut run) = taken else { return };
-    refresh_conduct(ctx, &pod, &mut run);
+    rounds::refresh_conduct(ctx, &pod, &mut run);
     for _ in 0..STEPS {
         if !step(ctx, &pod, &mut run) {
             break;
@@ -160,48 +160,6 @@ impl PodRun {
     }
 }
 
-/// Takes over what has changed in a running container's conduct: a fault that was injected or healed.
-fn refresh_conduct(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) {
-    if run.over || run.ending.is_some() {
-        return;
-    }
-    let now = ctx.now;
-    for (spec, container) in specs(pod).zip(&mut run.containers) {
-        let restarts = container.restarts;
-        let Some(running) = &mut container.running else { continue };
-        if running.told {
-            continue;
-        }
-        let fresh = ctx.conduct_of(pod, spec, container.init, restarts);
-        let old = &running.conduct;
-        let same =
-            (old.unready, old.unlive, old.ready_after) == (fresh.unready, fresh.unlive, fresh.ready_after);
-        if !same {
-            for probe in container.probes.iter_mut().flatten() {
-                probe.next = probe.next.or(Some(now));
-            }
-        }
-        let ends_differ = old.ends != fresh.ends;
-        if ends_differ {
-            running.ends_at = fresh.ends.as_ref().map(|(after, ..)| {
-                let after = Duration::from_millis(*after);
-                let due = running.since.after(after);
-                if due < now { now.after(after.min(Duration::from_secs(2))) } else { due }
-            });
-            if let Some((_, code, reason)) = &fresh.ends {
-                running.exit_code = *code;
-                running.exit_reason.clone_from(reason);
-            }
-        }
-        let mut log = std::mem::take(&mut running.conduct.log);
-        if ends_differ && let (Some(end), Some((_, last))) = (running.ends_at, fresh.log.last()) {
-            log.push((u64::try_from(end.since(running.since).as_millis()).unwrap_or(u64::MAX), last.clone()));
-        }
-        running.conduct = fresh;
-        running.conduct.log = log;
-    }
-}
-
 /// Does one thing that is due now; answers whether there was one.
 fn step(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) -> bool {
     if flush(ctx, pod, run) || ending::step(ctx, pod, run) {
@@ -249,7 +207,7 @@ fn sync_is_due(ctx: &Ctx<'_>, run: &PodRun) -> bool {
 fn flush(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) -> bool {
     let now = ctx.now;
     let mut died = false;
-    for container in &mut run.containers {
+    for (spec, container) in specs(pod).zip(&mut run.containers) {
         let Some(running) = &mut container.running else { continue };
         let end = running.ends_at.filter(|end| *end <= now);
         let (since, until) = (running.since, end.unwrap_or(now));
@@ -265,7 +223,7 @@ fn flush(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) -> bool {
         let ended = Ended {
             code: running.exit_code,
             reason: running.exit_reason.clone(),
-            message: String::new(),
+            message: last_words(ctx, pod, spec, (&container.name, container.restarts, running.exit_code)),
             from: running.since,
             to: end,
             id: container.id.clone(),
@@ -277,6 +235,18 @@ fn flush(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) -> bool {
         run.notice(ctx);
     }
     died
+}
+
+/// The end of the log, for containers that want it as their termination message (`FallbackToLogsOnError`; at most 80 lines
+/// of 2048 bytes together).
+fn last_words(ctx: &Ctx<'_>, pod: &Value, spec: &Value, (container, run, code): (&str, u32, i64)) -> String {
+    if code == 0 || text_at(spec, &["terminationMessagePolicy"]) != Some("FallbackToLogsOnError") {
+        return String::new();
+    }
+    let query = LogQuery { tail_lines: Some(80), ..LogQuery::default() };
+    let text = ctx.store.read_log(uid(pod), container, run, &query);
+    let start = (text.len().saturating_sub(2048)..=text.len()).find(|at| text.is_char_boundary(*at));
+    start.and_then(|start| text.get(start..)).unwrap_or("").to_owned()
 }
 
 impl Run {

@@ -75,8 +75,10 @@ fn pull(
     attempt.says(ctx, false, "Pulling", &format!("Pulling image \"{image}\""));
     let free_at = ctx.world.nodes.get(attempt.node).map_or(ctx.now, |node| node.pull_free_at);
     // Who waits for the same image finds it there when its turn comes.
-    let shared =
+    let waited =
         free_at > ctx.now && container.pull_backoff.is_none() && others_pull(ctx, attempt.node, image);
+    let present = ctx.world.nodes.get(attempt.node).is_some_and(|node| node.images.contains(&name.full()));
+    let shared = waited || present;
     let short = ctx.between(uid(attempt.pod), &format!("resolve {image}"), 150, 500);
     let millis = match (slow_pull(ctx, attempt), pulled(ctx, attempt, name)) {
         (Some(millis), Ok(_)) => millis,

@@ -6,7 +6,7 @@ use backstay_object::{Timestamp, int_at, uid};
 use serde_json::Value;
 
 use super::kubelet::speaker;
-use super::{PodRun, Retry, Run, Sandbox, ending, mounts, restart_policy, start, status};
+use super::{PodRun, Retry, Run, Sandbox, ending, mounts, restart_policy, specs, start, status};
 use crate::events::normal;
 use crate::world::Ctx;
 
@@ -130,5 +130,47 @@ fn retry_at(ctx: &Ctx<'_>, pod: &Value, run: &PodRun, retry: Retry) -> Timestamp
         }
         Retry::Soon => run.relist_after(ctx.world.seed, ctx.now),
         Retry::At(at) => at.max(ctx.now.after(Duration::from_millis(1))),
+    }
+}
+
+/// Takes over what has changed in a running container's conduct: a fault that was injected or healed.
+pub(super) fn refresh_conduct(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) {
+    if run.over || run.ending.is_some() {
+        return;
+    }
+    let now = ctx.now;
+    for (spec, container) in specs(pod).zip(&mut run.containers) {
+        let restarts = container.restarts;
+        let Some(running) = &mut container.running else { continue };
+        if running.told {
+            continue;
+        }
+        let fresh = ctx.conduct_of(pod, spec, container.init, restarts);
+        let old = &running.conduct;
+        let same =
+            (old.unready, old.unlive, old.ready_after) == (fresh.unready, fresh.unlive, fresh.ready_after);
+        if !same {
+            for probe in container.probes.iter_mut().flatten() {
+                probe.next = probe.next.or(Some(now));
+            }
+        }
+        let ends_differ = old.ends != fresh.ends;
+        if ends_differ {
+            running.ends_at = fresh.ends.as_ref().map(|(after, ..)| {
+                let after = Duration::from_millis(*after);
+                let due = running.since.after(after);
+                if due < now { now.after(after.min(Duration::from_secs(2))) } else { due }
+            });
+            if let Some((_, code, reason)) = &fresh.ends {
+                running.exit_code = *code;
+                running.exit_reason.clone_from(reason);
+            }
+        }
+        let mut log = std::mem::take(&mut running.conduct.log);
+        if ends_differ && let (Some(end), Some((_, last))) = (running.ends_at, fresh.log.last()) {
+            log.push((u64::try_from(end.since(running.since).as_millis()).unwrap_or(u64::MAX), last.clone()));
+        }
+        running.conduct = fresh;
+        running.conduct.log = log;
     }
 }

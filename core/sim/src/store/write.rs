@@ -241,6 +241,7 @@ impl Store {
         }
         if let Some(generation) = int_at(stored, &["metadata", "generation"])
             && spec_differs(stored, &object)
+            && !is_binding(stored, &object)
         {
             set_at(&mut object, &["metadata", "generation"], json!(generation + 1));
         }
@@ -394,6 +395,12 @@ fn set_propagation_finalizer(key: &ResourceKey, object: &mut Value, propagation:
 /// Whether objects of a kind carry `metadata.generation`.
 fn has_generation(kind: &str) -> bool {
     !WITHOUT_GENERATION.contains(&kind)
+}
+
+/// Whether a pod gets its node: that alone is no new generation (observed on Kubernetes 1.36).
+fn is_binding(old: &Value, new: &Value) -> bool {
+    let node = |pod| text_at(pod, &["spec", "nodeName"]).is_some_and(|node| !node.is_empty());
+    text_at(old, &["kind"]) == Some("Pod") && !node(old) && node(new)
 }
 
 /// Whether anything but metadata and status differs.

@@ -124,3 +124,35 @@ fn pods_that_end() {
     let status = lab.status("late");
     assert_eq!((&status["phase"], &status["reason"]), (&json!("Failed"), &json!("DeadlineExceeded")));
 }
+
+#[test]
+fn the_log_as_last_words() {
+    for (policy, expected) in [("File", json!(null)), ("FallbackToLogsOnError", json!("no database\n"))] {
+        let mut lab = Lab::new();
+        let container = json!({
+            "command": ["sh", "-c", "echo no database; sleep 1; exit 2"],
+            "terminationMessagePolicy": policy,
+        });
+        lab.pod("job", container, json!({"restartPolicy": "Never"}));
+        lab.until(20_000);
+        let state = lab.status("job")["containerStatuses"][0]["state"]["terminated"].clone();
+        assert_eq!(state["message"], expected, "{state}");
+        assert_eq!(state["exitCode"], 2);
+    }
+}
+
+#[test]
+fn an_image_is_pulled_once_per_node() {
+    let mut lab = Lab::new();
+    for name in ["a", "b", "c"] {
+        lab.pod(name, json!({"image": "postgres:17"}), json!({}));
+    }
+    lab.until(30_000);
+    // 155 MB at 50 MB/s: the first pull takes 3.5 s, the others find the layers there.
+    let mut ready: Vec<u64> = ["a", "b", "c"].iter().flat_map(|name| lab.times(name, "ready")).collect();
+    ready.sort_unstable();
+    assert!(ready.len() == 3 && ready.iter().all(|at| (4_500..9_000).contains(at)), "{ready:?}");
+    let pulls = |name| lab.events(name).iter().filter(|(text, _)| text.starts_with("Pulling")).count();
+    assert_eq!(["a", "b", "c"].map(pulls), [1, 1, 1]);
+    assert_eq!(lab.get("a").unwrap()["metadata"]["generation"], 1, "a node is no new generation");
+}
