@@ -68,3 +68,109 @@ fn a_claim_that_waits_for_its_pod() {
     lab.until(15_000);
     assert_eq!(lab.words("db").last(), Some(&"ready"));
 }
+
+/// The node's share of the message, for one node that is like this.
+#[test]
+fn reasons_of_one_node() {
+    let anti = json!({"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+        {"labelSelector": {"matchLabels": {"app": "first"}}, "topologyKey": "kubernetes.io/hostname"},
+    ]}});
+    let near = json!({"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+        {"labelSelector": {"matchLabels": {"app": "nobody"}}, "topologyKey": "kubernetes.io/hostname"},
+    ]}});
+    let zone = |operator: &str, values: Value| {
+        json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+            {"matchExpressions": [{"key": "zone", "operator": operator, "values": values}]},
+        ]}}})
+    };
+    let port = json!({"ports": [{"containerPort": 80, "hostPort": 8080}]});
+    let tolerate = json!([{"key": "only", "operator": "Equal", "value": "gpu", "effect": "NoSchedule"}]);
+    let affinity = "node(s) didn't match Pod's node affinity/selector";
+    for (change, container, more, reason) in [
+        ("", json!({}), json!({}), None),
+        ("taint", json!({}), json!({}), Some("node(s) had untolerated taint {only: gpu}")),
+        ("taint", json!({}), json!({"tolerations": tolerate}), None),
+        ("cordon", json!({}), json!({}), Some("node(s) were unschedulable")),
+        (
+            "not-ready",
+            json!({}),
+            json!({}),
+            Some("node(s) had untolerated taint {node.kubernetes.io/not-ready: }"),
+        ),
+        ("full", json!({}), json!({}), Some("Too many pods")),
+        ("", port, json!({}), Some("node(s) didn't have free ports for the requested pod ports")),
+        ("", json!({}), json!({"affinity": anti}), Some("node(s) didn't match pod anti-affinity rules")),
+        ("", json!({}), json!({"affinity": near}), Some("node(s) didn't match pod affinity rules")),
+        ("", json!({}), json!({"affinity": zone("In", json!(["b"]))}), Some(affinity)),
+        ("zone", json!({}), json!({"affinity": zone("In", json!(["b"]))}), None),
+        ("zone", json!({}), json!({"affinity": zone("NotIn", json!(["b"]))}), Some(affinity)),
+    ] {
+        let mut lab = Lab::new();
+        lab.pod("first", json!({"ports": [{"containerPort": 80, "hostPort": 8080}]}), json!({}));
+        lab.until(1_000);
+        let now = lab.now;
+        let key = ResourceKey::new("v1", "Node", "", "node-1");
+        let changed = lab.store.update(&key, now, |node| match change {
+            "taint" => {
+                node["spec"]["taints"] = json!([{"key": "only", "value": "gpu", "effect": "NoSchedule"}])
+            }
+            "cordon" => node["spec"]["unschedulable"] = json!(true),
+            "not-ready" => node["status"]["conditions"][0]["status"] = json!("Unknown"),
+            "full" => node["status"]["allocatable"]["pods"] = json!("1"),
+            "zone" => node["metadata"]["labels"]["zone"] = json!("b"),
+            _ => {}
+        });
+        assert!(changed.is_ok());
+        lab.pod("web", container, more);
+        lab.until(3_000);
+        let condition = lab.status("web")["conditions"].to_string();
+        match reason {
+            None => assert!(lab.get("web").unwrap()["spec"]["nodeName"] == "node-1", "{condition}"),
+            Some(reason) => {
+                assert!(
+                    condition.contains(&format!("0/1 nodes are available: 1 {reason}.")),
+                    "{reason}: {condition}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn pods_of_a_controller_are_spread() {
+    let mut lab = Lab::new();
+    lab.node("node-2", "4", "8Gi");
+    for index in 0..6 {
+        let pod = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": format!("web-{index}"), "namespace": "shop", "ownerReferences": [
+                {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "u-1", "controller": true},
+            ]},
+            "spec": {"containers": [{"name": "c", "image": "nginx:1"}]},
+        });
+        lab.put(pod);
+        lab.until(1_000 * (index + 1));
+    }
+    let on = |node: &str| {
+        (0..6).filter(|i| lab.get(&format!("web-{i}")).unwrap()["spec"]["nodeName"] == node).count()
+    };
+    assert_eq!((on("node-1"), on("node-2")), (3, 3));
+    assert_eq!(lab.status("web-0")["phase"], "Running");
+}
+
+#[test]
+fn pods_that_are_not_placed() {
+    for (more, reason) in [
+        (json!({"schedulingGates": [{"name": "wait"}]}), Some("SchedulingGated")),
+        (json!({"schedulerName": "other"}), None),
+    ] {
+        let mut lab = Lab::new();
+        lab.pod("web", json!({}), more);
+        lab.until(10_000);
+        let pod = lab.get("web").unwrap();
+        assert_eq!(pod["spec"].get("nodeName"), None);
+        assert_eq!(pod["status"]["conditions"][0]["reason"].as_str(), reason);
+        assert!(lab.events("web").is_empty());
+    }
+}
