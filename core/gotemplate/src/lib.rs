@@ -30,7 +30,7 @@ pub use data::{ValueBuilder, from_json, from_json_floats, map_to_json, to_json};
 pub use function::{
     Compatibility, Environment, Function, FunctionError, Lookup, LookupKey, Parameter, Runtime,
 };
-pub use functions::semver;
+pub use functions::{chart_message, helm_functions, semver};
 pub use error::{RenderError, TemplateError};
 pub use parse::ParseError;
 pub use set::{FunctionTable, Options, Parsed, Templates};

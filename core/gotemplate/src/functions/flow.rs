@@ -9,9 +9,7 @@ use crate::value::Value;
 /// The functions of this module.
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("include", TEXT_ANY, |runtime, a| Ok(runtime.include(text(a, 0), any(a, 1))?.into())),
-    fixed("tpl", TEXT_ANY, |runtime, a| {
-        Ok(runtime.tpl(text(a, 0), any(a, 1))?.replace("<no value>", "").into())
-    }),
+    fixed("tpl", TEXT_ANY, |runtime, a| Ok(runtime.tpl(text(a, 0), any(a, 1))?.into())),
     fixed("required", TEXT_ANY, |_, a| required(a)),
     fixed("fail", &[Text], |_, a| Err(message(text(a, 0)))),
     fixed("lookup", &[Text, Text, Text, Text], lookup),
@@ -20,9 +18,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
 const TEXT_ANY: &[Parameter] = &[Text, Any];
 
 /// What Helm puts before and after the text of `required` and `fail`, to find it again in the error of the template.
-pub(crate) const MESSAGE_START: &str = "HELM_ERR_START";
-/// See [`MESSAGE_START`].
-pub(crate) const MESSAGE_END: &str = "HELM_ERR_END";
+const MESSAGE_START: &str = "HELM_ERR_START";
+const MESSAGE_END: &str = "HELM_ERR_END";
+
+/// What a chart says itself, by `required` or `fail`, in the text of an error of a template.
+#[must_use]
+pub fn chart_message(error: &str) -> Option<&str> {
+    let (_, after) = error.split_once(MESSAGE_START)?;
+    Some(after.rsplit_once(MESSAGE_END)?.0)
+}
 
 fn message(text: &str) -> FunctionError {
     FunctionError::new(format!("{MESSAGE_START}{text}{MESSAGE_END}"))

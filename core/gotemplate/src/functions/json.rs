@@ -48,6 +48,7 @@ impl Writer {
             },
             Value::Text(text) => self.text(text),
             Value::Bytes(bytes) => self.text(&base64_text(bytes)),
+            Value::List(list) if list.is_nil() => self.out.push_str("null"),
             Value::List(list) => {
                 self.group(value, '[', ']', list.iter().map(|item| (None, item)))?;
             }

@@ -64,6 +64,11 @@ fn items(arguments: &[Value], index: usize, refusal: &str) -> Result<List, Funct
     }
 }
 
+/// The `nil` slice that Go gives where nothing is left.
+fn nothing() -> Value {
+    Value::List(List::nil(Elements::Any))
+}
+
 fn push(arguments: &[Value]) -> Result<Value, FunctionError> {
     let mut items = items(arguments, 0, "Cannot push on type")?.to_vec();
     items.push(any(arguments, 1));
@@ -78,12 +83,12 @@ fn prepend(arguments: &[Value]) -> Result<Value, FunctionError> {
 
 fn without_first(arguments: &[Value]) -> Result<Value, FunctionError> {
     let items = items(arguments, 0, "Cannot find rest on type")?;
-    Ok(Value::list(items.get(1..).unwrap_or_default().to_vec()))
+    Ok(items.get(1..).map_or_else(nothing, |after| Value::list(after.to_vec())))
 }
 
 fn without_last(arguments: &[Value]) -> Result<Value, FunctionError> {
     let items = items(arguments, 0, "Cannot find initial on type")?;
-    Ok(Value::list(items.split_last().map(|(_, before)| before.to_vec()).unwrap_or_default()))
+    Ok(items.split_last().map_or_else(nothing, |(_, before)| Value::list(before.to_vec())))
 }
 
 fn reverse(arguments: &[Value]) -> Result<Value, FunctionError> {
@@ -151,7 +156,7 @@ fn concat(arguments: &[Value]) -> Result<Value, FunctionError> {
             Err(error) => return Err(error),
         }
     }
-    Ok(Value::list(all))
+    Ok(if all.is_empty() { nothing() } else { Value::list(all) })
 }
 
 /// Go calculates with floats here, and makes lists of a length that may be no length.

@@ -1,8 +1,6 @@
 //! The functions of Sprig v3.3.0 and Helm, by subject.
 
 mod arguments;
-#[cfg(test)]
-mod cases_tests;
 mod conversion;
 mod dates;
 mod decimal;
@@ -26,7 +24,10 @@ mod text;
 mod url;
 mod words;
 
+pub use flow::chart_message;
+
 use crate::function::{Compatibility, Function};
+use crate::set::FunctionTable;
 
 /// The tables of all modules.
 const TABLES: &[&[Function]] = &[
@@ -48,10 +49,10 @@ const TABLES: &[&[Function]] = &[
     words::FUNCTIONS,
 ];
 
-/// All functions that the given Helm knows.
-#[allow(dead_code, reason = "the engine that calls it is being written")]
-pub(crate) fn all(compatibility: Compatibility) -> impl Iterator<Item = &'static Function> {
+/// All functions that charts may call with the given Helm, beside those of the template language.
+#[must_use]
+pub fn helm_functions(compatibility: Compatibility) -> FunctionTable {
     let newer = |function: &Function| dates::SPANS.iter().any(|span| span.name == function.name);
     let all = TABLES.iter().flat_map(|table| table.iter());
-    all.filter(move |function| compatibility == Compatibility::Helm4 || !newer(function))
+    all.filter(|function| compatibility == Compatibility::Helm4 || !newer(function)).collect()
 }
