@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 
-use crate::{cluster, paths, run, setup, wasm};
+use crate::{cluster, paths, run, setup, tools, wasm};
 
 /// What to leave out.
 #[derive(Debug, Args)]
@@ -15,8 +15,8 @@ pub(crate) struct Options {
     no_cluster: bool,
 }
 
-/// The package of acceptance tests. It is outside the workspace's ordinary tests: it needs a cluster.
-const ACCEPTANCE: &str = "tests/cluster";
+/// The package of acceptance tests: every promise on the sandbox and, where it is given one, on a real cluster.
+const ACCEPTANCE: &str = "backstay-tests-cluster";
 
 /// Points the acceptance tests at a throw-away cluster that runs already.
 const KUBECONFIG: &str = "BACKSTAY_TEST_KUBECONFIG";
@@ -24,16 +24,23 @@ const KUBECONFIG: &str = "BACKSTAY_TEST_KUBECONFIG";
 /// Runs the checks and stops at the first that fails.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let started = Instant::now();
-    run::step("format", || cargo(&["fmt", "--all", "--check"]))?;
     let given = std::env::var_os(KUBECONFIG).is_some();
-    run::step("set-up", || setup::run(&setup::Options { no_cluster: options.no_cluster || given }))?;
+    let set_up = setup::Options { no_cluster: options.no_cluster || given };
+    run::step("format", || cargo(&["fmt", "--all", "--check"]))?;
+    run::step("set-up", || setup::run(&set_up))?;
+    if given && !options.no_cluster {
+        // The cluster is there; what speaks to it is not.
+        run::step("clients", || setup::build_tools(Some(&["kubernetes", "helm4", "helm3"])))?;
+    }
     run::step("lints", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    run::step("unit tests", || cargo(&["test", "--workspace"]))?;
+    run::step("unit tests", || cargo(&["test", "--workspace", "--exclude", ACCEPTANCE]))?;
     run::step("wasm", || wasm::run(&wasm::Options::default()))?;
     if options.no_cluster {
-        println!("==> cluster: left out, as asked");
+        run::step("acceptance on the sandbox only, as asked", || {
+            run::seen(acceptance_tests().env_remove(KUBECONFIG))
+        })?;
     } else {
-        run::step("cluster", || acceptance(given))?;
+        run::step("acceptance on the sandbox and on a cluster", || acceptance(given))?;
     }
     println!("all checks passed in {:.0} s", started.elapsed().as_secs_f64());
     Ok(())
@@ -41,25 +48,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 
 /// The acceptance tests on a cluster of their own, or on the one that is given.
 fn acceptance(given: bool) -> anyhow::Result<()> {
-    let manifest = paths::repository().join(ACCEPTANCE).join("Cargo.toml");
-    if !manifest.exists() {
-        println!("    {ACCEPTANCE}: no such package yet");
-        return Ok(());
-    }
-    let mut command = Command::new("cargo");
-    command.current_dir(paths::repository());
-    // One after the other: they share the cluster, and their times are part of what they check.
-    command.args(["test", "--manifest-path"]).arg(&manifest).args([
-        "--",
-        "--include-ignored",
-        "--test-threads",
-        "1",
-    ]);
-    for tool in crate::tools::ALL.iter().filter(|tool| tool.folder.starts_with("helm")) {
-        if tool.is_built()? {
-            command.env(format!("BACKSTAY_TEST_{}", tool.folder.to_uppercase()), tool.program("helm")?);
-        }
-    }
+    let mut command = acceptance_tests();
+    command.env("BACKSTAY_TEST_KUBECTL", tools::KUBERNETES.program("kubectl")?);
+    command.env("BACKSTAY_TEST_HELM3", tools::HELM3.program("helm")?);
+    command.env("BACKSTAY_TEST_HELM4", tools::HELM4.program("helm")?);
     if given {
         println!("    on the cluster of {KUBECONFIG}");
         return run::seen(&mut command);
@@ -80,6 +72,12 @@ fn acceptance(given: bool) -> anyhow::Result<()> {
     }
     let down = cluster.down();
     tested.and(down)
+}
+
+fn acceptance_tests() -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(paths::repository()).args(["test", "--package", ACCEPTANCE]);
+    command
 }
 
 fn cargo(arguments: &[&str]) -> anyhow::Result<()> {
