@@ -32,6 +32,7 @@ pub(crate) enum Duty {
     Volume,
     Service,
     Disruption,
+    Quota,
     Schedule,
     Pod,
 }

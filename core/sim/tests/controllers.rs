@@ -144,6 +144,11 @@ fn a_quota_refuses_pods_in_the_words_of_the_server() {
     let web = model.get(WEB);
     assert!(conditions(&web).contains(&"ReplicaFailure=True FailedCreate".to_owned()), "{web}");
     assert_eq!(model.pods().len(), 1);
+    let quota = model.get("/api/v1/namespaces/shop/resourcequotas/q");
+    assert_eq!(quota["status"], json!({"hard": {"pods": "1"}, "used": {"pods": "1"}}));
+    model.delete(WEB, "Background");
+    model.pass(60);
+    assert_eq!(model.get("/api/v1/namespaces/shop/resourcequotas/q")["status"]["used"]["pods"], "0");
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod write;
 
 use backstay_object::Timestamp;
 
+pub(crate) use admission::quota_used;
 pub use discovery::KUBERNETES_VERSION;
 pub use http::{Body, Request, Response};
 pub use objects::{create_object, update_object};

@@ -60,7 +60,16 @@ pub(super) fn run(ctx: &mut Ctx<'_>, space: &str, autoscaler_name: &str) {
                     "SucceededGetScale",
                     "the HPA controller was able to get the target's current scale",
                 );
-                note("ScalingActive", "False", "FailedGetResourceMetric", NO_METRICS);
+                note(
+                    "ScalingActive",
+                    "False",
+                    "FailedGetResourceMetric",
+                    &format!("{NO_METRICS_START}{NO_METRICS}"),
+                );
+                if backstay_object::condition(&autoscaler, "ScalingActive").is_none() {
+                    // Said once; a real controller repeats it every 15 s.
+                    ctx.event(&autoscaler, source(COMPONENT), warning("FailedGetResourceMetric", NO_METRICS));
+                }
             }
             if wanted != asked {
                 resize(ctx, &autoscaler, object, wanted, asked);
@@ -73,7 +82,8 @@ pub(super) fn run(ctx: &mut Ctx<'_>, space: &str, autoscaler_name: &str) {
     ctx.set_status(&autoscaler, status);
 }
 
-const NO_METRICS: &str = "the HPA was unable to compute the replica count: failed to get cpu utilization: unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: the server could not find the requested resource (get pods.metrics.k8s.io)";
+const NO_METRICS_START: &str = "the HPA was unable to compute the replica count: ";
+const NO_METRICS: &str = "failed to get cpu utilization: unable to get metrics for resource cpu: unable to fetch metrics from resource metrics API: the server could not find the requested resource (get pods.metrics.k8s.io)";
 
 fn within_bounds(autoscaler: &Value, asked: i64) -> i64 {
     let low = int_at(autoscaler, &["spec", "minReplicas"]).unwrap_or(1);

@@ -18,6 +18,7 @@ mod job_status;
 mod machine;
 mod namespace;
 mod pods;
+mod quota;
 mod replicaset;
 mod revision;
 mod schedule;
@@ -60,6 +61,7 @@ pub(crate) fn run(ctx: &mut Ctx<'_>, task: &Task) {
         Duty::Volume => volume::run(ctx, name),
         Duty::Service => service::run(ctx, space, name),
         Duty::Disruption => disruption::run(ctx, space, name),
+        Duty::Quota => quota::run(ctx, space, name),
         Duty::Schedule => node::schedule(ctx, space, name),
         Duty::Pod => node::run_pod(ctx, space, name),
     }
@@ -110,6 +112,7 @@ fn duty_of(kind: &str) -> Option<Duty> {
         "PersistentVolume" => Duty::Volume,
         "Service" => Duty::Service,
         "PodDisruptionBudget" => Duty::Disruption,
+        "ResourceQuota" => Duty::Quota,
         _ => return None,
     })
 }
@@ -123,6 +126,7 @@ pub(crate) fn dispatch(ctx: &mut Ctx<'_>, change: &Change) {
     if change.kind == ChangeKind::Deleted {
         ctx.world.recorder.forget(backstay_object::uid(object));
     }
+    quota::wake(ctx, change);
     if change.key.kind == "Pod" && change.key.group.is_empty() {
         return pod_changed(ctx, change);
     }

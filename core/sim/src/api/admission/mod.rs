@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::kinds::Served;
 use crate::store::{ApiError, Cause, Store};
 
+pub(crate) use quota::used as quota_used;
 pub(super) use services::{allocate as allocate_service, carry_over as carry_over_service};
 
 /// A namespaced object needs a namespace that is there to stay.

@@ -62,6 +62,24 @@ pub(super) fn check(store: &Store, kind: &Served, object: &Value) -> Result<(), 
     Ok(())
 }
 
+/// What a quota's namespace takes of each amount the quota limits: its `status.used`.
+pub(crate) fn used(store: &Store, quota: &Value) -> Value {
+    let mut total = Usage::new();
+    for info in backstay_object::KINDS.iter().filter(|info| info.namespaced) {
+        for object in store.list(info.group, info.kind, Some(namespace(quota))) {
+            let counts = super::super::kinds::of_object(store, object)
+                .is_some_and(|kind| in_scope(quota, &kind, object));
+            for (key, amount) in
+                usage_of(info.group, info.kind, info.plural, object).into_iter().filter(|_| counts)
+            {
+                *total.entry(key).or_default() += amount;
+            }
+        }
+    }
+    let hard = map_at(quota, &["spec", "hard"]).into_iter().flatten();
+    hard.map(|(key, _)| (key.clone(), json!(written(total.get(key).copied().unwrap_or(0))))).collect()
+}
+
 /// Thousandths as a quantity.
 pub(super) fn written(milli: i128) -> String {
     canonical_quantity(&json!(format!("{milli}m"))).unwrap_or_else(|| "0".to_owned())
