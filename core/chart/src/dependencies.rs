@@ -201,19 +201,3 @@ fn nest(path: &str, map: Map) -> Map {
     }
     path.rsplit('.').fold(map, |inner, key| single(key, Value::Map(inner)))
 }
-
-/// The user's values over the chart's, for rendering.
-///
-/// # Errors
-/// When values do not fit the charts.
-pub(crate) fn render_values(
-    chart: &Chart,
-    values: &Map,
-    compatibility: Compatibility,
-    warnings: &mut Vec<String>,
-) -> Result<Map, ValuesError> {
-    let mut coalescer = Coalescer::new(compatibility, false);
-    let all = coalescer.coalesce(chart, values)?;
-    warnings.append(&mut coalescer.warnings);
-    Ok(all)
-}

@@ -9,12 +9,17 @@ mod coalesce;
 mod dependencies;
 mod error;
 mod files;
+mod formats;
 mod load;
 mod manifests;
 mod metadata;
 mod objects;
 mod pattern;
+mod render;
+mod schema;
+mod schema_scalars;
 mod strvals;
+mod trace;
 mod values;
 mod version;
 
@@ -31,5 +36,7 @@ pub use manifests::{
 };
 pub use metadata::{Dependency, Maintainer, Metadata};
 pub use pattern::path_match;
+pub use render::{RenderError, RenderInput, Rendered, TemplateCache, render, render_cached};
+pub use schema::validate_schemas;
 pub use strvals::{SetFlag, set};
 pub use values::{ReusePolicy, ValueSources, merge_maps, read_values, reuse_values};

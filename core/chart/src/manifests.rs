@@ -119,7 +119,7 @@ pub fn sort_manifests(
             continue;
         }
         for text in split(content, compatibility) {
-            take(&mut sorted, source, text)?;
+            take(&mut sorted, source, text, compatibility)?;
         }
     }
     sorted.hooks.sort_by(|a, b| kind_order(&a.kind).cmp(&kind_order(&b.kind)));
@@ -134,14 +134,19 @@ fn kind_order(kind: &str) -> (usize, &str) {
     }
 }
 
-fn take(sorted: &mut Sorted, source: &str, text: &str) -> Result<(), ManifestError> {
+fn take(
+    sorted: &mut Sorted,
+    source: &str,
+    text: &str,
+    compatibility: Compatibility,
+) -> Result<(), ManifestError> {
     let wrong = |line: usize, message: String| ManifestError {
         file: source.to_owned(),
         line,
         message,
         text: text.to_owned(),
     };
-    let head = Head::read(text).map_err(|(line, message)| wrong(line, message))?;
+    let head = Head::read(text, compatibility).map_err(|(line, message)| wrong(line, message))?;
     let Some(hook) = head.annotations.get("helm.sh/hook") else {
         sorted.objects.push(RenderedObject {
             source: source.to_owned(),
@@ -196,7 +201,11 @@ struct Head {
 }
 
 impl Head {
-    fn read(text: &str) -> Result<Self, (usize, String)> {
+    fn read(text: &str, compatibility: Compatibility) -> Result<Self, (usize, String)> {
+        let package = match compatibility {
+            Compatibility::Helm3 => "releaseutil",
+            Compatibility::Helm4 => "util",
+        };
         let value = backstay_yaml::from_yaml(text).map_err(|error| (error.line, error.kind.to_string()))?;
         let shape =
             |message: &str| (1, format!("error unmarshaling JSON: while decoding JSON: json: {message}"));
@@ -205,7 +214,7 @@ impl Head {
             other => {
                 let found = kind_of(other);
                 return Err(shape(&format!(
-                    "cannot unmarshal {found} into Go value of type util.SimpleHead"
+                    "cannot unmarshal {found} into Go value of type {package}.SimpleHead"
                 )));
             }
         }
@@ -232,19 +241,19 @@ impl Head {
                 "cannot unmarshal {found} into Go struct field SimpleHead.metadata of type struct"
             )));
         }
-        head.name = text_at(metadata, "name", "SimpleHead.metadata.name")?;
+        head.name = text_at(metadata, "name", ".metadata.name")?;
         match metadata.get("annotations") {
             None | Some(Value::Null) => {}
             Some(Value::Object(map)) => {
                 for key in map.keys() {
-                    let text = text_at(&Value::Object(map.clone()), key, "SimpleHead.metadata.annotations")?;
+                    let text = text_at(&Value::Object(map.clone()), key, ".metadata.annotations")?;
                     head.annotations.insert(key.clone(), text);
                 }
             }
             Some(other) => {
                 let found = kind_of(other);
                 return Err(shape(&format!(
-                    "cannot unmarshal {found} into Go struct field SimpleHead.metadata.annotations of type map[string]string"
+                    "cannot unmarshal {found} into Go struct field .metadata.annotations of type map[string]string"
                 )));
             }
         }

@@ -83,6 +83,8 @@ impl Eq for Dependency {}
 struct Fields<'a> {
     map: &'a Map<String, Value>,
     of: &'static str,
+    /// Where the struct lies inside the whole, as Go's messages say it.
+    path: &'static str,
 }
 
 impl<'a> Fields<'a> {
@@ -95,10 +97,10 @@ impl<'a> Fields<'a> {
 
     fn wrong(&self, value: &Value, key: &str, wanted: &str) -> String {
         let found = go_kind(value);
-        let of = self.of;
+        let (of, path) = (self.of, self.path);
         format!(
             "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go struct field \
-             {of}.{key} of type {wanted}"
+             {of}.{path}{key} of type {wanted}"
         )
     }
 
@@ -168,8 +170,13 @@ fn scalar_text(value: &Value) -> Option<String> {
 }
 
 fn fields<'a>(value: &'a Value, of: &'static str) -> Result<Fields<'a>, String> {
+    let path = match of {
+        "Maintainer" => "maintainers.",
+        "Dependency" => "dependencies.",
+        _ => "",
+    };
     match value {
-        Value::Object(map) => Ok(Fields { map, of }),
+        Value::Object(map) => Ok(Fields { map, of, path }),
         other => Err(format!(
             "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go value of type chart.{of}",
             go_kind(other)

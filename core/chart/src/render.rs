@@ -1,0 +1,404 @@
+//! A chart and values to manifests, hooks and notes.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use backstay_gotemplate::{
+    Compatibility, Environment, FunctionTable, LookupKey, Map, MapType, Options, Parsed,
+    RenderError as EngineError, Templates, Value, helm_functions,
+};
+
+use crate::capabilities::Capabilities;
+use crate::chart::{Chart, CrdFile};
+use crate::coalesce::Coalescer;
+use crate::dependencies::process_dependencies;
+use crate::error::{ChartError, ValuesError};
+use crate::manifests::{ManifestError, RenderedHook, RenderedObject, manifest, sort_manifests};
+use crate::objects::{self, Files};
+use crate::pattern::base;
+use crate::schema::validate_schemas;
+use crate::trace;
+use crate::values::table;
+use crate::version;
+
+const NOTES: &str = "NOTES.txt";
+
+/// Everything beside the chart that a rendering depends on.
+#[derive(Debug, Clone)]
+pub struct RenderInput<'a> {
+    /// `.Release.Name`.
+    pub release_name: String,
+    /// `.Release.Namespace`.
+    pub namespace: String,
+    /// Whether a release of this name is there already.
+    pub is_upgrade: bool,
+    /// `.Release.Revision`, from 1.
+    pub revision: u32,
+    /// What the user gave.
+    pub values: Map,
+    /// What the cluster can do.
+    pub capabilities: Capabilities,
+    /// Time, randomness, look-ups, and which Helm to follow.
+    pub environment: &'a Environment,
+    /// `--include-crds`: the files of `crds/` come first in the manifest.
+    pub include_crds: bool,
+    /// `--render-subchart-notes`.
+    pub subchart_notes: bool,
+    /// `--skip-schema-validation`.
+    pub skip_schema_validation: bool,
+}
+
+impl<'a> RenderInput<'a> {
+    /// A first installation without values of the user.
+    #[must_use]
+    pub fn new(
+        release_name: impl Into<String>,
+        namespace: impl Into<String>,
+        environment: &'a Environment,
+    ) -> Self {
+        Self {
+            release_name: release_name.into(),
+            namespace: namespace.into(),
+            is_upgrade: false,
+            revision: 1,
+            values: Map::new(),
+            capabilities: Capabilities::default(),
+            environment,
+            include_crds: false,
+            subchart_notes: false,
+            skip_schema_validation: false,
+        }
+    }
+}
+
+/// A rendered release.
+#[derive(Debug, Clone)]
+pub struct Rendered {
+    /// Byte for byte what Helm stores: all objects in the order of installation.
+    pub manifest: String,
+    /// The objects of the manifest.
+    pub objects: Vec<RenderedObject>,
+    /// The hooks, by kind; `helm template` prints them in this order.
+    pub hooks: Vec<RenderedHook>,
+    /// The notes for the user; may be empty.
+    pub notes: String,
+    /// The files of `crds/` of all charts that take part.
+    pub crds: Vec<CrdFile>,
+    /// Every rendered file that is no partial and no notes, by path.
+    pub files: BTreeMap<String, String>,
+    /// What Helm would have warned about.
+    pub warnings: Vec<String>,
+    /// The chart after dependencies were processed, as a release record holds it.
+    pub chart: Chart,
+    /// All values, defaults included.
+    pub values: Map,
+}
+
+/// Why a chart was not rendered.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum RenderError {
+    /// The chart cannot be installed.
+    #[error(transparent)]
+    Chart(#[from] ChartError),
+    /// The values do not fit the charts.
+    #[error(transparent)]
+    Values(#[from] ValuesError),
+    /// The values do not fit the schema; Helm's text.
+    #[error("{0}")]
+    Schema(String),
+    /// The cluster is of a version that the chart excludes.
+    #[error("chart requires kubeVersion: {wanted} which is incompatible with Kubernetes {found}")]
+    KubeVersion {
+        /// The chart's range.
+        wanted: String,
+        /// The cluster's version.
+        found: String,
+    },
+    /// A template that cannot be parsed.
+    #[error("{text}")]
+    Parse {
+        /// The template's path.
+        file: String,
+        /// Helm's text.
+        text: String,
+    },
+    /// A template that failed.
+    #[error("{text}")]
+    Template {
+        /// The file the failing piece was read from.
+        file: String,
+        /// Its 1-based line.
+        line: usize,
+        /// The failing piece.
+        context: String,
+        /// What is wrong with it.
+        message: String,
+        /// Helm's text.
+        text: String,
+    },
+    /// A rendered document is not YAML.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A template looks something up that the environment does not answer: ask the cluster and render again.
+    #[error("lookup {0} is not answered yet")]
+    NeedsLookup(LookupKey),
+}
+
+/// Parsed templates, to render the same chart again without parsing it again.
+#[derive(Debug, Default)]
+pub struct TemplateCache {
+    parsed: BTreeMap<String, (Rc<[u8]>, Parsed)>,
+    functions: Option<(Compatibility, Rc<FunctionTable>)>,
+}
+
+impl TemplateCache {
+    fn functions(&mut self, compatibility: Compatibility) -> Rc<FunctionTable> {
+        match &self.functions {
+            Some((of, table)) if *of == compatibility => table.clone(),
+            _ => {
+                let table = Rc::new(helm_functions(compatibility));
+                self.parsed.clear();
+                self.functions = Some((compatibility, table.clone()));
+                table
+            }
+        }
+    }
+
+    fn parse(
+        &mut self,
+        file: &str,
+        data: &Rc<[u8]>,
+        functions: &FunctionTable,
+    ) -> Result<Parsed, RenderError> {
+        if let Some((known, parsed)) = self.parsed.get(file)
+            && (Rc::ptr_eq(known, data) || known == data)
+        {
+            return Ok(parsed.clone());
+        }
+        let text = String::from_utf8_lossy(data);
+        let parsed = Parsed::new(file, &text, functions).map_err(|error| RenderError::Parse {
+            file: file.to_owned(),
+            text: trace::reformat_parse_error(file, &error.to_string()),
+        })?;
+        self.parsed.insert(file.to_owned(), (data.clone(), parsed.clone()));
+        Ok(parsed)
+    }
+}
+
+/// Renders a chart.
+///
+/// # Errors
+/// For everything that makes Helm refuse: dependencies that are not there, values that do not fit, templates that fail,
+/// documents that are not YAML; and [`RenderError::NeedsLookup`].
+pub fn render(chart: &Chart, input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
+    render_cached(chart, input, &mut TemplateCache::default())
+}
+
+/// [`render`] with templates that were parsed before.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_cached(
+    chart: &Chart,
+    input: &RenderInput<'_>,
+    cache: &mut TemplateCache,
+) -> Result<Rendered, RenderError> {
+    let compatibility = input.environment.compatibility;
+    chart.check_installable()?;
+    let mut chart = chart.clone();
+    if chart.metadata.deprecated {
+        chart.warnings.push("this chart is deprecated".into());
+    }
+    process_dependencies(&mut chart, &input.values, compatibility)?;
+    let mut coalescer = Coalescer::new(compatibility, false);
+    let values = coalescer.coalesce(&chart, &input.values)?;
+    let mut warnings = chart.warnings.clone();
+    for warning in coalescer.warnings {
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+    if !input.skip_schema_validation {
+        validate_schemas(&chart, &values).map_err(RenderError::Schema)?;
+    }
+    check_kube_version(&chart, &input.capabilities)?;
+    let all_values = values.deep_copy();
+    let mut files = render_files(&chart, values, input, cache)?;
+    let notes = take_notes(&mut files, &chart, input.subchart_notes);
+    let mut sorted = sort_manifests(&files, compatibility)?;
+    warnings.append(&mut sorted.warnings);
+    let crds = chart.crds();
+    let mut text = String::new();
+    if input.include_crds {
+        text = manifest(crds.iter().map(|crd| (crd.source.as_str(), crd.content.as_str())));
+    }
+    text.push_str(&manifest(
+        sorted.objects.iter().map(|object| (object.source.as_str(), object.text.as_str())),
+    ));
+    Ok(Rendered {
+        manifest: text,
+        objects: sorted.objects,
+        hooks: sorted.hooks,
+        notes,
+        crds,
+        files,
+        warnings,
+        chart,
+        values: all_values,
+    })
+}
+
+impl Rendered {
+    /// What `helm template` prints: the manifest and the hooks.
+    #[must_use]
+    pub fn template_text(&self, hooks: bool, skip_tests: bool) -> String {
+        let mut text = self.manifest.trim().to_owned();
+        text.push('\n');
+        let is_test = |hook: &&RenderedHook| hook.events.iter().any(|event| event == "test");
+        let shown = self.hooks.iter().filter(|hook| hooks && !(skip_tests && is_test(hook)));
+        text.push_str(&manifest(shown.map(|hook| (hook.source.as_str(), hook.text.as_str()))));
+        text
+    }
+}
+
+fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), RenderError> {
+    let wanted = &chart.metadata.kube_version;
+    let kube = &capabilities.kube_version;
+    if wanted.is_empty() || version::is_compatible(wanted, &kube.normalized) {
+        return Ok(());
+    }
+    Err(RenderError::KubeVersion { wanted: wanted.clone(), found: kube.version.clone() })
+}
+
+fn take_notes(files: &mut BTreeMap<String, String>, chart: &Chart, subcharts: bool) -> String {
+    let own = format!("{}/templates/{NOTES}", chart.name());
+    let mut notes = Vec::new();
+    files.retain(|name, text| {
+        if !name.ends_with(NOTES) {
+            return true;
+        }
+        if subcharts || *name == own {
+            notes.push(std::mem::take(text));
+        }
+        false
+    });
+    notes.join("\n")
+}
+
+/// A template with what it sees.
+struct Renderable {
+    data: Rc<[u8]>,
+    scope: Map,
+    base_path: String,
+}
+
+fn render_files(
+    chart: &Chart,
+    values: Map,
+    input: &RenderInput<'_>,
+    cache: &mut TemplateCache,
+) -> Result<BTreeMap<String, String>, RenderError> {
+    let environment = input.environment;
+    let mut builder = Scopes {
+        release: release(input),
+        capabilities: objects::capabilities(&input.capabilities, environment.compatibility),
+        compatibility: environment.compatibility,
+        found: BTreeMap::new(),
+    };
+    builder.chart(chart, chart.name(), true, values);
+    let found = builder.found;
+    let mut order: Vec<&String> = found.keys().collect();
+    // Deepest first, so that what a parent defines is parsed last and holds.
+    order.sort_by(|a, b| depth(b).cmp(&depth(a)).then_with(|| b.cmp(a)));
+    let functions = cache.functions(environment.compatibility);
+    let mut templates = Templates::new(functions.clone());
+    for name in &order {
+        if let Some(renderable) = found.get(*name) {
+            templates.add(cache.parse(name, &renderable.data, &functions)?);
+        }
+    }
+    let mut rendered = BTreeMap::new();
+    for name in order {
+        let Some(renderable) = found.get(name).filter(|_| !base(name).starts_with('_')) else { continue };
+        let about = [("Name", name), ("BasePath", &renderable.base_path)];
+        let about = about.map(|(key, text)| (Rc::from(key), Value::text(text)));
+        renderable.scope.set("Template", Value::Map(Map::of(MapType::Values, about.into())));
+        let scope = Value::Map(renderable.scope.clone());
+        let text = templates
+            .render(name, scope, environment, Options::default())
+            .map_err(|error| failed(error, environment.compatibility))?;
+        rendered.insert(name.clone(), text);
+    }
+    Ok(rendered)
+}
+
+fn depth(path: &str) -> usize {
+    path.matches('/').count()
+}
+
+fn failed(error: EngineError, compatibility: Compatibility) -> RenderError {
+    match error {
+        EngineError::NeedsLookup(key) => RenderError::NeedsLookup(key),
+        EngineError::Template(error) => RenderError::Template {
+            text: trace::reformat(&error.text, compatibility),
+            file: error.file,
+            line: error.line,
+            context: error.context,
+            message: error.message,
+        },
+    }
+}
+
+fn release(input: &RenderInput<'_>) -> Value {
+    let entries = [
+        ("Name", Value::text(&input.release_name)),
+        ("Namespace", Value::text(&input.namespace)),
+        ("IsUpgrade", Value::Bool(input.is_upgrade)),
+        ("IsInstall", Value::Bool(!input.is_upgrade)),
+        ("Revision", Value::Int(i64::from(input.revision))),
+        ("Service", Value::text("Helm")),
+    ];
+    Value::map(entries.map(|(key, value)| (Rc::from(key), value)))
+}
+
+/// Builds what the templates of each chart see.
+struct Scopes {
+    release: Value,
+    capabilities: Value,
+    compatibility: Compatibility,
+    found: BTreeMap<String, Renderable>,
+}
+
+impl Scopes {
+    fn chart(&mut self, chart: &Chart, path: &str, root: bool, values: Map) -> Map {
+        let subcharts = Map::new();
+        let values = values.retyped(MapType::Values);
+        let scope = Map::new();
+        scope.set("Chart", objects::chart(&chart.metadata, root, self.compatibility));
+        scope.set("Files", Value::object(Files::new(&chart.files)));
+        scope.set("Release", self.release.clone());
+        scope.set("Capabilities", self.capabilities.clone());
+        scope.set("Subcharts", Value::Map(subcharts.clone()));
+        scope.set("Values", Value::Map(values.clone()));
+        for child in &chart.dependencies {
+            let name = child.name();
+            let inner = table(&values, name).unwrap_or_default();
+            let scope = self.chart(child, &format!("{path}/charts/{name}"), false, inner);
+            subcharts.set(name, Value::Map(scope));
+        }
+        let library = chart.metadata.is_library();
+        for file in &chart.templates {
+            if library && !base(&file.name).starts_with('_') {
+                continue;
+            }
+            let renderable = Renderable {
+                data: file.data.clone(),
+                scope: scope.clone(),
+                base_path: format!("{path}/templates"),
+            };
+            self.found.insert(format!("{path}/{}", file.name), renderable);
+        }
+        scope
+    }
+}

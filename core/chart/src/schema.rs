@@ -1,0 +1,531 @@
+//! `values.schema.json`: values are checked before anything is rendered.
+//!
+//! The rules are those of JSON Schema (drafts 4 to 2020-12) and the messages those of the library in Helm 3.22 and 4.3.
+//! References to other documents are not followed: what is behind them is taken as fitting. `unevaluatedItems`,
+//! `$dynamicRef` and the `content…` keywords are not looked at.
+
+use std::collections::BTreeSet;
+
+use backstay_gotemplate::{Map, Value as Dynamic, map_to_json};
+use regex::Regex;
+use serde_json::{Map as Object, Value};
+
+use crate::chart::Chart;
+use crate::schema_scalars::{
+    check_count, check_number, check_text, duplicates, equal, is_integer, quote, show, type_of,
+};
+
+/// How deep schemas may refer to each other.
+const MAX_DEPTH: usize = 200;
+
+/// Checks values against the schemas of a chart and its subcharts.
+///
+/// # Errors
+/// With Helm's text: every place that does not fit.
+pub fn validate_schemas(chart: &Chart, values: &Map) -> Result<(), String> {
+    let mut text = String::new();
+    check_chart(chart, values, &mut text);
+    if text.is_empty() {
+        return Ok(());
+    }
+    Err(format!("values don't meet the specifications of the schema(s) in the following chart(s):\n{text}"))
+}
+
+fn check_chart(chart: &Chart, values: &Map, text: &mut String) {
+    if let Some(schema) = &chart.schema {
+        let wrong = match serde_json::from_slice::<Value>(schema) {
+            Ok(schema) => validate(&schema, &Value::Object(map_to_json(values))).err(),
+            Err(error) => Some(format!("values.schema.json:{}: {error}\n", error.line())),
+        };
+        if let Some(wrong) = wrong {
+            text.push_str(&format!("{}:\n{wrong}", chart.name()));
+        }
+    }
+    for subchart in &chart.dependencies {
+        match values.get(subchart.name()) {
+            None | Some(Dynamic::Nil) => {}
+            Some(Dynamic::Map(values)) => check_chart(subchart, &values, text),
+            Some(other) => {
+                let (name, found) = (subchart.name(), other.type_name());
+                text.push_str(&format!(
+                    "{name}:\ninvalid type for values: expected object (map), got {found}\n"
+                ));
+            }
+        }
+    }
+}
+
+/// Checks one value; the error has a line for every place that does not fit.
+///
+/// # Errors
+/// When it does not fit.
+pub(crate) fn validate(schema: &Value, value: &Value) -> Result<(), String> {
+    let validator = Validator { root: schema, draft: draft(schema) };
+    let mut path = Vec::new();
+    let (errors, _) = validator.check(schema, value, &mut path, 0);
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let mut text = String::new();
+    for error in &errors {
+        error.write(&mut text, 0);
+    }
+    Err(text)
+}
+
+fn draft(schema: &Value) -> u16 {
+    let named = schema.get("$schema").and_then(Value::as_str).unwrap_or_default();
+    let known = [("draft-04", 4), ("draft-06", 6), ("draft-07", 7), ("2019-09", 2019)];
+    known.iter().find(|(name, _)| named.contains(name)).map_or(2020, |(_, draft)| *draft)
+}
+
+/// A place that does not fit, and what lies behind it.
+#[derive(Debug)]
+struct Failure {
+    place: String,
+    message: String,
+    causes: Vec<Failure>,
+    /// Only there to lead to its causes; not shown where there is one cause.
+    passes: bool,
+}
+
+impl Failure {
+    fn write(&self, text: &mut String, indent: usize) {
+        let hidden = self.passes && self.causes.len() == 1;
+        if !hidden {
+            text.push_str(&"  ".repeat(indent));
+            text.push_str(&format!("- at {}: {}\n", quote(&self.place), self.message));
+        }
+        for cause in &self.causes {
+            cause.write(text, indent + usize::from(!hidden));
+        }
+    }
+}
+
+/// What one check finds: failures, and the properties it has looked at.
+type Outcome = (Vec<Failure>, BTreeSet<String>);
+
+struct Validator<'a> {
+    root: &'a Value,
+    draft: u16,
+}
+
+fn at(path: &[String]) -> String {
+    path.iter().map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1"))).collect()
+}
+
+fn failure(path: &[String], message: String, causes: Vec<Failure>) -> Failure {
+    Failure { place: at(path), message, causes, passes: false }
+}
+
+/// Several failures of one schema become one, as a cause of something else.
+fn grouped(path: &[String], mut errors: Vec<Failure>) -> Option<Failure> {
+    match errors.len() {
+        0 => None,
+        1 => errors.pop(),
+        _ => Some(failure(path, "validation failed".into(), errors)),
+    }
+}
+
+impl<'a> Validator<'a> {
+    fn check(&self, schema: &'a Value, value: &Value, path: &mut Vec<String>, depth: usize) -> Outcome {
+        let mut errors = Vec::new();
+        let mut seen = BTreeSet::new();
+        let rules = match schema {
+            Value::Bool(false) => return (vec![failure(path, "false schema".into(), Vec::new())], seen),
+            Value::Object(rules) if depth < MAX_DEPTH => rules,
+            _ => return (errors, seen),
+        };
+        if let Some(message) = self.check_value(rules, value) {
+            return (vec![failure(path, message, Vec::new())], seen);
+        }
+        if let Some(reference) = rules.get("$ref").and_then(Value::as_str) {
+            self.follow(reference, value, path, depth, &mut errors, &mut seen);
+            if self.draft < 2019 {
+                return (errors, seen);
+            }
+        }
+        match value {
+            Value::Object(map) => self.object(rules, map, path, depth, &mut errors, &mut seen),
+            Value::Array(items) => self.array(rules, items, path, depth, &mut errors),
+            Value::String(text) => check_text(rules, text, &mut |message| {
+                errors.push(failure(path, message, Vec::new()));
+            }),
+            Value::Number(number) => check_number(rules, number.as_f64().unwrap_or(0.0), &mut |message| {
+                errors.push(failure(path, message, Vec::new()));
+            }),
+            _ => {}
+        }
+        self.combined(rules, value, path, depth, &mut errors, &mut seen);
+        if let (Value::Object(map), Some(unevaluated)) = (value, rules.get("unevaluatedProperties")) {
+            for (name, value) in map.iter().filter(|(name, _)| !seen.contains(*name)) {
+                self.below(unevaluated, value, name, path, depth, &mut errors);
+            }
+            seen.extend(map.keys().cloned());
+        }
+        (errors, seen)
+    }
+
+    /// `type`, `const`, `enum` and `format`: the first that does not fit is all there is to say.
+    fn check_value(&self, rules: &Object<String, Value>, value: &Value) -> Option<String> {
+        if let Some(types) = rules.get("type") {
+            let types: Vec<&str> = match types {
+                Value::String(one) => vec![one],
+                Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
+                _ => Vec::new(),
+            };
+            let found = type_of(value);
+            let fits = types.contains(&found) || (types.contains(&"integer") && is_integer(value));
+            if !types.is_empty() && !fits {
+                return Some(format!("got {found}, want {}", types.join(" or ")));
+            }
+        }
+        if let Some(wanted) = rules.get("const")
+            && !equal(value, wanted)
+        {
+            let plain = !matches!(wanted, Value::Array(_) | Value::Object(_));
+            return Some(if plain {
+                format!("value must be {}", show(wanted))
+            } else {
+                "'const' failed".into()
+            });
+        }
+        if let Some(Value::Array(wanted)) = rules.get("enum")
+            && !wanted.iter().any(|wanted| equal(value, wanted))
+        {
+            if wanted.iter().any(|wanted| matches!(wanted, Value::Array(_) | Value::Object(_))) {
+                return Some("'enum' failed".into());
+            }
+            let shown: Vec<String> = wanted.iter().map(show).collect();
+            let several = if shown.len() == 1 { "" } else { "one of " };
+            return Some(format!("value must be {several}{}", shown.join(", ")));
+        }
+        let format = rules.get("format").and_then(Value::as_str)?;
+        if self.draft >= 2019 {
+            return None;
+        }
+        let text = value.as_str()?;
+        let wrong = crate::formats::check(format, text).err()?;
+        Some(format!("{} is not valid {format}: {wrong}", quote(text)))
+    }
+
+    fn follow(
+        &self,
+        reference: &str,
+        value: &Value,
+        path: &mut Vec<String>,
+        depth: usize,
+        errors: &mut Vec<Failure>,
+        seen: &mut BTreeSet<String>,
+    ) {
+        let Some(target) = self.resolve(reference) else { return };
+        let (found, more) = self.check(target, value, path, depth + 1);
+        seen.extend(more);
+        if let Some(cause) = grouped(path, found) {
+            errors.push(Failure {
+                place: at(path),
+                message: "validation failed".into(),
+                causes: vec![cause],
+                passes: true,
+            });
+        }
+    }
+
+    /// The schema behind a reference inside this document.
+    fn resolve(&self, reference: &str) -> Option<&'a Value> {
+        let (document, fragment) = reference.split_once('#').unwrap_or((reference, ""));
+        let base = if document.is_empty() { self.root } else { find(self.root, &["$id", "id"], document)? };
+        if fragment.is_empty() {
+            return Some(base);
+        }
+        if fragment.starts_with('/') {
+            let fragment = percent_decoded(fragment);
+            return base.pointer(&fragment);
+        }
+        find(base, &["$anchor", "$dynamicAnchor"], fragment)
+            .or_else(|| find(base, &["$id", "id"], &format!("#{fragment}")))
+    }
+
+    /// Checks a part of a value.
+    fn below(
+        &self,
+        schema: &'a Value,
+        value: &Value,
+        name: &str,
+        path: &mut Vec<String>,
+        depth: usize,
+        errors: &mut Vec<Failure>,
+    ) {
+        path.push(name.to_owned());
+        let (found, _) = self.check(schema, value, path, depth + 1);
+        errors.extend(grouped(path, found));
+        path.pop();
+    }
+
+    fn object(
+        &self,
+        rules: &'a Object<String, Value>,
+        map: &Object<String, Value>,
+        path: &mut Vec<String>,
+        depth: usize,
+        errors: &mut Vec<Failure>,
+        seen: &mut BTreeSet<String>,
+    ) {
+        check_count(rules, "Properties", map.len(), &mut |message| {
+            errors.push(failure(path, message, Vec::new()))
+        });
+        let missing = |wanted: &Value| -> Vec<String> {
+            let names = wanted.as_array().into_iter().flatten().filter_map(Value::as_str);
+            names.filter(|name| !map.contains_key(*name)).map(quote).collect()
+        };
+        let required = rules.get("required").map(missing).unwrap_or_default();
+        if !required.is_empty() {
+            let word = if required.len() == 1 { "property" } else { "properties" };
+            errors.push(failure(path, format!("missing {word} {}", required.join(", ")), Vec::new()));
+        }
+        for keyword in ["dependencies", "dependentSchemas", "dependentRequired"] {
+            let entries = rules.get(keyword).and_then(Value::as_object);
+            for (name, wanted) in entries.into_iter().flatten().filter(|(name, _)| map.contains_key(*name)) {
+                if wanted.is_array() {
+                    let missing = missing(wanted);
+                    if !missing.is_empty() {
+                        let message =
+                            format!("properties {} required, if {} exists", missing.join(", "), quote(name));
+                        errors.push(failure(path, message, Vec::new()));
+                    }
+                } else {
+                    let (found, more) = self.check(wanted, &Value::Object(map.clone()), path, depth + 1);
+                    seen.extend(more);
+                    errors.extend(grouped(path, found));
+                }
+            }
+        }
+        self.properties(rules, map, path, depth, errors, seen);
+        if let Some(names) = rules.get("propertyNames") {
+            for name in map.keys() {
+                let (found, _) = self.check(names, &Value::String(name.clone()), &mut Vec::new(), depth + 1);
+                if !found.is_empty() {
+                    let causes = if found.len() > 1 { found } else { Vec::new() };
+                    errors.push(failure(path, format!("invalid propertyName {}", quote(name)), causes));
+                }
+            }
+        }
+    }
+
+    fn properties(
+        &self,
+        rules: &'a Object<String, Value>,
+        map: &Object<String, Value>,
+        path: &mut Vec<String>,
+        depth: usize,
+        errors: &mut Vec<Failure>,
+        seen: &mut BTreeSet<String>,
+    ) {
+        let patterns = rules.get("patternProperties").and_then(Value::as_object);
+        let patterns: Vec<(Regex, &Value)> = patterns
+            .into_iter()
+            .flatten()
+            .filter_map(|(pattern, schema)| Some((Regex::new(pattern).ok()?, schema)))
+            .collect();
+        let mut unwanted = Vec::new();
+        for (name, value) in map {
+            let mut known = false;
+            if let Some(schema) = rules.get("properties").and_then(|properties| properties.get(name)) {
+                known = true;
+                self.below(schema, value, name, path, depth, errors);
+            }
+            for (pattern, schema) in &patterns {
+                if pattern.is_match(name) {
+                    known = true;
+                    self.below(schema, value, name, path, depth, errors);
+                }
+            }
+            if !known && let Some(additional) = rules.get("additionalProperties") {
+                known = true;
+                match additional {
+                    Value::Bool(false) => unwanted.push(quote(name)),
+                    schema => self.below(schema, value, name, path, depth, errors),
+                }
+            }
+            if known {
+                seen.insert(name.clone());
+            }
+        }
+        if !unwanted.is_empty() {
+            let message = format!("additional properties {} not allowed", unwanted.join(", "));
+            errors.push(failure(path, message, Vec::new()));
+        }
+    }
+
+    fn array(
+        &self,
+        rules: &'a Object<String, Value>,
+        items: &[Value],
+        path: &mut Vec<String>,
+        depth: usize,
+        errors: &mut Vec<Failure>,
+    ) {
+        check_count(rules, "Items", items.len(), &mut |message| {
+            errors.push(failure(path, message, Vec::new()))
+        });
+        if rules.get("uniqueItems") == Some(&Value::Bool(true))
+            && let Some((first, second)) = duplicates(items)
+        {
+            errors.push(failure(path, format!("items at {first} and {second} are equal"), Vec::new()));
+        }
+        let (by_place, rest) = match (rules.get("prefixItems"), rules.get("items")) {
+            (prefix, items) if self.draft >= 2020 => (prefix.and_then(Value::as_array), items),
+            (_, Some(Value::Array(by_place))) => (Some(by_place), rules.get("additionalItems")),
+            (_, items) => (None, items),
+        };
+        let fixed = by_place.map_or(0, Vec::len).min(items.len());
+        if self.draft < 2020 && rest == Some(&Value::Bool(false)) && by_place.is_some() {
+            if items.len() > fixed {
+                let message = format!("last {} additionalItem(s) not allowed", items.len() - fixed);
+                errors.push(failure(path, message, Vec::new()));
+            }
+        } else if let Some(schema) = rest {
+            for (index, item) in items.iter().enumerate().skip(fixed) {
+                self.below(schema, item, &index.to_string(), path, depth, errors);
+            }
+        }
+        for (index, (schema, item)) in by_place.into_iter().flatten().zip(items).enumerate() {
+            self.below(schema, item, &index.to_string(), path, depth, errors);
+        }
+        if let Some(contains) = rules.get("contains") {
+            self.contains(rules, contains, items, path, depth, errors);
+        }
+    }
+
+    fn contains(
+        &self,
+        rules: &'a Object<String, Value>,
+        contains: &'a Value,
+        items: &[Value],
+        path: &mut Vec<String>,
+        depth: usize,
+        errors: &mut Vec<Failure>,
+    ) {
+        let mut causes = Vec::new();
+        let mut matched = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let before = causes.len();
+            self.below(contains, item, &index.to_string(), path, depth, &mut causes);
+            if causes.len() == before {
+                matched.push(index.to_string());
+            }
+        }
+        let limit = |keyword: &str| rules.get(keyword).and_then(Value::as_u64).filter(|_| self.draft >= 2019);
+        let found = matched.len() as u64;
+        let places = || format!("matched {found} items at {}", matched.join(" "));
+        match limit("minContains") {
+            Some(min) if found < min => {
+                let but = if found == 0 { "none matched".to_owned() } else { places() };
+                let message = format!("min {min} items required to match contains schema, but {but}");
+                errors.push(failure(path, message, causes));
+            }
+            None if found == 0 => errors.push(failure(path, "no items match contains schema".into(), causes)),
+            _ => {}
+        }
+        if let Some(max) = limit("maxContains").filter(|max| found > *max) {
+            let message = format!("max {max} items required to match contains schema, but {}", places());
+            errors.push(failure(path, message, Vec::new()));
+        }
+    }
+
+    fn combined(
+        &self,
+        rules: &'a Object<String, Value>,
+        value: &Value,
+        path: &mut Vec<String>,
+        depth: usize,
+        errors: &mut Vec<Failure>,
+        seen: &mut BTreeSet<String>,
+    ) {
+        let schemas = |keyword: &str| rules.get(keyword).and_then(Value::as_array).into_iter().flatten();
+        if let Some(schema) = rules.get("not")
+            && self.check(schema, value, path, depth + 1).0.is_empty()
+        {
+            errors.push(failure(path, "'not' failed".into(), Vec::new()));
+        }
+        let mut causes = Vec::new();
+        for schema in schemas("allOf") {
+            let (found, more) = self.check(schema, value, path, depth + 1);
+            seen.extend(more);
+            causes.extend(grouped(path, found));
+        }
+        if !causes.is_empty() {
+            errors.push(failure(path, "'allOf' failed".into(), causes));
+        }
+        for keyword in ["anyOf", "oneOf"] {
+            let mut causes = Vec::new();
+            let mut matched = Vec::new();
+            for (index, schema) in schemas(keyword).enumerate() {
+                let (found, more) = self.check(schema, value, path, depth + 1);
+                match grouped(path, found) {
+                    None => {
+                        seen.extend(more);
+                        matched.push(index);
+                    }
+                    Some(cause) => causes.push(cause),
+                }
+            }
+            match (keyword, &matched[..]) {
+                (_, []) if causes.is_empty() => {}
+                ("anyOf", []) => errors.push(failure(path, "'anyOf' failed".into(), causes)),
+                (_, []) => errors.push(failure(path, "'oneOf' failed, none matched".into(), causes)),
+                ("oneOf", [first, second, ..]) => {
+                    let message = format!("'oneOf' failed, subschemas {first}, {second} matched");
+                    errors.push(failure(path, message, Vec::new()));
+                }
+                _ => {}
+            }
+        }
+        if let Some(condition) = rules.get("if") {
+            let (found, more) = self.check(condition, value, path, depth + 1);
+            let branch = if found.is_empty() { "then" } else { "else" };
+            if found.is_empty() {
+                seen.extend(more);
+            }
+            if let Some(schema) = rules.get(branch) {
+                let (found, more) = self.check(schema, value, path, depth + 1);
+                seen.extend(more);
+                errors.extend(grouped(path, found));
+            }
+        }
+    }
+}
+
+/// The schema inside another that has one of these names.
+fn find<'a>(schema: &'a Value, keys: &[&str], name: &str) -> Option<&'a Value> {
+    let named = |key: &&str| {
+        schema.get(*key).and_then(Value::as_str).is_some_and(|id| id.trim_end_matches('#') == name)
+    };
+    if keys.iter().any(named) {
+        return Some(schema);
+    }
+    match schema {
+        Value::Object(map) => map.values().find_map(|inner| find(inner, keys, name)),
+        Value::Array(items) => items.iter().find_map(|inner| find(inner, keys, name)),
+        _ => None,
+    }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        let hex = after.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        match hex {
+            Some(decoded) if *byte == b'%' => {
+                bytes.push(decoded);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            _ => {
+                bytes.push(*byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,116 @@
+//! The rules of JSON Schema for single values.
+
+use regex::Regex;
+use serde_json::{Map as Object, Value};
+
+/// A number in a message: whole ones with commas, as the library in Helm prints them.
+fn grouped(number: f64) -> String {
+    if number.fract() != 0.0 || number.abs() >= 1e15 {
+        return backstay_yaml::number::float_text(number);
+    }
+    let digits = format!("{:.0}", number.abs());
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if number < 0.0 { format!("-{text}") } else { text }
+}
+
+pub(crate) fn check_count(
+    rules: &Object<String, Value>,
+    what: &str,
+    count: usize,
+    wrong: &mut dyn FnMut(String),
+) {
+    let count = count as u64;
+    let (min, max) = (format!("min{what}"), format!("max{what}"));
+    if let Some(want) = rules.get(&min).and_then(Value::as_f64).filter(|want| (count as f64) < *want) {
+        wrong(format!("{min}: got {}, want {}", grouped(count as f64), grouped(want)));
+    }
+    if let Some(want) = rules.get(&max).and_then(Value::as_f64).filter(|want| count as f64 > *want) {
+        wrong(format!("{max}: got {}, want {}", grouped(count as f64), grouped(want)));
+    }
+}
+
+pub(crate) fn check_text(rules: &Object<String, Value>, text: &str, wrong: &mut dyn FnMut(String)) {
+    check_count(rules, "Length", text.chars().count(), wrong);
+    if let Some(pattern) = rules.get("pattern").and_then(Value::as_str)
+        && Regex::new(pattern).is_ok_and(|regex| !regex.is_match(text))
+    {
+        wrong(format!("{} does not match pattern {}", quote(text), quote(pattern)));
+    }
+}
+
+pub(crate) fn check_number(rules: &Object<String, Value>, number: f64, wrong: &mut dyn FnMut(String)) {
+    let mut limit = |keyword: &str, exclusive: &str, fits: fn(f64, f64) -> bool| {
+        let strict = rules.get(exclusive);
+        if let Some(want) = rules.get(keyword).and_then(Value::as_f64) {
+            // In draft 4 the exclusive form is a flag beside the limit.
+            let strictly = strict == Some(&Value::Bool(true));
+            if !fits(number, want) && number != want || strictly && number == want {
+                let keyword = if strictly { exclusive } else { keyword };
+                wrong(format!("{keyword}: got {}, want {}", grouped(number), grouped(want)));
+            }
+        }
+        if let Some(want) = strict.and_then(Value::as_f64).filter(|want| !fits(number, *want)) {
+            wrong(format!("{exclusive}: got {}, want {}", grouped(number), grouped(want)));
+        }
+    };
+    limit("minimum", "exclusiveMinimum", |number, want| number > want);
+    limit("maximum", "exclusiveMaximum", |number, want| number < want);
+    if let Some(want) = rules.get("multipleOf").and_then(Value::as_f64) {
+        let parts = number / want;
+        if (parts - parts.round()).abs() > 1e-9 * parts.abs().max(1.0) {
+            wrong(format!("multipleOf: got {}, want {}", grouped(number), grouped(want)));
+        }
+    }
+}
+
+pub(crate) fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+pub(crate) fn is_integer(value: &Value) -> bool {
+    value.as_f64().is_some_and(|number| number.fract() == 0.0)
+}
+
+pub(crate) fn equal(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| equal(a, b)))
+        }
+        (a, b) => a == b,
+    }
+}
+
+pub(crate) fn duplicates(items: &[Value]) -> Option<(usize, usize)> {
+    let of = |second: usize, item: &Value| items.iter().take(second).position(|other| equal(other, item));
+    items.iter().enumerate().find_map(|(second, item)| Some((of(second, item)?, second)))
+}
+
+pub(crate) fn show(value: &Value) -> String {
+    match value {
+        Value::String(text) => quote(text),
+        Value::Null => "null".into(),
+        other => other.to_string(),
+    }
+}
+
+/// Text in single quotes, escaped as Go's `%q` does.
+pub(crate) fn quote(text: &str) -> String {
+    let quoted = format!("{text:?}");
+    let inside = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+    format!("'{}'", inside.replace("\\\"", "\"").replace('\'', "\\'"))
+}

@@ -1,0 +1,3 @@
+{{- define "errors.bad" }}
+{{ .Values.which.deep }}
+{{- end }}

@@ -1,0 +1,1 @@
+{{- define "family.shared" -}}child{{- end -}}

@@ -1,0 +1,3 @@
+{{- define "family.shared" -}}
+parent-wins {{ .Chart.Name }} {{ .Values.size }}
+{{- end -}}

@@ -1,0 +1,93 @@
+//! Renders a chart folder with `helm template` arguments.
+
+use std::path::Path;
+
+use backstay_chart::{
+    Capabilities, Chart, KubeVersion, RenderInput, SourceFile, ValueSources, from_archive, from_files, render,
+};
+use backstay_gotemplate::{Compatibility, Environment};
+
+/// Reads a chart folder or archive.
+pub(crate) fn load(path: &Path) -> Result<Chart, String> {
+    if path.is_file() {
+        let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+        return from_archive(&bytes).map_err(|error| error.to_string());
+    }
+    let mut files = Vec::new();
+    collect(path, "", &mut files);
+    from_files(files).map_err(|error| error.to_string())
+}
+
+fn collect(folder: &Path, prefix: &str, files: &mut Vec<SourceFile>) {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    for entry in entries.flatten() {
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            collect(&entry.path(), &format!("{name}/"), files);
+        } else if let Ok(content) = std::fs::read(entry.path()) {
+            files.push(SourceFile { path: name, content });
+        }
+    }
+}
+
+/// What `helm template web CHART ARGUMENTS` prints; errors as `Error: …`.
+pub(crate) fn template(
+    chart: &Path,
+    arguments: &[&str],
+    folder: &Path,
+    compatibility: Compatibility,
+) -> String {
+    run(chart, arguments, folder, compatibility).unwrap_or_else(|error| format!("Error: {error}\n"))
+}
+
+fn run(
+    path: &Path,
+    arguments: &[&str],
+    folder: &Path,
+    compatibility: Compatibility,
+) -> Result<String, String> {
+    let mut environment = Environment::offline(0, 1);
+    environment.compatibility = compatibility;
+    let mut input = RenderInput::new("web", "default", &environment);
+    let mut sources = ValueSources::default();
+    let mut skip_tests = false;
+    let mut hooks = true;
+    let mut arguments = arguments.iter();
+    let mut versions = Vec::new();
+    while let Some(argument) = arguments.next() {
+        let mut next = || arguments.next().copied().unwrap_or_default().to_owned();
+        match *argument {
+            "--set" => sources.set.push(next()),
+            "--set-string" => sources.string.push(next()),
+            "--set-json" => sources.json.push(next()),
+            "--set-literal" => sources.literal.push(next()),
+            "-f" => {
+                let name = next();
+                let bytes = std::fs::read(folder.join(&name)).map_err(|error| error.to_string())?;
+                sources.files.push((name, bytes));
+            }
+            "-n" => input.namespace = next(),
+            "--kube-version" => {
+                let version =
+                    KubeVersion::parse(&next(), compatibility).map_err(|error| error.to_string())?;
+                input.capabilities.kube_version = version;
+            }
+            "--api-versions" => versions.push(next()),
+            "--include-crds" => input.include_crds = true,
+            "--is-upgrade" => input.is_upgrade = true,
+            "--skip-tests" => skip_tests = true,
+            "--no-hooks" => hooks = false,
+            other => panic!("unknown argument {other}"),
+        }
+    }
+    let capabilities: Capabilities = input.capabilities.clone();
+    input.capabilities = capabilities.with_api_versions(&versions);
+    input.values = sources
+        .merge(compatibility, &mut |name| {
+            std::fs::read_to_string(folder.join(name)).map_err(|error| error.to_string())
+        })
+        .map_err(|error| error.to_string())?;
+    let chart = load(path)?;
+    let rendered = render(&chart, &input).map_err(|error| error.to_string())?;
+    Ok(rendered.template_text(hooks, skip_tests))
+}
