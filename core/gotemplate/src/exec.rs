@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::error::{Outcome, RenderError, TemplateError};
 use crate::print::display;
+use crate::print_float::format_float;
 use crate::print_quote::quote;
 use crate::runtime::Executor;
 use crate::tree::{Branch, Call, Node, Pipe, Place, Template};
@@ -35,7 +36,9 @@ impl Got {
     pub(crate) fn entry(map: &Map, value: Option<Value>) -> Self {
         match map.map_type() {
             MapType::Texts => Self::plain(value.unwrap_or_else(|| Value::text(""))),
-            MapType::Named(_) => Self { boxed: value.as_ref().is_none_or(Value::is_nil), value: value.unwrap_or_default() },
+            MapType::Named(_) => {
+                Self { boxed: value.as_ref().is_none_or(Value::is_nil), value: value.unwrap_or_default() }
+            }
             MapType::Any | MapType::Values => Self::boxed(value.unwrap_or_default()),
         }
     }
@@ -201,13 +204,14 @@ impl<'t> Run<'t, '_, '_> {
     /// What there is to range over, with keys.
     #[inline(never)]
     fn items(&self, value: Value, branch: &'t Branch) -> Outcome<Box<dyn Iterator<Item = (Value, Got)>>> {
-        let count = |number: i64, make: fn(i64) -> Value| -> Outcome<Box<dyn Iterator<Item = (Value, Got)>>> {
-            if branch.pipe.variables.len() > 1 {
-                let shown = display(&value);
-                return self.fail(format!("can't use {shown} to iterate over more than one variable"));
-            }
-            Ok(Box::new((0..number).map(move |n| (Value::Nil, Got::plain(make(n))))))
-        };
+        let count =
+            |number: i64, make: fn(i64) -> Value| -> Outcome<Box<dyn Iterator<Item = (Value, Got)>>> {
+                if branch.pipe.variables.len() > 1 {
+                    let shown = display(&value);
+                    return self.fail(format!("can't use {shown} to iterate over more than one variable"));
+                }
+                Ok(Box::new((0..number).map(move |n| (Value::Nil, Got::plain(make(n))))))
+            };
         Ok(match &value {
             Value::Nil => Box::new(std::iter::empty()),
             Value::List(list) => {
@@ -219,7 +223,8 @@ impl<'t> Run<'t, '_, '_> {
             }
             Value::Bytes(bytes) => {
                 let bytes = Rc::clone(bytes);
-                let item = move |index: usize| Got::plain(Value::Byte(bytes.get(index).copied().unwrap_or(0)));
+                let item =
+                    move |index: usize| Got::plain(Value::Byte(bytes.get(index).copied().unwrap_or(0)));
                 let Value::Bytes(bytes) = &value else { return Ok(Box::new(std::iter::empty())) };
                 Box::new((0..bytes.len()).map(move |index| (int(index), item(index))))
             }
@@ -238,9 +243,9 @@ impl<'t> Run<'t, '_, '_> {
                 count(i64::from(*number), |n| Value::Rune(i32::try_from(n).unwrap_or(i32::MAX)))?
             }
             Value::Object(object) => match object.entries() {
-                Some(entries) => Box::new(
-                    entries.into_iter().map(|(key, item)| (Value::Text(key), Got::plain(item))),
-                ),
+                Some(entries) => {
+                    Box::new(entries.into_iter().map(|(key, item)| (Value::Text(key), Got::plain(item))))
+                }
                 None => return self.cannot_range(&value),
             },
             Value::Bool(_) | Value::Float(_) | Value::Text(_) => return self.cannot_range(&value),
@@ -296,8 +301,9 @@ impl Object for Complex {
     }
 
     fn print(&self) -> String {
-        let real = display(&Value::Float(self.0));
-        format!("({real}{})", crate::printf::sprintf("%+vi", &[Value::Float(self.1)]))
+        let [real, imaginary] = [self.0, self.1].map(|number| format_float(number, 'g', None));
+        let plus = if imaginary.starts_with(['+', '-']) { "" } else { "+" };
+        format!("({real}{plus}{imaginary}i)")
     }
 
     fn truth(&self) -> bool {

@@ -33,7 +33,8 @@ impl Parameter {
     fn nil(self) -> Option<Value> {
         match self {
             Self::Any => Some(Value::Nil),
-            Self::Map => Some(Value::Map(Map::new())),
+            // A nil map is empty, but `set` cannot write to it.
+            Self::Map => Some(Value::Nil),
             Self::List => Some(Value::list(Vec::new())),
             Self::Texts => Some(Value::List(List::of(Elements::Text, Vec::new()))),
             Self::Bytes => Some(Value::Bytes(Rc::from([]))),
@@ -119,8 +120,7 @@ impl<'t> Run<'t, '_, '_> {
     fn count(&self, name: &str, fixed: usize, variadic: bool, given: usize, last: bool) -> Outcome<()> {
         let all = given + usize::from(last);
         if variadic && all < fixed {
-            return self
-                .fail(format!("wrong number of args for {name}: want at least {fixed} got {given}"));
+            return self.fail(format!("wrong number of args for {name}: want at least {fixed} got {given}"));
         }
         if !variadic && all != fixed {
             return self.fail(format!("wrong number of args for {name}: want {fixed} got {all}"));

@@ -3,6 +3,7 @@
 use crate::error::Outcome;
 use crate::exec::{Complex, Got, Run};
 use crate::print_quote::quote;
+use crate::runtime::Missing;
 use crate::tree::{Command, Number, Operand, OperandKind, Pipe, Place};
 use crate::value::{Text, Value};
 
@@ -137,7 +138,9 @@ impl<'t> Run<'t, '_, '_> {
         for (index, name) in names.iter().enumerate() {
             receiver = if index < end {
                 self.field(&receiver, name, false)?
-            } else if let (Value::Object(_), true) = (&receiver.value, last.is_some() || !arguments.is_empty()) {
+            } else if let (Value::Object(_), true) =
+                (&receiver.value, last.is_some() || !arguments.is_empty())
+            {
                 self.method(dot, &receiver, operand, name, arguments, last.take())?
             } else {
                 self.field(&receiver, name, last.is_some() || !arguments.is_empty())?
@@ -152,7 +155,7 @@ impl<'t> Run<'t, '_, '_> {
             Value::Nil if receiver.boxed => {
                 self.fail(format!("nil pointer evaluating interface {{}}.{name}"))
             }
-            Value::Nil if self.executor.strict => {
+            Value::Nil if self.executor.missing == Missing::Error => {
                 self.fail(format!("nil data; no entry for key {}", quote(name, false)))
             }
             Value::Nil => Ok(Got::default()),
@@ -161,10 +164,11 @@ impl<'t> Run<'t, '_, '_> {
                     return self.fail(format!("{name} is not a method but has arguments"));
                 }
                 let value = map.get(name);
-                if value.is_none() && self.executor.strict {
-                    return self.fail(format!("map has no entry for key {}", quote(name, false)));
+                match (&value, self.executor.missing) {
+                    (None, Missing::Error) => self.no_entry(name),
+                    (None, Missing::Invalid) => Ok(Got::default()),
+                    _ => Ok(Got::entry(map, value)),
                 }
-                Ok(Got::entry(map, value))
             }
             Value::Object(object) => {
                 if let Some(value) = object.field(name) {
@@ -174,15 +178,20 @@ impl<'t> Run<'t, '_, '_> {
                 match object.call(name, &[]) {
                     Some(Ok(value)) => Ok(Got { boxed: value.is_nil(), value }),
                     Some(Err(problem)) => self.fail(format!("error calling {name}: {problem}")),
-                    None if object.kind() == "map" && self.executor.strict => {
-                        self.fail(format!("map has no entry for key {}", quote(name, false)))
-                    }
-                    None if object.kind() == "map" => Ok(Got::boxed(Value::Nil)),
+                    None if object.kind() == "map" => match self.executor.missing {
+                        Missing::Error => self.no_entry(name),
+                        Missing::Invalid => Ok(Got::default()),
+                        Missing::Zero => Ok(Got::boxed(Value::Nil)),
+                    },
                     None => self.no_field(receiver, name),
                 }
             }
             _ => self.no_field(receiver, name),
         }
+    }
+
+    fn no_entry<T>(&self, name: &str) -> Outcome<T> {
+        self.fail(format!("map has no entry for key {}", quote(name, false)))
     }
 
     pub(crate) fn no_field<T>(&self, receiver: &Got, name: &str) -> Outcome<T> {

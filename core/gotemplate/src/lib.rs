@@ -27,11 +27,11 @@ mod tree;
 mod value;
 
 pub use data::{ValueBuilder, from_json, from_json_floats, map_to_json, to_json};
+pub use error::{RenderError, TemplateError};
 pub use function::{
     Compatibility, Environment, Function, FunctionError, Lookup, LookupKey, Parameter, Runtime,
 };
 pub use functions::{chart_message, helm_functions, semver};
-pub use error::{RenderError, TemplateError};
 pub use parse::ParseError;
 pub use set::{FunctionTable, Options, Parsed, Templates};
 pub use value::{Elements, List, Map, MapType, Object, Text, Value};

@@ -15,6 +15,16 @@ use crate::value::{Text, Value};
 /// Helm's name of the set, which shows in errors.
 pub(crate) const ROOT: &str = "gotpl";
 
+/// What a key gives that a map does not have (`Template.Option`).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// No value at all, of which fields can be taken.
+    Invalid,
+    /// The zero value of the type, which mostly is `nil`.
+    Zero,
+    Error,
+}
+
 /// How often Helm lets a template include itself (`recursionMaxNums` in `pkg/engine/engine.go`).
 const RECURSION: usize = 1000;
 
@@ -32,8 +42,7 @@ struct Scope {
 
 pub(crate) struct Executor<'e> {
     pub(crate) functions: &'e FunctionTable,
-    /// Whether missing keys are errors.
-    pub(crate) strict: bool,
+    pub(crate) missing: Missing,
     templates: &'e Templates,
     environment: &'e Environment,
     scope: Option<Rc<Scope>>,
@@ -53,7 +62,12 @@ fn stack_address() -> usize {
 }
 
 impl<'e> Executor<'e> {
-    pub(crate) fn new(templates: &'e Templates, environment: &'e Environment, strict: bool, name: &str) -> Self {
+    pub(crate) fn new(
+        templates: &'e Templates,
+        environment: &'e Environment,
+        missing: Missing,
+        name: &str,
+    ) -> Self {
         // Every file has random numbers of its own.
         let mut random = environment.seed ^ 0xcbf2_9ce4_8422_2325;
         for byte in name.bytes() {
@@ -61,7 +75,7 @@ impl<'e> Executor<'e> {
         }
         Self {
             functions: &templates.functions,
-            strict,
+            missing,
             templates,
             environment,
             scope: None,
@@ -101,13 +115,7 @@ impl<'e> Executor<'e> {
     /// Runs a template with data of its own and no variables of the caller.
     pub(crate) fn run(&mut self, template: &Shared, data: Got, out: &mut String) -> Outcome<()> {
         let variables = vec![(self.templates.dollar(), data.clone())];
-        let mut run = Run {
-            executor: self,
-            template,
-            variables,
-            place: None,
-            out,
-        };
+        let mut run = Run { executor: self, template, variables, place: None, out };
         run.walk(&data, &template.body).map(|_| ())
     }
 
@@ -184,9 +192,9 @@ impl Runtime for Executor<'_> {
             return Ok(text.replace("<no value>", ""));
         }
         let shown = || quote(text, false);
-        let parsed = self.parse(text).map_err(|error| {
-            FunctionError::Failed(format!("cannot parse template {}: {error}", shown()))
-        })?;
+        let parsed = self
+            .parse(text)
+            .map_err(|error| FunctionError::Failed(format!("cannot parse template {}: {error}", shown())))?;
         if self.enter().is_err() {
             return Self::endless(ROOT);
         }

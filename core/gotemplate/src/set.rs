@@ -8,7 +8,7 @@ use crate::builtins::{self, Builtin};
 use crate::error::RenderError;
 use crate::function::{Environment, Function};
 use crate::parse::{ParseError, parse};
-use crate::runtime::Executor;
+use crate::runtime::{Executor, Missing};
 use crate::tree::Shared;
 use crate::value::{Text, Value};
 
@@ -147,22 +147,24 @@ impl Templates {
         environment: &Environment,
         options: Options,
     ) -> Result<String, RenderError> {
-        let text = self.render_unedited(name, data, environment, options)?;
+        let missing = if options.missing_key_error { Missing::Error } else { Missing::Zero };
+        let mut executor = Executor::new(self, environment, missing, name);
+        let text = executor.run_named(name, data).map_err(|error| *error)?;
         Ok(if text.contains("<no value>") { text.replace("<no value>", "") } else { text })
     }
 
-    /// Renders a template as Go does: what has no value shows as `<no value>`.
+    /// Renders a template as Go does by itself: what has no value shows as `<no value>`, and a missing key has fields that are
+    /// missing, too.
     ///
     /// # Errors
     /// As for [`Templates::render`].
-    pub fn render_unedited(
+    pub fn render_as_go(
         &self,
         name: &str,
         data: Value,
         environment: &Environment,
-        options: Options,
     ) -> Result<String, RenderError> {
-        let mut executor = Executor::new(self, environment, options.missing_key_error, name);
+        let mut executor = Executor::new(self, environment, Missing::Invalid, name);
         executor.run_named(name, data).map_err(|error| *error)
     }
 
