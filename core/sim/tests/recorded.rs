@@ -39,10 +39,8 @@ fn scalings(model: &mut Model) -> Vec<String> {
     let mut events = model.events("Deployment");
     let mut sets: Vec<String> = Vec::new();
     for event in &events {
-        let set = event.split(' ').find(|word| word.starts_with("web-")).unwrap().to_owned();
-        if !sets.contains(&set) {
-            sets.push(set);
-        }
+        let set = event.split(' ').find(|word| word.starts_with("web-")).map(str::to_owned);
+        sets.extend(set.filter(|set| !sets.contains(set)));
     }
     for event in &mut events {
         for (set, letter) in sets.iter().zip(["a", "b", "c"]) {
