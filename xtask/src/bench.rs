@@ -43,7 +43,7 @@ struct Figures {
 
 /// Measures and prints.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    setup::run(&setup::Options { no_cluster: false, no_node: false })?;
+    setup::run(&setup::Options::default())?;
     run::seen(Command::new("cargo").current_dir(paths::repository()).args([
         "build",
         "--release",
