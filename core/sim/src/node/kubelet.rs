@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use backstay_object::{ResourceKey, bool_at, is_deleting, list_at, name, namespace, text_at, uid};
+use backstay_object::{
+    ResourceKey, bool_at, condition_is_true, is_deleting, list_at, name, namespace, text_at, uid,
+};
 use serde_json::Value;
 
 use super::{Ended, PodRun, Run, Sandbox, Work, ending, probes, rounds, specs, start, status};
@@ -16,8 +18,6 @@ use crate::world::{Ctx, Duty, Task};
 
 /// Rounds and completions done at one point in time, at most; more would be a mistake of the model.
 const STEPS: usize = 200;
-/// How often a pod on a node that does not answer is looked at.
-const DOWN_POLL: Duration = Duration::from_secs(5);
 
 /// The kubelet of a node as the source of events.
 pub(super) fn speaker(node: &str) -> Source<'_> {
@@ -29,8 +29,10 @@ pub(crate) fn run_pod(ctx: &mut Ctx<'_>, namespace: &str, name: &str) {
     let Some(pod) = ctx.get("v1", "Pod", namespace, name) else { return };
     let Some(node) = text_at(&pod, &["spec", "nodeName"]).filter(|node| !node.is_empty()) else { return };
     let task = Task::new(Duty::Pod, namespace, name);
-    if ctx.world.nodes.get(node).is_some_and(|node| node.down_since.is_some()) {
-        return ctx.due(task, DOWN_POLL);
+    // Whoever brings a node back has its pods looked at again.
+    let down = ctx.world.nodes.get(node).is_some_and(|node| node.down_since.is_some());
+    if down || ctx.store.find("", "Node", "", node).is_none() {
+        return;
     }
     let key = uid(&pod).to_owned();
     let taken = ctx.world.pods.remove(&key).or_else(|| accept(ctx, &pod, node));
@@ -43,6 +45,10 @@ pub(crate) fn run_pod(ctx: &mut Ctx<'_>, namespace: &str, name: &str) {
     }
     if ctx.store.by_uid(&key).is_none() {
         return;
+    }
+    if !run.over && run.all_ready() && !condition_is_true(&pod, "Ready") {
+        // Somebody else said otherwise while the node was lost.
+        status::write(ctx, &pod, &run);
     }
     let due = run.next_due().into_iter().chain(ctx.next_healing(&pod).filter(|_| !run.over)).min();
     if let Some(at) = due {
@@ -147,6 +153,10 @@ impl Run {
 }
 
 impl PodRun {
+    fn all_ready(&self) -> bool {
+        self.containers.iter().all(|run| run.ready || (run.init && !run.sidecar))
+    }
+
     /// Whether the containers proper may run: all init containers have passed, or one of them runs or ran already.
     pub(super) fn initialized(&self) -> bool {
         self.containers.iter().filter(|run| run.init).all(Run::passed_init)

@@ -122,6 +122,7 @@ fn a_node_that_does_not_answer() {
     lab.until(60_000);
     assert!(lab.get("web").is_some(), "nobody confirms the deletion");
     lab.world.nodes.entry("node-1".to_owned()).or_default().down_since = None;
+    lab.wake("web");
     lab.until(80_000);
     assert_eq!(lab.get("web"), None);
 }
@@ -157,4 +158,29 @@ fn memory_survives_a_save() {
     lab.until(30_000);
     assert_eq!(lab.words("web").last(), Some(&"ready"));
     assert!(lab.words("bad").contains(&"ImagePullBackOff"));
+}
+
+#[test]
+fn a_node_that_comes_back_says_what_is_ready() {
+    let mut lab = Lab::new();
+    lab.pod("web", json!({}), json!({}));
+    lab.until(20_000);
+    let now = lab.now;
+    lab.world.nodes.entry("node-1".to_owned()).or_default().down_since = Some(now);
+    let key = ResourceKey::new("v1", "Pod", "shop", "web");
+    let unready = lab.store.update_status(&key, now, |pod| {
+        for condition in pod["status"]["conditions"].as_array_mut().unwrap() {
+            if condition["type"] == "Ready" {
+                condition["status"] = json!("False");
+            }
+        }
+    });
+    assert!(unready.is_ok());
+    lab.wake("web");
+    lab.until(30_000);
+    assert!(!condition_is_true(&lab.get("web").unwrap(), "Ready"));
+    lab.world.nodes.entry("node-1".to_owned()).or_default().down_since = None;
+    lab.wake("web");
+    lab.until(31_000);
+    assert!(condition_is_true(&lab.get("web").unwrap(), "Ready"));
 }
