@@ -22,8 +22,6 @@ use clap::{Args, Subcommand};
 use self::state::State;
 use crate::setup;
 
-pub(crate) use self::keeper::keep;
-
 /// The name of the only node.
 const NODE: &str = "node1";
 
@@ -82,8 +80,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
         Command::Up(options) => {
             let cluster = up(options)?;
             println!("ready; export KUBECONFIG={}", cluster.kubeconfig().display());
-            cluster.leave_running();
-            Ok(())
+            cluster.leave_running()
         }
         Command::Down(place) => take_down::take_down(&place.folder()),
         Command::Status(place) => status(&place.folder()),
@@ -140,8 +137,11 @@ impl Cluster {
     }
 
     /// Lets it run on after this process.
-    fn leave_running(mut self) {
+    fn leave_running(mut self) -> anyhow::Result<()> {
+        self.state.bound = false;
+        self.state.save(&self.folder)?;
         self.owned = false;
+        Ok(())
     }
 }
 
@@ -171,9 +171,10 @@ pub(crate) fn up(options: &Options) -> anyhow::Result<Cluster> {
     let plan = NodePlan::of(options);
     setup::build_tools(Some(plan.tools()))?;
     let folder = state::make_folder(&folder)?;
-    let state = State { node: plan.describe(), ..State::default() };
+    let state = State { node: plan.describe(), bound: true, ..State::default() };
     state.save(&folder)?;
     let mut cluster = Cluster { folder, state, owned: true };
+    keeper::start(&cluster.folder)?;
     let ports = ports::Ports::choose()?;
     let started = Instant::now();
     control_plane::start(&cluster.folder, &mut cluster.state, ports)

@@ -59,7 +59,6 @@ fn acceptance(given: bool) -> anyhow::Result<()> {
     let folder = std::env::temp_dir().join(format!("backstay-test-{}", std::process::id()));
     let place = cluster::Place { dir: Some(folder) };
     let cluster = cluster::up(&cluster::Options { place, ..cluster::Options::default() })?;
-    cluster::keep(&cluster)?;
     command.env(KUBECONFIG, cluster.kubeconfig());
     command.env("BACKSTAY_TEST_NODE", if cluster.has_real_node() { "real" } else { "simulated" });
     command.env("BACKSTAY_TEST_AUDIT_LOG", cluster.audit_log());

@@ -9,29 +9,29 @@ use anyhow::Context as _;
 
 use super::process::Process;
 use super::state::State;
-use super::{Cluster, take_down};
+use super::take_down;
 
-/// Starts a keeper for a cluster that belongs to this process.
-pub(crate) fn keep(cluster: &Cluster) -> anyhow::Result<()> {
+/// Starts a keeper for a cluster that ends with this process.
+pub(crate) fn start(folder: &Path) -> anyhow::Result<()> {
     let itself = std::env::current_exe().context("the path of xtask is unknown")?;
     let mut command = Command::new(itself);
-    command
-        .args(["cluster", "keep", "--owner", &std::process::id().to_string(), "--dir"])
-        .arg(&cluster.folder);
+    command.args(["cluster", "keep", "--owner", &std::process::id().to_string(), "--dir"]).arg(folder);
     command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().map(|_| ()).context("no keeper for the cluster can be started")
 }
 
-/// Waits until the owner has ended or the cluster is gone.
+/// Waits until the owner has ended, the cluster is gone, or it is left to run on without its owner.
 pub(crate) fn run(folder: &Path, owner: i32) -> anyhow::Result<()> {
     let owner = Process::running("owner", owner)?;
     loop {
-        if State::load(folder)?.is_none() {
+        // The owner is looked at first: what it left to run on before its end is then seen as such.
+        let is_alive = owner.as_ref().is_some_and(Process::is_alive);
+        if !State::load(folder)?.is_some_and(|state| state.bound) {
             return Ok(());
         }
-        if !owner.as_ref().is_some_and(Process::is_alive) {
+        if !is_alive {
             return take_down::take_down(folder);
         }
-        std::thread::sleep(Duration::from_millis(500));
+        std::thread::sleep(Duration::from_millis(300));
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct State {
     pub(crate) registry: Option<String>,
     /// What the node is: `real`, or why not.
     pub(crate) node: String,
+    /// Whether it ends with the process that started it.
+    pub(crate) bound: bool,
 }
 
 impl State {
