@@ -38,6 +38,7 @@ pub(crate) fn run_pod(ctx: &mut Ctx<'_>, namespace: &str, name: &str) {
     let taken = ctx.world.pods.remove(&key).or_else(|| accept(ctx, &pod, node));
     let Some(mut run) = taken else { return };
     rounds::refresh_conduct(ctx, &pod, &mut run);
+    rounds::refresh_images(ctx, &pod, &mut run);
     for _ in 0..STEPS {
         if !step(ctx, &pod, &mut run) {
             break;
@@ -126,6 +127,7 @@ impl Run {
         Self {
             name: text_at(spec, &["name"]).unwrap_or("").to_owned(),
             init,
+            image: String::new(),
             sidecar: init && super::conduct::is_sidecar(spec),
             running: None,
             ended: None,

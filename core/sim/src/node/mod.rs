@@ -96,6 +96,8 @@ pub(crate) struct Ending {
 pub(crate) struct Run {
     pub(crate) name: String,
     pub(crate) init: bool,
+    /// The image it was last started with, or was to be.
+    pub(crate) image: String,
     /// An init container that keeps running.
     pub(crate) sidecar: bool,
     pub(crate) running: Option<Running>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backstay_object::{Timestamp, int_at, uid};
+use backstay_object::{Timestamp, int_at, text_at, uid};
 use serde_json::Value;
 
 use super::kubelet::speaker;
@@ -172,5 +172,30 @@ pub(super) fn refresh_conduct(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) 
         }
         running.conduct = fresh;
         running.conduct.log = log;
+    }
+}
+
+/// Acts on images that were changed in place: a running container is restarted, a waiting one is tried at once.
+pub(super) fn refresh_images(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun) {
+    if run.over || run.ending.is_some() {
+        return;
+    }
+    let seconds = int_at(pod, &["spec", "terminationGracePeriodSeconds"]).and_then(|s| u64::try_from(s).ok());
+    let latest = ctx.now.after(Duration::from_secs(seconds.unwrap_or(30)));
+    let node = run.node.clone();
+    let mut look = false;
+    for (spec, container) in specs(pod).zip(&mut run.containers) {
+        let changed = !container.image.is_empty() && text_at(spec, &["image"]) != Some(&container.image);
+        match &container.running {
+            Some(running) if changed && !running.told => {
+                let message = format!("Container {} definition changed, will be restarted", container.name);
+                ending::kill(ctx, pod, spec, container, &node, ("Killing", &message), latest);
+            }
+            None => look |= changed,
+            Some(_) => {}
+        }
+    }
+    if look {
+        run.sync_by(ctx.now);
     }
 }

@@ -70,6 +70,10 @@ pub(super) fn try_start(ctx: &mut Ctx<'_>, pod: &Value, run: &mut PodRun, index:
     let node = run.node.clone();
     let Some(container) = run.containers.get_mut(index) else { return };
     let image = text_at(spec, &["image"]).unwrap_or("");
+    if container.image != image {
+        image.clone_into(&mut container.image);
+        container.pull_backoff = None;
+    }
     let attempt = Attempt { pod, spec, image, node: &node, field: ending::field_path(container) };
     let outcome = match crash_backoff(ctx, &attempt, container) {
         Some(retry) => Outcome::Later(retry),

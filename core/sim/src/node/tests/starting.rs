@@ -184,3 +184,29 @@ fn the_same_seed_gives_the_same_times() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn an_image_changed_in_place() {
+    let mut lab = Lab::new();
+    lab.pod("bad", json!({"image": "nginx:nope"}), json!({}));
+    lab.pod("good", json!({"image": "nginx:1.27"}), json!({}));
+    lab.until(20_000);
+    for name in ["bad", "good"] {
+        let key = ResourceKey::new("v1", "Pod", "shop", name);
+        let now = lab.now;
+        let changed =
+            lab.store.update(&key, now, |pod| pod["spec"]["containers"][0]["image"] = json!("nginx:1.28"));
+        assert!(changed.is_ok());
+        lab.wake(name);
+    }
+    lab.until(27_000);
+    for (name, restarts) in [("bad", 0), ("good", 1)] {
+        let status = lab.status(name)["containerStatuses"][0].clone();
+        assert_eq!(status["restartCount"], restarts, "{status}");
+        assert_eq!(
+            (&status["image"], &status["ready"]),
+            (&json!("docker.io/library/nginx:1.28"), &json!(true))
+        );
+    }
+    assert!(lab.said("good", "Killing: Container c definition changed, will be restarted"));
+}
