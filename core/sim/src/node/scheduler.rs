@@ -2,6 +2,7 @@
 
 mod claims;
 mod fit;
+mod spread;
 
 use std::sync::Arc;
 use std::time::Duration;

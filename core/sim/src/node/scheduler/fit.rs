@@ -25,7 +25,7 @@ impl Refusal {
         Self { text: text.to_owned(), lasting: true }
     }
 
-    fn passing(text: &str) -> Self {
+    pub(super) fn passing(text: &str) -> Self {
         Self { text: text.to_owned(), lasting: false }
     }
 }
@@ -179,6 +179,9 @@ pub(super) fn refusals(ctx: &Ctx<'_>, pod: &Value, node: &Value, wants: &Wants, 
             short.push(Refusal { text: format!("Insufficient {resource}"), lasting: wanted > all });
         }
     }
+    if short.is_empty() {
+        short.extend(super::spread::refusal(ctx, pod, node));
+    }
     if short.is_empty()
         && let Some(neighbours) = neighbours(ctx, pod, node)
     {
@@ -216,7 +219,8 @@ fn tolerates(pod: &Value, key: &str, value: &str, effect: &str) -> bool {
     })
 }
 
-fn node_selected(pod: &Value, node: &Value) -> bool {
+/// Whether the pod's selector and required node affinity take a node.
+pub(super) fn node_selected(pod: &Value, node: &Value) -> bool {
     let selected = map_at(pod, &["spec", "nodeSelector"])
         .into_iter()
         .flatten()

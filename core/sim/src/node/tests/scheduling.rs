@@ -174,3 +174,31 @@ fn pods_that_are_not_placed() {
         assert!(lab.events("web").is_empty());
     }
 }
+
+#[test]
+fn pods_that_must_be_spread() {
+    let mut lab = Lab::new();
+    lab.node("node-2", "4", "8Gi");
+    let spread = json!({"topologySpreadConstraints": [{
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": {"matchExpressions": [{"key": "app", "operator": "Exists"}]},
+    }]});
+    let key = ResourceKey::new("v1", "Node", "", "node-2");
+    for (name, placed) in [("a", true), ("b", true), ("c", true), ("d", false)] {
+        lab.pod(name, json!({}), spread.clone());
+        let until = lab.now.0 - START + 2_000;
+        lab.until(until);
+        assert_eq!(lab.get(name).unwrap()["spec"].get("nodeName").is_some(), placed, "{name}");
+        if name == "b" {
+            // From now on only the first node takes pods: one more is even enough, two are not.
+            let now = lab.now;
+            lab.store.update(&key, now, |node| node["spec"]["unschedulable"] = json!(true)).unwrap();
+            lab.notice();
+        }
+    }
+    let text = lab.status("d")["conditions"].to_string();
+    let reasons = "0/2 nodes are available: 1 node(s) didn't match pod topology spread constraints, 1 node(s) were unschedulable.";
+    assert!(text.contains(reasons), "{text}");
+}
