@@ -2,6 +2,7 @@
 
 mod arguments;
 mod conversion;
+mod crypto;
 mod dates;
 mod decimal;
 mod defaults;
@@ -14,6 +15,7 @@ mod maps;
 mod maths;
 mod merge;
 mod paths;
+mod random;
 mod reflect;
 mod regex;
 pub mod semver;
@@ -32,6 +34,7 @@ use crate::set::FunctionTable;
 /// The tables of all modules.
 const TABLES: &[&[Function]] = &[
     conversion::FUNCTIONS,
+    crypto::FUNCTIONS,
     defaults::FUNCTIONS,
     dates::FUNCTIONS,
     dates::SPANS,
@@ -41,6 +44,7 @@ const TABLES: &[&[Function]] = &[
     maps::FUNCTIONS,
     maths::FUNCTIONS,
     paths::FUNCTIONS,
+    random::FUNCTIONS,
     reflect::FUNCTIONS,
     regex::FUNCTIONS,
     semver::FUNCTIONS,

@@ -179,5 +179,10 @@ fn duration_round(runtime: &mut dyn Runtime, arguments: &[Value]) -> Result<Valu
     Ok(unit.map_or_else(|| "0s".to_owned(), |(unit, name)| format!("{}{name}", size / unit)).into())
 }
 
+/// Nanoseconds since 1970 as `20060102150405` in UTC, for certificates.
+pub(super) fn utc_digits(ns: i128) -> String {
+    layout::format(&Time::from_ns(ns), "20060102150405")
+}
+
 #[cfg(test)]
 mod tests;
