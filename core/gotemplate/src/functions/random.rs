@@ -152,9 +152,12 @@ fn uuidv4(runtime: &mut dyn Runtime, _: &[Value]) -> Result<Value, FunctionError
 mod tests {
     use super::super::testing::{Bench, arguments, call_on, check, shown};
 
+    /// The function, its arguments, how long the answer is, which characters it may hold.
+    type Row = (&'static str, &'static str, usize, fn(char) -> bool);
+
     #[test]
     fn draws() {
-        let rows: &[(&str, &str, usize, fn(char) -> bool)] = &[
+        let rows: &[Row] = &[
             ("randAlphaNum", "[40]", 40, |c| c.is_ascii_alphanumeric()),
             ("randAlpha", "[40]", 40, |c| c.is_ascii_alphabetic()),
             ("randNumeric", "[40]", 40, |c| c.is_ascii_digit()),

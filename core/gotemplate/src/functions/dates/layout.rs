@@ -97,7 +97,7 @@ fn part_at(text: &str) -> Option<(Part, usize)> {
     if let Some((name, part)) = FIXED.iter().find(|(name, _)| text.starts_with(name)) {
         return Some((*part, name.len()));
     }
-    let lower_follows = || text.bytes().nth(3).is_some_and(|byte| byte.is_ascii_lowercase());
+    let lower_follows = || text.as_bytes().get(3).is_some_and(u8::is_ascii_lowercase);
     if text.starts_with("Jan") && !lower_follows() {
         return Some((Part::Month, 3));
     }
