@@ -105,7 +105,7 @@ impl Coalescer {
         };
         for (key, value) in from.snapshot() {
             match (value, to.get(&key)) {
-                (Value::Map(map), None) => to.set(key, Value::Map(map.retyped(map.map_type()))),
+                (Value::Map(map), None) => to.set(key, Value::Map(map.shallow_copy())),
                 (Value::Map(map), Some(Value::Map(old))) => {
                     // The other way round than elsewhere: the parent's globals win. Nulls are dealt with later.
                     let copy: Map = map.snapshot().into_iter().collect();

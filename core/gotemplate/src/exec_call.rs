@@ -33,8 +33,7 @@ impl Parameter {
     fn nil(self) -> Option<Value> {
         match self {
             Self::Any => Some(Value::Nil),
-            // A nil map is empty, but `set` cannot write to it.
-            Self::Map => Some(Value::Nil),
+            Self::Map => Some(Value::Map(Map::new())),
             Self::List => Some(Value::list(Vec::new())),
             Self::Texts => Some(Value::List(List::of(Elements::Text, Vec::new()))),
             Self::Bytes => Some(Value::Bytes(Rc::from([]))),

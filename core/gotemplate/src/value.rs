@@ -83,6 +83,8 @@ pub enum MapType {
 struct MapCell {
     entries: RefCell<BTreeMap<Text, Value>>,
     of: MapType,
+    /// The map that has the entries, where this one is another type of it.
+    alias: Option<Map>,
 }
 
 /// A map by reference.
@@ -320,13 +322,27 @@ impl Map {
     /// A map of the given type.
     #[must_use]
     pub fn of(of: MapType, entries: BTreeMap<Text, Value>) -> Self {
-        Self(Rc::new(MapCell { entries: RefCell::new(entries), of }))
+        Self(Rc::new(MapCell { entries: RefCell::new(entries), of, alias: None }))
     }
 
-    /// The same entries (shared from here on only in what is inside them) under another type.
+    /// The same map under another type: what is set in one is set in the other.
     #[must_use]
     pub fn retyped(&self, of: MapType) -> Self {
-        Self::of(of, self.borrow().clone())
+        if self.0.of == of {
+            return self.clone();
+        }
+        let alias = Some(self.0.alias.as_ref().unwrap_or(self).clone());
+        Self(Rc::new(MapCell { entries: RefCell::default(), of, alias }))
+    }
+
+    /// Another map with the same entries; the maps inside are shared.
+    #[must_use]
+    pub fn shallow_copy(&self) -> Self {
+        Self::of(self.0.of, self.borrow().clone())
+    }
+
+    fn cell(&self) -> &RefCell<BTreeMap<Text, Value>> {
+        &self.0.alias.as_ref().unwrap_or(self).0.entries
     }
 
     /// What the map is to Go's type checks.
@@ -338,47 +354,47 @@ impl Map {
     /// The value of a key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Value> {
-        self.0.entries.borrow().get(key).cloned()
+        self.cell().borrow().get(key).cloned()
     }
 
     /// Puts a value under a key, for everybody who holds this map.
     pub fn set(&self, key: impl Into<Text>, value: Value) {
-        self.0.entries.borrow_mut().insert(key.into(), value);
+        self.cell().borrow_mut().insert(key.into(), value);
     }
 
     /// Takes a key out, for everybody who holds this map.
     pub fn remove(&self, key: &str) -> Option<Value> {
-        self.0.entries.borrow_mut().remove(key)
+        self.cell().borrow_mut().remove(key)
     }
 
     /// Whether the key is there, `nil` or not.
     #[must_use]
     pub fn contains_key(&self, key: &str) -> bool {
-        self.0.entries.borrow().contains_key(key)
+        self.cell().borrow().contains_key(key)
     }
 
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.entries.borrow().len()
+        self.cell().borrow().len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.entries.borrow().is_empty()
+        self.cell().borrow().is_empty()
     }
 
     /// The entries, for reading. Do not call back into a template while holding it.
     #[must_use]
     pub fn borrow(&self) -> Ref<'_, BTreeMap<Text, Value>> {
-        self.0.entries.borrow()
+        self.cell().borrow()
     }
 
     /// The entries, for changing. Do not call back into a template while holding it.
     #[must_use]
     pub fn borrow_mut(&self) -> RefMut<'_, BTreeMap<Text, Value>> {
-        self.0.entries.borrow_mut()
+        self.cell().borrow_mut()
     }
 
     /// A copy of the entries, sorted by key: safe to walk while the map changes.
@@ -390,7 +406,7 @@ impl Map {
     /// Whether both are the same map, not only equal ones.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        std::ptr::eq(self.cell(), other.cell())
     }
 
     /// An independent copy, all maps inside included.
@@ -466,7 +482,7 @@ impl PartialEq for Value {
 
 impl PartialEq for Map {
     fn eq(&self, other: &Self) -> bool {
-        self.is(other) || (self.0.of == other.0.of && *self.borrow() == *other.borrow())
+        self.0.of == other.0.of && (self.is(other) || *self.borrow() == *other.borrow())
     }
 }
 

@@ -8,10 +8,12 @@ use backstay_gotemplate::{
     helm_functions,
 };
 
-/// What a template of this one expression gives; errors without the place and the name of the failing call.
+/// What a template, or a template of this one expression, gives; errors without the place and the name of the failing call.
 fn answer(expression: &str) -> String {
     let functions = Rc::new(helm_functions(Compatibility::Helm4));
-    let parsed = match Parsed::new("case", &format!("{{{{ {expression} }}}}"), &functions) {
+    let text =
+        if expression.starts_with("{{") { expression.into() } else { format!("{{{{ {expression} }}}}") };
+    let parsed = match Parsed::new("case", &text, &functions) {
         Ok(parsed) => parsed,
         Err(error) => return format!("error: {error}"),
     };
@@ -20,7 +22,7 @@ fn answer(expression: &str) -> String {
     let values = BTreeMap::from([(Rc::from("a"), Value::Float(1.0))]);
     let data = Value::map([(Rc::from("Values"), Map::of(MapType::Values, values).into())]);
     let environment = Environment::offline(0, 1);
-    match templates.render_unedited("case", data, &environment, Options::default()) {
+    match templates.render("case", data, &environment, Options::default()) {
         Ok(text) => text,
         Err(RenderError::Template(error)) => {
             let message = error.message.as_str();
@@ -36,12 +38,13 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\n', "\\n").replace('\t', "\\t").replace('\r', "\\r")
 }
 
-/// Each line: an expression, ` => `, and what it gives.
+/// Each line: an expression, ` => `, and what it gives, which may be nothing.
 fn check(table: &str) {
     let mut wrong = Vec::new();
     let mut count = 0;
     for line in table.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let (expression, expected) = line.split_once(" => ").expect(line);
+        let (expression, expected) = line.split_once(" =>").expect(line);
+        let expected = expected.strip_prefix(' ').unwrap_or_default();
         let given = escaped(&answer(expression));
         count += 1;
         if given != expected {

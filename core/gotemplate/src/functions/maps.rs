@@ -15,7 +15,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("unset", MAP_KEY, |_, a| {
         let map = map(a, 0);
         map.remove(text(a, 1));
-        Ok(map.into())
+        Ok(returned(&map))
     }),
     fixed("hasKey", MAP_KEY, |_, a| Ok(map(a, 0).contains_key(text(a, 1)).into())),
     open("pluck", &[Text], Parameter::Map, |_, a| Ok(pluck(a))),
@@ -49,7 +49,12 @@ fn set(arguments: &[Value]) -> Result<Value, FunctionError> {
         return Err(FunctionError::new("assignment to entry in nil map"));
     };
     map.set(text(arguments, 1), any(arguments, 2));
-    Ok(Value::Map(map.clone()))
+    Ok(returned(map))
+}
+
+/// The map that was given, as the type the function declares: `.Values` comes back as a plain map.
+fn returned(map: &Map) -> Value {
+    Value::Map(map.retyped(MapType::Any))
 }
 
 fn pluck(arguments: &[Value]) -> Value {
@@ -74,7 +79,7 @@ fn merge(arguments: &[Value], overwrite: bool) -> Result<Value, FunctionError> {
     for source in rest(arguments, 1).iter().filter_map(Value::as_map) {
         merge_into(&target, source, overwrite);
     }
-    Ok(Value::Map(target))
+    Ok(returned(&target))
 }
 
 /// Walks down the keys to a value, or gives the default where a key is missing.
