@@ -39,4 +39,4 @@ pub use pattern::path_match;
 pub use render::{RenderError, RenderInput, Rendered, TemplateCache, render, render_cached};
 pub use schema::validate_schemas;
 pub use strvals::{SetFlag, set};
-pub use values::{ReusePolicy, ValueSources, merge_maps, read_values, reuse_values};
+pub use values::{ReusePolicy, ValueSources, all_values, merge_maps, read_values, reuse_values};

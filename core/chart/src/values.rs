@@ -150,6 +150,14 @@ impl ValueSources {
     }
 }
 
+/// All values of a release: the chart's defaults with the user's on top (`helm get values --all`).
+///
+/// # Errors
+/// When the values do not fit the chart.
+pub fn all_values(chart: &Chart, values: &Map, compatibility: Compatibility) -> Result<Map, ValuesError> {
+    Coalescer::new(compatibility, false).coalesce(chart, values)
+}
+
 /// What an upgrade does with the values of the release before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ReusePolicy {

@@ -2,15 +2,16 @@
 
 use std::process::ExitCode;
 
+use backstay_core::chart::{Capabilities, Chart, ReusePolicy, reuse_values};
+use backstay_core::gotemplate::{Map, Value, from_json_floats, map_to_json};
 use backstay_core::plan::Operation;
 use backstay_core::release::{ApplyMethod, Info, Record, Release, Status, description, validate_name};
 use backstay_core::rollout::{Remediation, Waiting};
-use serde_json::{Map, Value};
 
 use super::reverse::waiting;
 use super::run::{Ground, Request, TimeoutRule, carry_out, check_pending, exists, survey};
 use crate::args::{ApplyArgs, DeployArgs, DryRun, GlobalArgs, InstallArgs, OutputFormat, RenderArgs, ReuseArgs, UpgradeArgs, WaitArgs};
-use crate::charts::{self, Chart, RenderInput, Rendered};
+use crate::charts::{self, RenderInput, Rendered};
 use crate::cluster::Cluster;
 use crate::exit::Stop;
 use crate::records::RecordOptions;
@@ -103,8 +104,9 @@ impl Apply {
     async fn run(self, cluster: &Cluster, global: &GlobalArgs) -> anyhow::Result<ExitCode> {
         validate_name(&self.name).map_err(|error| Stop::refused(error.to_string()))?;
         // Bad input is found before the cluster is asked anything.
-        let chart = charts::load(&self.chart)?;
-        let given = charts::values(&self.render.values)?;
+        let compatibility = charts::compatibility(&self.render.compat);
+        let mut chart = charts::load(&self.chart)?;
+        let given = charts::values(&self.render.values, compatibility)?;
         let options = RecordOptions {
             create_namespace: self.apply.create_namespace,
             history_max: self.apply.history_max,
@@ -120,22 +122,22 @@ impl Apply {
         // Helm: only a release that is there has a revision to upgrade from. A first install that failed or was
         // interrupted is upgraded from what it left.
         let operation = if is_install || ground.current.is_none() { Operation::Install } else { Operation::Upgrade };
-        let config = self.reused_values(&ground, given);
+        let config = self.reused_values(&ground, &mut chart, &given)?;
         let revision = ground.history.next_revision();
         let rendered = self.render(cluster, &chart, &config, revision, operation).await?;
         if self.apply.dry_run == DryRun::Client {
-            anstream::print!("{}", rendered.as_template_prints());
+            anstream::print!("{}", rendered.rendered.template_text(true, false));
             return Ok(ExitCode::SUCCESS);
         }
-        rendered.warnings.iter().for_each(|warning| anstream::eprintln!("{warning}"));
-        let record = self.record(cluster, &ground, &chart, &rendered, config, revision, operation);
+        rendered.rendered.warnings.iter().for_each(|warning| anstream::eprintln!("{warning}"));
+        let record = self.record(cluster, &ground, &rendered, &config, revision, operation);
         let hide_notes = self.apply.hide_notes || self.apply.output != OutputFormat::Table;
         let request = Request {
             release: self.name,
             operation,
             objects: rendered.objects_with_definitions(operation == Operation::Install && !self.render.skip_crds),
             hooks: rendered.hooks.clone(),
-            chart: chart.full_name(),
+            chart: format!("{}-{}", chart.metadata.name, chart.metadata.version),
             record,
             options,
             waiting: self.waiting,
@@ -149,7 +151,7 @@ impl Apply {
             validate: true,
             output: self.apply.output,
             evidence_dir: self.apply.evidence_dir,
-            notes: (!hide_notes).then(|| rendered.notes.clone()).filter(|notes| !notes.trim().is_empty()),
+            notes: (!hide_notes).then(|| rendered.rendered.notes.clone()).filter(|notes| !notes.trim().is_empty()),
         };
         if self.apply.dry_run == DryRun::Server {
             return super::run::check_only(cluster, &ground, request).await;
@@ -172,32 +174,36 @@ impl Apply {
     }
 
     /// Helm's rules for values given before (`reuseValues`).
-    fn reused_values(&self, ground: &Ground, given: Map<String, Value>) -> Map<String, Value> {
-        let Some(current) = ground.history.current() else { return given };
-        let before = &current.release.config;
-        if self.reuse.reset_values {
-            return given;
-        }
-        if self.reuse.reuse_values || self.reuse.reset_then_reuse_values {
-            let mut merged = before.clone();
-            charts::merge(&mut merged, given);
-            return merged;
-        }
-        if given.is_empty() { before.clone() } else { given }
+    fn reused_values(&self, ground: &Ground, chart: &mut Chart, given: &Map) -> anyhow::Result<Map> {
+        let Some(current) = ground.history.current() else { return Ok(given.clone()) };
+        let policy = match &self.reuse {
+            reuse if reuse.reset_values => ReusePolicy::Reset,
+            reuse if reuse.reuse_values => ReusePolicy::Reuse,
+            reuse if reuse.reset_then_reuse_values => ReusePolicy::ResetThenReuse,
+            _ => ReusePolicy::WhenNoneGiven,
+        };
+        let before = values_of(&current.release.config);
+        let refused = |error: &dyn std::fmt::Display| Stop::refused(format!("the values of revision {}: {error}", current.release.version));
+        let old_chart = Chart::from_record_json(&current.release.chart).map_err(|error| refused(&error))?;
+        let compatibility = charts::compatibility(&self.render.compat);
+        reuse_values(policy, chart, &old_chart, &before, given, compatibility).map_err(|error| refused(&error))
     }
 
-    async fn render(&self, cluster: &Cluster, chart: &Chart, config: &Map<String, Value>, revision: u32, operation: Operation) -> anyhow::Result<Rendered> {
+    async fn render(&self, cluster: &Cluster, chart: &Chart, config: &Map, revision: u32, operation: Operation) -> anyhow::Result<Rendered> {
+        let compatibility = charts::compatibility(&self.render.compat);
+        let online = self.apply.dry_run != DryRun::Client;
         let input = RenderInput {
             release: self.name.clone(),
             namespace: cluster.namespace.clone(),
             revision,
             is_upgrade: operation == Operation::Upgrade,
-            compat: self.render.compat.clone(),
+            compatibility,
             skip_schema: self.render.skip_schema_validation,
+            include_crds: false,
+            capabilities: if online { cluster.capabilities(compatibility).await? } else { Capabilities::default() },
             now: cluster.clock.now(),
         };
-        let online = (self.apply.dry_run != DryRun::Client).then_some(cluster);
-        charts::render_online(chart, config, &input, online).await
+        charts::render(cluster, chart, config, &input, online).await
     }
 
     #[allow(clippy::too_many_arguments, reason = "one record is made of all of these, once")]
@@ -205,9 +211,8 @@ impl Apply {
         &self,
         cluster: &Cluster,
         ground: &Ground,
-        chart: &Chart,
         rendered: &Rendered,
-        config: Map<String, Value>,
+        config: &Map,
         revision: u32,
         operation: Operation,
     ) -> Record {
@@ -222,21 +227,29 @@ impl Apply {
             last_deployed: Some(now.into()),
             description: words.to_owned(),
             status,
-            notes: rendered.notes.clone(),
+            notes: rendered.rendered.notes.clone(),
             ..Info::default()
         };
         Record::new(Release {
             name: self.name.clone(),
             namespace: cluster.namespace.clone(),
             info,
-            chart: chart.to_record(),
-            config,
-            manifest: rendered.manifest.clone(),
-            hooks: rendered.recorded_hooks.clone(),
+            chart: rendered.rendered.chart.to_record_json(),
+            config: map_to_json(config),
+            manifest: rendered.rendered.manifest.clone(),
+            hooks: rendered.recorded_hooks(),
             version: revision,
             apply_method: Some(ApplyMethod::ServerSide),
             labels: ground.history.latest().map(|record| record.release.labels.clone()).unwrap_or_default(),
             ..Release::default()
         })
+    }
+}
+
+/// Recorded values as Helm reads them back: every number is a float64.
+pub(super) fn values_of(config: &serde_json::Map<String, serde_json::Value>) -> Map {
+    match from_json_floats(&serde_json::Value::Object(config.clone())) {
+        Value::Map(map) => map,
+        _ => Map::new(),
     }
 }

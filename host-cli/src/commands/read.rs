@@ -2,13 +2,15 @@
 
 use std::process::ExitCode;
 
-use backstay_core::chart::values_of_record;
+use backstay_core::chart::{Chart, all_values};
+use backstay_core::gotemplate::{Compatibility, map_to_json};
 use backstay_core::object::Timestamp;
 use backstay_core::release::{History, Record, Release, Status};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
 use serde_json::{Value, json};
 
+use super::apply::values_of;
 use crate::args::{GetArgs, GetOne, GetWhat, HistoryArgs, ListArgs, StatusArgs};
 use crate::cluster::Cluster;
 use crate::exit::{Exit, Stop};
@@ -124,11 +126,18 @@ pub(crate) fn print_status(release: &Release, healthy: bool) {
     }
 }
 
+/// The chart's defaults with the user's values on top.
+fn computed_values(release: &Release) -> anyhow::Result<Value> {
+    let chart = Chart::from_record_json(&release.chart)?;
+    let values = all_values(&chart, &values_of(&release.config), Compatibility::default())?;
+    Ok(Value::Object(map_to_json(&values)))
+}
+
 pub(crate) async fn get(cluster: &Cluster, arguments: &GetArgs) -> anyhow::Result<ExitCode> {
     match &arguments.what {
         GetWhat::Values { one, all, output } => {
             let record = fetch(cluster, one).await?;
-            let values = if *all { values_of_record(&record.release.chart, &record.release.config)? } else { Value::Object(record.release.config) };
+            let values = if *all { computed_values(&record.release)? } else { Value::Object(record.release.config) };
             let title = if *all { "COMPUTED VALUES:" } else { "USER-SUPPLIED VALUES:" };
             let text = backstay_core::yaml::to_yaml(&values)?;
             print_structured(*output, &values, || anstream::print!("{title}\n{text}"))

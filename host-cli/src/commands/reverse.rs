@@ -27,7 +27,7 @@ pub(crate) async fn rollback(cluster: &Cluster, global: &GlobalArgs, arguments: 
     };
     let mut release = Release::rollback(&target.release, &last.release, cluster.clock.now());
     release.set_status(Status::PendingRollback, &description::rollback_to(wanted));
-    let content = revision_of(&target.release)?;
+    let content = revision_of(cluster, &target.release).await?;
     if arguments.dry_run != DryRun::None {
         anstream::println!("{} would go back to revision {wanted}, as revision {}", arguments.name, release.version);
         return Ok(ExitCode::SUCCESS);
@@ -84,7 +84,7 @@ async fn uninstall_one(cluster: &Cluster, global: &GlobalArgs, arguments: &Unins
         anstream::eprintln!("{note}");
     }
     let Some(last) = ground.history.latest().cloned() else { return Ok(ExitCode::SUCCESS) };
-    let running = revision_of(&last.release)?;
+    let running = revision_of(cluster, &last.release).await?;
     let mut record = last;
     record.release.set_status(Status::Uninstalling, description::DELETION_IN_PROGRESS);
     let request = Request {

@@ -74,10 +74,16 @@ pub(crate) struct Ground {
 pub(crate) async fn survey(cluster: &Cluster, release: &str, options: RecordOptions) -> anyhow::Result<Ground> {
     let records = Rc::new(Records::new(cluster, release, &cluster.namespace, options));
     let history = records.read().await?;
-    let current = history.current().map(|record| revision_of(&record.release)).transpose()?;
+    let current = match history.current() {
+        Some(record) => Some(revision_of(cluster, &record.release).await?),
+        None => None,
+    };
     // A release that was uninstalled has a history, but nothing to go back to.
     let healthy_revision = current.as_ref().and_then(|_| history.last_healthy()).map(|healthy| healthy.revision());
-    let healthy = healthy_revision.and_then(|revision| history.get(revision)).map(|record| revision_of(&record.release)).transpose()?;
+    let healthy = match healthy_revision.and_then(|revision| history.get(revision)) {
+        Some(record) => Some(revision_of(cluster, &record.release).await?),
+        None => None,
+    };
     Ok(Ground { records, history, current, healthy })
 }
 

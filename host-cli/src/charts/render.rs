@@ -1,0 +1,148 @@
+//! Rendering with what only a host knows: the cluster's version and APIs, the objects templates look up, the time.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use backstay_core::chart::{self, Chart, RenderError};
+use backstay_core::gotemplate::{Compatibility, Environment, FunctionError, LookupKey, Map, Value, from_json};
+use backstay_core::object::Timestamp;
+use backstay_core::plan::PlannedObject;
+use backstay_core::release::Hook;
+
+use super::objects::{objects_of, place};
+use crate::cluster::Cluster;
+use crate::exit::Stop;
+
+/// How often a chart is rendered again because templates looked up more objects. Look-ups that depend on each other are
+/// rarely deeper than two.
+const ROUNDS_MOST: usize = 30;
+
+/// What a chart is rendered for.
+#[derive(Clone, Debug)]
+pub(crate) struct RenderInput {
+    pub(crate) release: String,
+    pub(crate) namespace: String,
+    pub(crate) revision: u32,
+    pub(crate) is_upgrade: bool,
+    pub(crate) compatibility: Compatibility,
+    pub(crate) skip_schema: bool,
+    /// Whether the files of `crds/` become part of the manifest, as `template --include-crds` prints them.
+    pub(crate) include_crds: bool,
+    pub(crate) capabilities: chart::Capabilities,
+    pub(crate) now: Timestamp,
+}
+
+/// A rendered chart, ready to be planned and recorded.
+pub(crate) struct Rendered {
+    pub(crate) rendered: chart::Rendered,
+    pub(crate) objects: Vec<PlannedObject>,
+    pub(crate) hooks: Vec<PlannedObject>,
+    pub(crate) definitions: Vec<PlannedObject>,
+}
+
+impl Rendered {
+    /// The hooks as a release record keeps them.
+    pub(crate) fn recorded_hooks(&self) -> Vec<Hook> {
+        let hooks = self.rendered.hooks.iter().map(|hook| Hook {
+            name: hook.name.clone(),
+            kind: hook.kind.clone(),
+            path: hook.source.clone(),
+            manifest: hook.text.clone(),
+            events: hook.events.clone(),
+            weight: hook.weight,
+            delete_policies: hook.delete_policies.clone(),
+            output_log_policies: hook.output_log_policies.clone(),
+            ..Hook::default()
+        });
+        hooks.collect()
+    }
+
+    /// What is applied: the definitions of `crds/` first, where asked for, then the objects.
+    pub(crate) fn objects_with_definitions(&self, with_definitions: bool) -> Vec<PlannedObject> {
+        let definitions = self.definitions.iter().filter(|_| with_definitions);
+        definitions.chain(&self.objects).cloned().collect()
+    }
+}
+
+/// Renders a chart, asking the cluster for what templates look up.
+///
+/// Errors of the chart end with exit code 4: nothing has been changed.
+pub(crate) async fn render(cluster: &Cluster, chart: &Chart, values: &Map, input: &RenderInput, online: bool) -> anyhow::Result<Rendered> {
+    let answers: Rc<RefCell<BTreeMap<LookupKey, Value>>> = Rc::default();
+    let seed = seed()?;
+    for _ in 0..ROUNDS_MOST {
+        match render_once(chart, values, input, seed, online.then(|| Rc::clone(&answers))) {
+            Ok(rendered) => return planned(cluster, rendered, &input.namespace).await,
+            Err(RenderError::NeedsLookup(key)) => {
+                let found = from_json(&cluster.look_up(&key).await?);
+                answers.borrow_mut().insert(key, found);
+            }
+            Err(failure) => return Err(Stop::refused(failure.to_string())),
+        }
+    }
+    Err(Stop::refused(format!("the templates look up more than {ROUNDS_MOST} objects, one after the other")))
+}
+
+/// Renders a chart without a cluster: look-ups find nothing, as in `helm template`.
+pub(crate) fn render_offline(chart: &Chart, values: &Map, input: &RenderInput) -> anyhow::Result<chart::Rendered> {
+    render_once(chart, values, input, seed()?, None).map_err(|failure| Stop::refused(failure.to_string()))
+}
+
+fn render_once(
+    chart: &Chart,
+    values: &Map,
+    input: &RenderInput,
+    seed: u64,
+    answers: Option<Rc<RefCell<BTreeMap<LookupKey, Value>>>>,
+) -> Result<chart::Rendered, RenderError> {
+    let mut environment = Environment::offline(i128::from(input.now.0) * 1_000_000, seed);
+    environment.compatibility = input.compatibility;
+    if let Some(answers) = answers {
+        environment.lookup = Rc::new(move |key| match answers.borrow().get(key) {
+            // Templates may change what they are given; the next round must find it as it was.
+            Some(found) => Ok(found.deep_copy()),
+            None => Err(FunctionError::NeedsLookup(key.clone())),
+        });
+    }
+    chart::render(chart, &chart::RenderInput {
+        release_name: input.release.clone(),
+        namespace: input.namespace.clone(),
+        is_upgrade: input.is_upgrade,
+        revision: input.revision,
+        values: values.clone(),
+        capabilities: input.capabilities.clone(),
+        environment: &environment,
+        include_crds: input.include_crds,
+        subchart_notes: false,
+        skip_schema_validation: input.skip_schema,
+    })
+}
+
+async fn planned(cluster: &Cluster, rendered: chart::Rendered, namespace: &str) -> anyhow::Result<Rendered> {
+    let mut objects = objects_of(&rendered.manifest, "the rendered manifest")?;
+    let mut hooks = Vec::new();
+    for hook in &rendered.hooks {
+        hooks.extend(objects_of(&hook.text, &hook.source)?);
+    }
+    let mut definitions = Vec::new();
+    for file in &rendered.crds {
+        definitions.extend(objects_of(&file.content, &file.source)?);
+    }
+    for definition in &mut definitions {
+        definition.owned = false;
+    }
+    // Definitions are looked at first: they say where objects of their kinds live.
+    let count = definitions.len();
+    definitions.append(&mut objects);
+    place(cluster, namespace, &mut definitions, &mut hooks).await?;
+    let objects = definitions.split_off(count);
+    Ok(Rendered { rendered, objects, hooks, definitions })
+}
+
+/// What `randAlphaNum` and the like begin from: not to be guessed, because charts make passwords of it.
+fn seed() -> anyhow::Result<u64> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
+    Ok(u64::from_le_bytes(bytes))
+}
