@@ -23,6 +23,7 @@ mod structured;
 #[cfg(test)]
 mod testing;
 mod text;
+mod toml;
 mod url;
 mod words;
 
@@ -50,6 +51,7 @@ const TABLES: &[&[Function]] = &[
     semver::FUNCTIONS,
     structured::FUNCTIONS,
     text::FUNCTIONS,
+    toml::FUNCTIONS,
     words::FUNCTIONS,
 ];
 

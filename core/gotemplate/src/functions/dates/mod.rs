@@ -179,6 +179,30 @@ fn duration_round(runtime: &mut dyn Runtime, arguments: &[Value]) -> Result<Valu
     Ok(unit.map_or_else(|| "0s".to_owned(), |(unit, name)| format!("{}{name}", size / unit)).into())
 }
 
+/// A date, a time or both, as TOML has them; what is left out is zero.
+pub(super) fn from_toml(text: &str) -> Value {
+    let form = match (text.contains('-'), text.contains(':')) {
+        (true, false) => "2006-01-02",
+        (false, _) => "15:04:05",
+        _ if text.len() > 19 && text.ends_with(['Z', 'z']) || text.rfind(['+', '-']) > Some(10) => {
+            "2006-01-02T15:04:05Z07:00"
+        }
+        _ => "2006-01-02T15:04:05",
+    };
+    let text = text.replace(' ', "T");
+    parse::parse(form, &text).map_or_else(|_| Value::text(&text), Value::object)
+}
+
+/// A time as TOML writes it, if the value is one.
+pub(super) fn to_toml(value: &Value) -> Option<String> {
+    Time::of(value).map(|time| layout::format(&time, "2006-01-02T15:04:05.999999999Z07:00"))
+}
+
+/// A `time.Duration` as Go prints it.
+pub(super) fn duration_text(span: i64) -> String {
+    duration::text(span)
+}
+
 /// Nanoseconds since 1970 as `20060102150405` in UTC, for certificates.
 pub(super) fn utc_digits(ns: i128) -> String {
     layout::format(&Time::from_ns(ns), "20060102150405")
