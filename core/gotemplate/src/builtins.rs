@@ -149,7 +149,8 @@ fn index(given: &[Got]) -> Result<Got, String> {
             Value::Object(object) if object.kind() == "map" => {
                 let key = key(index)?;
                 let entries = object.entries().unwrap_or_default();
-                Got::boxed(entries.into_iter().find(|(name, _)| **name == *key).map_or(Value::Nil, |e| e.1))
+                let entry = entries.into_iter().find(|(name, _)| **name == *key);
+                Got::boxed(entry.map_or_else(|| object.missing(), |(_, value)| value))
             }
             other => return Err(format!("can't index item of type {}", other.type_name())),
         };

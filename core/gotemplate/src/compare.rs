@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::exec::Got;
 use crate::print::display;
+use crate::printf::sprintf;
 use crate::value::Value;
 
 /// What can be compared with what.
@@ -69,7 +70,11 @@ fn same_object(a: &Value, b: &Value) -> Result<bool, String> {
         (Value::Nil, Value::Nil) => Ok(true),
         (Value::Nil, _) | (_, Value::Nil) => Ok(false),
         (Value::Object(a), Value::Object(b)) => Ok(Rc::ptr_eq(a, b)),
-        _ => Err(format!("non-comparable type {}: {}", display(b), b.type_name())),
+        _ => {
+            // Go prints the value with `%s` here.
+            let shown = sprintf("%s", std::slice::from_ref(b));
+            Err(format!("non-comparable type {shown}: {}", b.type_name()))
+        }
     }
 }
 

@@ -116,7 +116,7 @@ impl<'t> Run<'t, '_, '_> {
                     }
                 }
                 Node::Range(branch) => {
-                    let flow = self.range(dot, branch, node)?;
+                    let flow = self.range(dot, branch)?;
                     if flow != Flow::Next {
                         return Ok(flow);
                     }
@@ -157,14 +157,13 @@ impl<'t> Run<'t, '_, '_> {
         Ok(flow)
     }
 
-    fn range(&mut self, dot: &Got, branch: &'t Branch, node: &'t Node) -> Outcome<Flow> {
+    fn range(&mut self, dot: &Got, branch: &'t Branch) -> Outcome<Flow> {
         let known = self.variables.len();
         let got = self.pipeline(dot, &branch.pipe)?;
-        self.place = Some(Place::Node(node, branch.pipe.position));
-        let mut items = self.items(got.value, branch)?;
+        let items = self.items(got.value, branch)?;
         let inner = self.variables.len();
         let mut empty = true;
-        while let Some((key, item)) = items.next() {
+        for (key, item) in items {
             empty = false;
             self.set_range_variables(&branch.pipe, key, &item)?;
             let flow = self.walk(&item, &branch.body)?;
@@ -261,8 +260,9 @@ impl<'t> Run<'t, '_, '_> {
         let Some(template) = self.executor.find(&call.name) else {
             return self.fail(format!("template {} not defined", quote(&call.name, false)));
         };
-        if let Err(limit) = self.executor.enter() {
-            return self.fail(format!("exceeded maximum template depth ({limit})"));
+        if !self.executor.enter() {
+            // Go's words for a template without end. Its limit is in them, because ours depends on the stack.
+            return self.fail("exceeded maximum template depth (100000)".into());
         }
         let data = match &call.pipe {
             Some(pipe) => self.pipeline(dot, pipe)?,

@@ -216,12 +216,13 @@ impl<'t> Run<'t, '_, '_> {
 
     /// Whether a method takes this many arguments.
     pub(crate) fn check_method(&self, receiver: &Got, name: &str, given: usize) -> Outcome<()> {
-        if let Value::Object(object) = &receiver.value {
-            if let Some(parameters) = object.parameters(name) {
-                return self.count(name, parameters.len(), false, given, false);
-            }
+        match &receiver.value {
+            Value::Object(object) => match object.parameters(name) {
+                Some(parameters) => self.count(name, parameters.len(), false, given, false),
+                None => Ok(()),
+            },
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// An argument whose type does not matter: the value that a field is taken of.

@@ -73,7 +73,7 @@ impl<'t> Run<'t, '_, '_> {
         let text = number.text.as_str();
         let hexadecimal = text.starts_with("0x") || text.starts_with("0X");
         let looks_float = text.contains(['.', 'e', 'E', 'p', 'P'])
-            && !(hexadecimal && !text.contains(['p', 'P']))
+            && (!hexadecimal || text.contains(['p', 'P']))
             && !text.starts_with('\'');
         let value = match (number.complex, number.float, number.int) {
             (Some((real, imaginary)), ..) => Value::object(Complex(real, imaginary)),
@@ -181,7 +181,10 @@ impl<'t> Run<'t, '_, '_> {
                     None if object.kind() == "map" => match self.executor.missing {
                         Missing::Error => self.no_entry(name),
                         Missing::Invalid => Ok(Got::default()),
-                        Missing::Zero => Ok(Got::boxed(Value::Nil)),
+                        Missing::Zero => {
+                            let value = object.missing();
+                            Ok(Got { boxed: value.is_nil(), value })
+                        }
                     },
                     None => self.no_field(receiver, name),
                 }

@@ -21,6 +21,8 @@ mod print_quote;
 #[cfg(test)]
 mod print_tests;
 mod printf;
+#[cfg(test)]
+mod run_tests;
 mod runtime;
 mod set;
 mod tree;

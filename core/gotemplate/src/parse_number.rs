@@ -202,16 +202,14 @@ fn complex(text: &str) -> Option<(f64, f64)> {
 )]
 pub(crate) fn number(text: &str) -> Result<Number, String> {
     let mut number = Number { text: text.to_owned(), ..Number::default() };
-    if text.ends_with('i') {
-        if let Some((real, imaginary)) = complex(text) {
-            number.complex = Some((real, imaginary));
-            if imaginary == 0.0 {
-                number.float = Some(real);
-                number.int = Some(real as i64).filter(|int| *int as f64 == real);
-                number.uint = Some(real as u64).filter(|uint| *uint as f64 == real);
-            }
-            return Ok(number);
+    if let Some((real, imaginary)) = complex(text) {
+        number.complex = Some((real, imaginary));
+        if imaginary == 0.0 {
+            number.float = Some(real);
+            number.int = Some(real as i64).filter(|int| *int as f64 == real);
+            number.uint = Some(real as u64).filter(|uint| *uint as f64 == real);
         }
+        return Ok(number);
     }
     number.uint = unsigned(text);
     number.int = signed(text);

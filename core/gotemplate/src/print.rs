@@ -2,7 +2,7 @@
 
 use crate::print_float::format_float;
 use crate::print_quote::{can_backquote, is_printable, quote, quote_bytes, quote_rune};
-use crate::value::{Elements, List, Map, MapType, Value};
+use crate::value::{Elements, List, Map, Value};
 
 /// `fmt.Sprint` of one value: what `{{ . }}` prints.
 pub(crate) fn display(value: &Value) -> String {
@@ -71,6 +71,9 @@ pub(crate) fn duration(nanoseconds: i64) -> String {
     }
 }
 
+/// How deep values are shown.
+const NESTING: usize = 250;
+
 /// The state of `fmt`'s printer: flags of the verb at hand and what was written.
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools, reason = "these are the flags of a verb")]
@@ -123,6 +126,8 @@ impl Printer {
 
     fn value(&mut self, value: &Value, verb: char, depth: usize) {
         match value {
+            // A map may hold itself; Go ends with its stack then.
+            Value::List(_) | Value::Map(_) if depth > NESTING => self.out.push_str("..."),
             Value::Nil if self.sharp_v => self.out.push_str("interface {}(nil)"),
             Value::Nil => self.out.push_str("<nil>"),
             Value::Bool(truth) if matches!(verb, 't' | 'v') => {
@@ -180,11 +185,8 @@ impl Printer {
     fn map(&mut self, map: &Map, verb: char, depth: usize) {
         let (open, separator, close) = if self.sharp_v { ("{", ", ", "}") } else { ("map[", " ", "]") };
         if self.sharp_v {
-            let name = match map.map_type() {
-                MapType::Any => "map[string]interface {}",
-                _ => &Value::Map(map.clone()).type_name().to_owned(),
-            };
-            self.out.push_str(name);
+            let name = Value::Map(map.clone()).type_name().to_owned();
+            self.out.push_str(&name);
         }
         self.out.push_str(open);
         for (index, (key, value)) in map.snapshot().into_iter().enumerate() {
@@ -298,10 +300,9 @@ impl Printer {
         let digits = self.precision.unwrap_or(4).max(4);
         let text = format!("{number:X}");
         let mut text = format!("U+{}{text}", "0".repeat(digits.saturating_sub(text.len())));
-        if let Some(c) = u32::try_from(number).ok().and_then(char::from_u32) {
-            if self.sharp && is_printable(c) {
-                text.push_str(&format!(" '{c}'"));
-            }
+        let c = u32::try_from(number).ok().and_then(char::from_u32);
+        if let Some(c) = c.filter(|c| self.sharp && is_printable(*c)) {
+            text.push_str(&format!(" '{c}'"));
         }
         let zero = std::mem::replace(&mut self.zero, false);
         self.pad(&text);

@@ -99,13 +99,11 @@ impl<'e> Executor<'e> {
         self.templates.find(name).cloned()
     }
 
-    /// One template deeper; the error is the limit.
-    pub(crate) fn enter(&mut self) -> Result<(), usize> {
-        if self.depth >= DEPTH || self.stack.abs_diff(stack_address()) > STACK {
-            return Err(self.depth);
-        }
-        self.depth += 1;
-        Ok(())
+    /// One template deeper, unless that is too deep.
+    pub(crate) fn enter(&mut self) -> bool {
+        let fits = self.depth < DEPTH && self.stack.abs_diff(stack_address()) < STACK;
+        self.depth += usize::from(fits);
+        fits
     }
 
     pub(crate) fn leave(&mut self) {
@@ -176,7 +174,7 @@ impl Runtime for Executor<'_> {
                 self.included.insert(Rc::from(name), 1);
             }
         }
-        if self.enter().is_err() {
+        if !self.enter() {
             return Self::endless(name);
         }
         let result = self.run_named(name, data);
@@ -195,7 +193,7 @@ impl Runtime for Executor<'_> {
         let parsed = self
             .parse(text)
             .map_err(|error| FunctionError::Failed(format!("cannot parse template {}: {error}", shown())))?;
-        if self.enter().is_err() {
+        if !self.enter() {
             return Self::endless(ROOT);
         }
         let result = self.run_text(&parsed, data);

@@ -205,8 +205,6 @@ pub(crate) enum Place<'a> {
     Command(&'a Command),
     Operand(&'a Operand),
     Call(&'a Call),
-    /// `range`, by its pipeline.
-    Node(&'a Node, usize),
 }
 
 impl Place<'_> {
@@ -216,7 +214,6 @@ impl Place<'_> {
             Self::Command(command) => command.position,
             Self::Operand(operand) => operand.position,
             Self::Call(call) => call.position,
-            Self::Node(_, position) => position,
         }
     }
 
@@ -226,7 +223,6 @@ impl Place<'_> {
             Self::Command(command) => command.to_string(),
             Self::Operand(operand) => operand.to_string(),
             Self::Call(call) => call.to_string(),
-            Self::Node(node, _) => node.to_string(),
         }
     }
 }

@@ -123,6 +123,10 @@ pub trait Object: Any {
     fn entries(&self) -> Option<Vec<(Text, Value)>> {
         None
     }
+    /// What a missing key gives where the object is a map: the zero value of its elements.
+    fn missing(&self) -> Value {
+        Value::Nil
+    }
     /// Plain data for `toYaml` and `toJson`: what Go's `encoding/json` makes of it.
     fn plain(&self) -> Value {
         Value::Nil
