@@ -68,22 +68,21 @@ fn shown(time: &Time, format: &str, zone: &str) -> Value {
     layout::format(&time.in_zone(zone_of(zone, time)), format).into()
 }
 
-/// `UTC`, `Local`, fixed `Etc/GMT±N` zones and `EST`-like names that never change; Sprig takes UTC for a zone it does not know.
-fn zone_of(name: &str, _at: &Time) -> Zone {
-    let fixed = |hours: i64, name: &str| Zone { offset: hours * 3_600, name: name.into() };
-    if let Some(sign) = name.strip_prefix("Etc/GMT")
-        && let Ok(hours) = sign.parse::<i64>()
-        && (-14..=12).contains(&hours)
-        && sign.starts_with(['+', '-'])
-    {
-        // In these names west is positive.
-        let shown = if hours == 0 { "GMT".to_owned() } else { format!("{:+03}", -hours) };
-        return fixed(-hours, &shown);
+/// The zone's offset and abbreviation at this time, from the time zone database that is built in; `Local` is UTC, and Sprig takes
+/// UTC for a zone it does not know, too.
+fn zone_of(name: &str, at: &Time) -> Zone {
+    if matches!(name, "" | "UTC" | "Local") {
+        return Zone::utc();
     }
-    match name {
-        "GMT" | "Etc/GMT" | "GMT0" | "Greenwich" | "Etc/Greenwich" => fixed(0, "GMT"),
-        _ => Zone::utc(),
-    }
+    // Go finds zones as files, where capitals count.
+    let exact = |zone: &jiff::tz::TimeZone| zone.iana_name() == Some(name);
+    let Some(zone) = jiff::tz::TimeZone::get(name).ok().filter(exact) else { return Zone::utc() };
+    // Before and after the years that the database knows, its first and last rules hold.
+    let known = jiff::Timestamp::MIN.as_second()..=jiff::Timestamp::MAX.as_second();
+    let seconds = at.seconds.clamp(*known.start(), *known.end());
+    let Ok(moment) = jiff::Timestamp::from_second(seconds) else { return Zone::utc() };
+    let info = zone.to_offset_info(moment);
+    Zone { offset: i64::from(info.offset().seconds()), name: info.abbreviation().into() }
 }
 
 fn date(runtime: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
