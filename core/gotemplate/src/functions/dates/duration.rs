@@ -1,7 +1,5 @@
 //! Go's `time.Duration`: nanoseconds in an `int64`.
 
-use crate::functions::arguments::quoted;
-
 pub(super) const SECOND: i64 = 1_000_000_000;
 const UNITS: &[(&str, u64)] = &[
     ("ns", 1),
@@ -13,6 +11,20 @@ const UNITS: &[(&str, u64)] = &[
     ("m", 60_000_000_000),
     ("h", 3_600_000_000_000),
 ];
+
+/// A text as the errors of Go's `time` show it: every byte that is not plain ASCII as `\xNN`.
+pub(super) fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    out.push('"');
+    out
+}
 
 /// Go's `time.ParseDuration`, with its words for an error.
 pub(super) fn parse(text: &str) -> Result<i64, String> {
@@ -37,6 +49,8 @@ pub(super) fn parse(text: &str) -> Result<i64, String> {
         if whole.is_empty() && fraction.is_empty() {
             return Err(invalid());
         }
+        let whole: Option<u64> = if whole.is_empty() { Some(0) } else { whole.parse().ok() };
+        let whole = whole.filter(|whole| *whole <= 1 << 63).ok_or_else(invalid)?;
         let end = after.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(after.len());
         let (unit, after) = after.split_at(end);
         if unit.is_empty() {
@@ -45,7 +59,6 @@ pub(super) fn parse(text: &str) -> Result<i64, String> {
         let Some((_, scale)) = UNITS.iter().find(|(name, _)| *name == unit) else {
             return Err(format!("time: unknown unit {} in duration {}", quoted(unit), quoted(text)));
         };
-        let whole: u64 = if whole.is_empty() { Some(0) } else { whole.parse().ok() }.ok_or_else(invalid)?;
         let part = whole.checked_mul(*scale).and_then(|part| part.checked_add(share(fraction, *scale)));
         let sum = part.and_then(|part| total.checked_add(part));
         total = sum.filter(|sum| *sum <= 1 << 63).ok_or_else(invalid)?;

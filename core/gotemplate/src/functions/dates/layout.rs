@@ -173,7 +173,8 @@ fn write_part(out: &mut String, time: &Time, part: Part) {
 }
 
 fn offset(seconds: i64, colon: bool, pairs: u8) -> String {
-    let sign = if seconds < 0 { '-' } else { '+' };
+    // Go looks at whole minutes for the sign.
+    let sign = if seconds / 60 < 0 { '-' } else { '+' };
     let total = seconds.abs();
     let colon = if colon { ":" } else { "" };
     let mut out = format!("{sign}{:02}", total / 3_600);

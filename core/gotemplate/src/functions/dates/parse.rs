@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
+use super::duration::quoted;
 use super::layout::{Part, next_part};
 use super::time::{MONTHS, Time, WEEKDAYS, Zone, days};
-use crate::functions::arguments::quoted;
 
 /// What is collected from the text.
 #[derive(Default)]

@@ -88,6 +88,8 @@ fn methods_and_changes() {
         ("dateModify", "1d", "2024-01-31 10:20:30 +0000 UTC"),
         ("mustDateModify", "1d", "error: time: unknown unit \"d\" in duration \"1d\""),
         ("mustDateModify", "5", "error: time: missing unit in duration \"5\""),
+        ("mustDateModify", "1µ", "error: time: unknown unit \"\\xc2\\xb5\" in duration \"1\\xc2\\xb5\""),
+        ("mustDateModify", "9223372036854775809", "error: time: invalid duration \"9223372036854775809\""),
         ("mustDateModify", "", "error: time: invalid duration \"\""),
     ];
     for (name, by, expected) in changes {
