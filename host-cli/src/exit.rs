@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use backstay_core::rollout::Verdict;
+
 /// The documented exit codes. README, `--help` and the tests speak of the same numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -10,6 +12,10 @@ pub(crate) enum Exit {
     Success = 0,
     /// Failed; what ran before runs again, verified. Also: a question whose answer is no.
     Failed = 1,
+    /// Failed, and the way back failed, too: a person is needed.
+    UndoFailed = 2,
+    /// Failed and left in place, as asked.
+    LeftInPlace = 3,
     /// Refused before any change.
     Refused = 4,
     /// Another rollout holds the release.
@@ -20,6 +26,21 @@ pub(crate) enum Exit {
     Unreachable = 7,
     /// Wrong usage.
     Usage = 64,
+}
+
+impl From<&Verdict> for Exit {
+    fn from(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Deployed | Verdict::Uninstalled => Self::Success,
+            Verdict::RolledBack { .. } | Verdict::CleanedUp { .. } => Self::Failed,
+            Verdict::UndoFailed { .. } => Self::UndoFailed,
+            Verdict::LeftInPlace { .. } => Self::LeftInPlace,
+            Verdict::Refused { .. } => Self::Refused,
+            Verdict::Held { .. } => Self::Held,
+            Verdict::Interrupted { .. } => Self::Interrupted,
+            Verdict::Unreachable { .. } => Self::Unreachable,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -61,4 +82,44 @@ pub(crate) fn exit_of(error: &anyhow::Error) -> Exit {
 /// Whether the server was not reached at all.
 pub(crate) fn is_unreachable(error: &kube::Error) -> bool {
     matches!(error, kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::Auth(_) | kube::Error::InferConfig(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use backstay_core::health::{Cause, CauseCode, Class};
+    use backstay_core::object::{ResourceKey, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn codes_are_those_of_the_machine_and_of_the_readme() {
+        let cause = || Cause {
+            code: CauseCode::Aborted,
+            class: Class::FatalNow,
+            object: ResourceKey::new("v1", "Pod", "prod", "web"),
+            pod: None,
+            container: None,
+            message: String::new(),
+            hint: String::new(),
+            first_seen: Timestamp::default(),
+        };
+        let readme = include_str!("../../README.md");
+        for (verdict, code) in [
+            (Verdict::Deployed, 0),
+            (Verdict::Uninstalled, 0),
+            (Verdict::RolledBack { cause: cause(), running: 1, recorded_as: None }, 1),
+            (Verdict::CleanedUp { cause: cause() }, 1),
+            (Verdict::UndoFailed { cause: cause(), undo_cause: cause() }, 2),
+            (Verdict::LeftInPlace { cause: cause() }, 3),
+            (Verdict::Refused { causes: vec![] }, 4),
+            (Verdict::Held { holder: String::new() }, 5),
+            (Verdict::Interrupted { cause: cause() }, 6),
+            (Verdict::Unreachable { cause: cause() }, 7),
+        ] {
+            assert_eq!(Exit::from(&verdict) as u8, code, "{verdict:?}");
+            assert_eq!(verdict.exit_code(), code, "{verdict:?}");
+            assert!(readme.contains(&format!("| {code} |")), "the README lacks code {code}");
+        }
+        assert!(readme.contains(&format!("| {} |", Exit::Usage as u8)));
+    }
 }

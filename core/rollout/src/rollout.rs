@@ -459,8 +459,11 @@ impl Rollout {
         for step in self.plan.steps.iter().filter(|step| matches!(step.undo, UndoWork::Restore { .. })) {
             self.view.track(&step.key, backstay_plan::is_always_ready(&step.key.group, &step.key.kind));
         }
-        for hook in self.plan.hooks.iter().chain(&self.plan.undo_hooks) {
-            self.view.track(&hook.object.key, false);
+        let stages = [HookStage::Before, HookStage::After, HookStage::UndoBefore, HookStage::UndoAfter];
+        let hooks: Vec<ResourceKey> =
+            stages.into_iter().flat_map(|stage| self.hooks_of(stage)).map(|hook| hook.object.key.clone()).collect();
+        for key in hooks {
+            self.view.track(&key, false);
         }
     }
 

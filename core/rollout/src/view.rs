@@ -167,6 +167,9 @@ impl ClusterView {
             }
         }
         keys.extend(self.slices_of_service.get(key).into_iter().flatten());
+        // A slice is owned by its Service and names it, too.
+        keys.sort_unstable();
+        keys.dedup();
         let mut owned: Vec<&Value> = keys.iter().filter_map(|key| self.objects.get(*key)).collect();
         let mut claims = claim_keys(object);
         claims.extend(owned.iter().flat_map(|owned| claim_keys(owned)));

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use backstay_core::object::{list_at, text_at};
 use backstay_core::rollout::Verdict;
 use serde::{Deserialize, Serialize};
 
@@ -72,10 +73,25 @@ fn print(file: &EvidenceFile) {
             anstream::println!("  {} {} {} {}: {} (x{})", event.last_seen, event.kind, event.about, event.reason, event.message, event.count);
         }
         for pod in &bundle.pods {
-            anstream::println!("  pod {}", pod.name);
+            anstream::println!("  pod {}  {}", pod.name, text_at(&pod.status, &["phase"]).unwrap_or("Unknown"));
+            containers(&pod.status);
             for log in &pod.logs {
                 anstream::println!("    log of {}{}", log.container, if log.previous { " (run before)" } else { "" });
                 log.lines.iter().for_each(|line| anstream::println!("      {line}"));
+            }
+        }
+    }
+}
+
+/// What each container of a pod waited for, or how it ended.
+fn containers(status: &serde_json::Value) {
+    for list in ["initContainerStatuses", "containerStatuses"] {
+        for container in list_at(status, &[list]) {
+            let name = text_at(container, &["name"]).unwrap_or_default();
+            for (state, word) in [("waiting", "waiting"), ("terminated", "ended")] {
+                let Some(reason) = text_at(container, &["state", state, "reason"]) else { continue };
+                let message = text_at(container, &["state", state, "message"]).unwrap_or_default();
+                anstream::println!("    container {name} {word}: {reason}  {message}");
             }
         }
     }

@@ -141,7 +141,7 @@ pub(crate) async fn carry_out(cluster: &Cluster, global: &GlobalArgs, ground: &G
     if let (Some(notes), Verdict::Deployed, OutputFormat::Table) = (&request.notes, &summary.verdict, request.output) {
         anstream::println!("\nNOTES:\n{}", notes.trim_end());
     }
-    Ok(ExitCode::from(summary.verdict.exit_code()))
+    Ok(Exit::from(&summary.verdict).into())
 }
 
 /// `--dry-run=server`: the plan, checked by the server object by object; nothing is changed.

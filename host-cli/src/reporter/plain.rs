@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use backstay_core::health::Status;
 use backstay_core::object::{ResourceKey, Timestamp, format_duration};
 use backstay_core::plan::Change;
 use backstay_core::rollout::{ActionKind, Event, Phase, Rollout};
@@ -61,6 +62,8 @@ impl Reporter for PlainReporter {
 
     fn event(&mut self, event: &Event, _rollout: &Rollout, now: Timestamp) {
         match event {
+            // Before it is applied there is nothing to say about an object.
+            Event::Readiness { readiness, .. } if readiness.status == Status::NotFound => {}
             Event::Readiness { key, readiness, suspicion } => {
                 let mut text = readiness.message.clone();
                 if let Some(cause) = suspicion {

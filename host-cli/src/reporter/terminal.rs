@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use backstay_core::health::Status;
 use backstay_core::object::{ResourceKey, Timestamp, format_duration};
 use backstay_core::plan::Change;
 use backstay_core::rollout::{ActionKind, Event, Phase, Rollout};
@@ -104,6 +105,7 @@ impl Reporter for TerminalReporter {
 
     fn event(&mut self, event: &Event, rollout: &Rollout, now: Timestamp) {
         match event {
+            Event::Readiness { readiness, .. } if readiness.status == Status::NotFound => {}
             Event::Readiness { key, readiness, suspicion } => {
                 let is_current = readiness.is_current();
                 let mut text = readiness.message.clone();

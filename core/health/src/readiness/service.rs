@@ -47,7 +47,8 @@ fn endpoints(subject: Subject<'_>) -> Readiness {
         ready += i64::from(is_ready(endpoint));
     }
     match (ready, all) {
-        (0, 0) => waiting("its selector finds no pod".into(), 0, 1),
+        // Nobody promised a pod: it may be scaled to zero, or made by an operator later.
+        (0, 0) => state(Status::Current, "its selector finds no pod", 1, 1),
         (0, _) => waiting(format!("0/{all} endpoints ready"), 0, 1),
         _ => state(Status::Current, "has ready endpoints", 1, 1),
     }
