@@ -171,11 +171,8 @@ fn chunk(arguments: &[Value]) -> Result<Value, FunctionError> {
         return Ok(Value::List(List::of(Elements::Lists, Vec::new())));
     }
     let Ok(size) = usize::try_from(size) else {
-        // A negative size leaves one list of one element, or no length for the only list.
-        return match items.len() {
-            1 => Ok(chunks(&items, 1)),
-            _ => Err(no_length()),
-        };
+        // The length of the only list is a remainder, and the negative size itself where that is zero.
+        return if items.len() == 1 && size < -1 { Ok(chunks(&items, 1)) } else { Err(no_length()) };
     };
     Ok(chunks(&items, size.max(1)))
 }

@@ -166,7 +166,7 @@ fn abbreviate(left: i64, width: i64, text: &str) -> Value {
     }
     let room = width - 3;
     let mut left = left.min(size);
-    if size - left < room {
+    if size.wrapping_sub(left) < room {
         left = size - room;
     }
     if left <= 4 {
