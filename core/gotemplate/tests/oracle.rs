@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use backstay_gotemplate::{
-    Environment, FunctionTable, Parsed, Templates, Value, from_json, from_json_floats,
+    Compatibility, Environment, FunctionTable, Options, Parsed, Templates, Value, ValueBuilder, from_json,
+    from_json_floats, helm_functions,
 };
 use serde_json::Value as Json;
 
@@ -95,6 +96,52 @@ fn executes_as_go() {
             }
         }
     }
-    println!("exec: {} cases, {} wrong", cases.len(), wrong.len());
+    println!("exec: {} cases, {} wrong", cases.len() - beyond.len(), wrong.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Templates with the functions of Helm; the recording has Go's answer after each question.
+#[test]
+fn renders_as_helm() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/reference/oracle/template-engines-compared.txt");
+    let Ok(recorded) = std::fs::read_to_string(path) else {
+        println!("skipped: no recording of templates");
+        return;
+    };
+    let functions: Rc<FunctionTable> = Rc::new(helm_functions(Compatibility::Helm4));
+    let (mut count, mut wrong) = (0, Vec::new());
+    let mut lines = recorded.lines();
+    while let Some(line) = lines.next() {
+        let Some((question, values)) = line.strip_prefix('#').and_then(|line| line.rsplit_once("   // "))
+        else {
+            continue;
+        };
+        let Some((_, template)) = question.split_once(' ') else { continue };
+        let answer = lines.next().unwrap_or_default().trim_start_matches("   go     ");
+        let mut answers = serde_json::Deserializer::from_str(answer).into_iter::<String>();
+        let (Some(Ok(wanted)), Ok(values)) = (answers.next(), serde_json::from_str::<String>(values)) else {
+            continue;
+        };
+        // The recording's `.Files` is made up.
+        if template.contains(".Files") {
+            continue;
+        }
+        let fails = answer[answers.byte_offset()..].trim().starts_with("template:");
+        let values = backstay_yaml::read(&values, &mut ValueBuilder).expect("values");
+        let data = Value::map([("Values".into(), values)]);
+        let mut set = Templates::new(functions.clone());
+        let got = Parsed::new("c/t.yaml", template, &functions).map_err(|error| error.to_string());
+        let got = got.and_then(|parsed| {
+            set.add(parsed);
+            let environment = Environment::offline(0, 1);
+            set.render("c/t.yaml", data, &environment, Options::default()).map_err(|error| error.to_string())
+        });
+        count += 1;
+        if if fails { got.is_ok() } else { got.as_ref() != Ok(&wanted) } {
+            wrong.push(format!("{template}\n  want {answer}\n  got  {got:?}"));
+        }
+    }
+    println!("helm: {} of {count}", count - wrong.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
