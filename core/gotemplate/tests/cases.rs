@@ -1,5 +1,7 @@
 //! Templates and what Go says to them: `cases/answers.jsonl`, made by `cases/ask.sh`.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "tests may fail")]
+
 use std::rc::Rc;
 
 use backstay_gotemplate::{

@@ -1,5 +1,7 @@
 //! Conformance with recorded answers of Go and Helm, where the recordings are at hand.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "tests may fail")]
+
 use std::path::PathBuf;
 use std::rc::Rc;
 
