@@ -147,7 +147,8 @@ fn nothing_acts_below_the_core() -> anyhow::Result<()> {
         }
         for package in reached.iter().filter_map(|id| by_id.get(id)) {
             let name = text(&package["name"]);
-            if ACTING.contains(&name) {
+            // A logging facade without a logger does nothing; the core itself may not use it all the same.
+            if ACTING.contains(&name) && name != "log" {
                 wrong.insert(format!("{} uses {name}", text(&by_id[core]["name"])));
             }
         }
