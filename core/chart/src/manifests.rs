@@ -6,7 +6,7 @@ use backstay_gotemplate::Compatibility;
 use backstay_yaml::{Documents, JsonBuilder, ReadOptions};
 use serde_json::Value;
 
-/// The order in which Helm installs kinds; others come after, by name.
+/// The order in which Helm 4 installs kinds; others come after, by name.
 pub const INSTALL_ORDER: [&str; 38] = [
     "PriorityClass",
     "Namespace",
@@ -122,15 +122,20 @@ pub fn sort_manifests(
             take(&mut sorted, source, text, compatibility)?;
         }
     }
-    sorted.hooks.sort_by(|a, b| kind_order(&a.kind).cmp(&kind_order(&b.kind)));
-    sorted.objects.sort_by(|a, b| kind_order(&a.kind).cmp(&kind_order(&b.kind)));
+    // Helm 3 does not know the last two, the webhooks: to it they are kinds like any other.
+    let known = match compatibility {
+        Compatibility::Helm3 => INSTALL_ORDER.len() - 2,
+        Compatibility::Helm4 => INSTALL_ORDER.len(),
+    };
+    sorted.hooks.sort_by(|a, b| kind_order(&a.kind, known).cmp(&kind_order(&b.kind, known)));
+    sorted.objects.sort_by(|a, b| kind_order(&a.kind, known).cmp(&kind_order(&b.kind, known)));
     Ok(sorted)
 }
 
-fn kind_order(kind: &str) -> (usize, &str) {
-    match INSTALL_ORDER.iter().position(|known| *known == kind) {
+fn kind_order(kind: &str, known: usize) -> (usize, &str) {
+    match INSTALL_ORDER.iter().take(known).position(|known| *known == kind) {
         Some(place) => (place, ""),
-        None => (INSTALL_ORDER.len(), kind),
+        None => (known, kind),
     }
 }
 

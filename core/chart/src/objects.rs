@@ -184,6 +184,10 @@ impl Object for ApiVersions {
         !self.names.is_empty()
     }
 
+    fn items(&self) -> Option<Vec<Value>> {
+        Some(self.names.iter().map(Value::text).collect())
+    }
+
     fn plain(&self) -> Value {
         Value::texts(&self.names)
     }

@@ -241,11 +241,15 @@ impl<'t> Run<'t, '_, '_> {
             Value::Rune(number) => {
                 count(i64::from(*number), |n| Value::Rune(i32::try_from(n).unwrap_or(i32::MAX)))?
             }
-            Value::Object(object) => match object.entries() {
-                Some(entries) => {
+            Value::Object(object) => match (object.entries(), object.items()) {
+                (Some(entries), _) => {
                     Box::new(entries.into_iter().map(|(key, item)| (Value::Text(key), Got::plain(item))))
                 }
-                None => return self.cannot_range(&value),
+                (None, Some(items)) => {
+                    let items = items.into_iter().enumerate();
+                    Box::new(items.map(|(index, item)| (int(index), Got::plain(item))))
+                }
+                (None, None) => return self.cannot_range(&value),
             },
             Value::Bool(_) | Value::Float(_) | Value::Text(_) => return self.cannot_range(&value),
         })

@@ -5,7 +5,7 @@ use crate::exec::{Complex, Got, Run};
 use crate::print_quote::quote;
 use crate::runtime::Missing;
 use crate::tree::{Command, Number, Operand, OperandKind, Pipe, Place};
-use crate::value::{Text, Value};
+use crate::value::{MapType, Text, Value};
 
 impl<'t> Run<'t, '_, '_> {
     pub(crate) fn pipeline(&mut self, dot: &Got, pipe: &'t Pipe) -> Outcome<Got> {
@@ -162,6 +162,10 @@ impl<'t> Run<'t, '_, '_> {
             Value::Map(map) => {
                 if has_arguments {
                     return self.fail(format!("{name} is not a method but has arguments"));
+                }
+                // The one method of Helm's `Values` that charts call.
+                if name == "AsMap" && map.map_type() == MapType::Values {
+                    return Ok(Got::plain(Value::Map(map.retyped(MapType::Any))));
                 }
                 let value = map.get(name);
                 match (&value, self.executor.missing) {

@@ -127,6 +127,10 @@ pub trait Object: Any {
     fn missing(&self) -> Value {
         Value::Nil
     }
+    /// The elements, for objects that are slices to Go (`.Capabilities.APIVersions`).
+    fn items(&self) -> Option<Vec<Value>> {
+        None
+    }
     /// Plain data for `toYaml` and `toJson`: what Go's `encoding/json` makes of it.
     fn plain(&self) -> Value {
         Value::Nil

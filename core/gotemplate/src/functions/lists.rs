@@ -60,7 +60,11 @@ fn items(arguments: &[Value], index: usize, refusal: &str) -> Result<List, Funct
         Some(Value::List(_)) => Ok(list(arguments, index)),
         Some(Value::Bytes(bytes)) => Ok(List::new(bytes.iter().map(|byte| Value::Byte(*byte)).collect())),
         None | Some(Value::Nil) => Err(FunctionError::new(NIL_POINTER)),
-        Some(other) => Err(FunctionError::new(format!("{refusal} {}", other.kind()))),
+        Some(other) => match other {
+            Value::Object(object) => object.items().map(List::new),
+            _ => None,
+        }
+        .ok_or_else(|| FunctionError::new(format!("{refusal} {}", other.kind()))),
     }
 }
 
