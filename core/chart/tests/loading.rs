@@ -1,0 +1,190 @@
+//! Loading, records and values without templates.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
+
+#[allow(dead_code, reason = "each test uses a part")]
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use backstay_chart::{
+    Chart, ReusePolicy, SourceFile, from_archive, from_files, merge_maps, read_values, reuse_values,
+};
+use backstay_gotemplate::{Compatibility, Map, map_to_json};
+use serde_json::{Value, json};
+
+fn chart(files: &[(&str, &str)]) -> Result<Chart, String> {
+    let file = |(path, text): &(&str, &str)| SourceFile { path: (*path).into(), content: (*text).into() };
+    from_files(files.iter().map(file).collect()).map_err(|error| error.to_string())
+}
+
+fn values(text: &str) -> Map {
+    read_values("values.yaml", text.as_bytes()).unwrap()
+}
+
+fn json_of(map: &Map) -> Value {
+    Value::Object(map_to_json(map))
+}
+
+#[test]
+fn refused_charts() {
+    let check =
+        |files: &[(&str, &str)], expected: &str| assert_eq!(chart(files).err().as_deref(), Some(expected));
+    check(&[], "Chart.yaml file is missing");
+    check(
+        &[("Chart.yaml", "name: a\nversion: 1.0.0"), (".helmignore", "!keep")],
+        "Chart.yaml file is missing",
+    );
+    check(&[("Chart.yaml", "version: 1.0.0")], "validation: chart.metadata.name is required");
+    check(&[("Chart.yaml", "name: a")], "validation: chart.metadata.version is required");
+    check(&[("Chart.yaml", "name: a\nversion: x")], "validation: chart.metadata.version \"x\" is invalid");
+    check(
+        &[("Chart.yaml", "name: a\nversion: 1.0.0\ntype: other")],
+        "validation: chart.metadata.type must be application or library",
+    );
+    check(
+        &[("Chart.yaml", "name: a\nversion: 1.0.0\ndependencies: [{name: b}, {name: b}]")],
+        "validation: more than one dependency with name or alias \"b\"",
+    );
+    check(
+        &[("Chart.yaml", "name: [a]\nversion: 1.0.0")],
+        "cannot load Chart.yaml: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go \
+         struct field Metadata.name of type string",
+    );
+    check(
+        &[("Chart.yaml", "name: a\nversion: 1.0.0"), ("charts/b/Chart.yaml", "name: b")],
+        "error unpacking subchart b in a: validation: chart.metadata.version is required",
+    );
+    check(
+        &[("Chart.yaml", "name: a\nversion: 1.0.0"), ("values.yaml", "- a")],
+        "cannot load values.yaml: failed to parse values.yaml: values must be a map of names to values, found a list",
+    );
+    check(
+        &[("Chart.yaml", "name: a\nversion: 1.0.0"), (".helmignore", "ok\n**/x")],
+        ".helmignore:2: double-star (**) syntax is not supported",
+    );
+    let missing = chart(&[(
+        "Chart.yaml",
+        "apiVersion: v2\nname: a\nversion: 1.0.0\ndependencies: [{name: b}, {name: c}]",
+    )]);
+    let message = missing.unwrap().check_installable().unwrap_err().to_string();
+    assert!(message.ends_with("found in Chart.yaml, but missing in charts/ directory: b, c"), "{message}");
+}
+
+#[test]
+fn errors_name_the_line() {
+    let error = read_values("my.yaml", b"a: 1\n---\nb: [\n").unwrap_err().to_string();
+    assert!(error.starts_with("failed to parse my.yaml: my.yaml:"), "{error}");
+    let error = chart(&[("Chart.yaml", "name: a\nversion: 1.0.0\n bad: - x")]).unwrap_err();
+    assert!(error.starts_with("cannot load Chart.yaml: Chart.yaml:3: "), "{error}");
+}
+
+#[test]
+fn packed_as_unpacked() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/charts");
+    let packed = Command::new("tar").args(["czf", "-", "family"]).current_dir(&folder).output().unwrap();
+    let packed = from_archive(&packed.stdout).unwrap();
+    let unpacked = common::load(&folder.join("family")).unwrap();
+    let sorted = |chart: &Chart| {
+        let mut record = chart.to_record_json();
+        for key in ["templates", "files"] {
+            let list = record[key].as_array_mut().unwrap();
+            list.sort_by_key(|file| file["name"].as_str().map(str::to_owned));
+        }
+        record
+    };
+    assert_eq!(sorted(&packed), sorted(&unpacked));
+    let names =
+        |chart: &Chart| chart.dependencies.iter().map(|chart| chart.name().to_owned()).collect::<Vec<_>>();
+    assert_eq!(names(&packed), names(&unpacked));
+    assert!(from_archive(b"no archive").is_err());
+}
+
+/// A tar stream of one file, stored in gzip without compression.
+fn archive(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut header = [0_u8; 512];
+    header[..name.len()].copy_from_slice(name.as_bytes());
+    header[124..135].copy_from_slice(format!("{:011o}", content.len()).as_bytes());
+    header[148..156].fill(b' ');
+    header[156] = b'0';
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    let mut tar = header.to_vec();
+    tar.extend_from_slice(content);
+    tar.resize(tar.len().next_multiple_of(512) + 1024, 0);
+    let mut packed = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
+    let length = u16::try_from(tar.len()).unwrap();
+    packed.extend_from_slice(&length.to_le_bytes());
+    packed.extend_from_slice(&(!length).to_le_bytes());
+    packed.extend_from_slice(&tar);
+    packed
+}
+
+#[test]
+fn hostile_archives() {
+    let check = |name: &str, expected: &str| {
+        let error = from_archive(&archive(name, b"name: a\nversion: 1.0.0\n")).unwrap_err().to_string();
+        assert_eq!(error, expected, "{name}");
+    };
+    check("a/../../etc/passwd", "chart illegally references parent directory");
+    check("a//etc/passwd", "chart illegally contains absolute paths");
+    check("a\\c:\\x", "chart contains illegally named files");
+    check("Chart.yaml", "chart illegally contains content outside the base directory: \"Chart.yaml\"");
+    check("a/other", "Chart.yaml file is missing");
+    assert_eq!(from_archive(&archive("a/Chart.yaml", b"name: a\nversion: 1.0.0\n")).unwrap().name(), "a");
+}
+
+#[test]
+fn records() {
+    let chart = chart(&[
+        ("Chart.yaml", "apiVersion: v2\nname: a\nversion: 1.0.0\nappVersion: 1.10\n"),
+        ("values.yaml", "num: 3\nf: 0.5\nm: {x: null}\n"),
+        ("values.schema.json", "{}"),
+        ("templates/t.yaml", "t"),
+        ("README.md", "r"),
+        ("Chart.lock", "digest: d\n"),
+    ])
+    .unwrap();
+    let record = chart.to_record_json();
+    let expected = json!({
+        "metadata": {"apiVersion": "v2", "name": "a", "version": "1.0.0", "appVersion": "1.1"},
+        "lock": {"digest": "d"},
+        "templates": [{"name": "templates/t.yaml", "data": "dA=="}],
+        "values": {"num": 3, "f": 0.5, "m": {"x": null}},
+        "schema": "e30=",
+        "schemamodtime": "0001-01-01T00:00:00Z",
+        "files": [{"name": "README.md", "data": "cg=="}],
+    });
+    assert_eq!(record, expected);
+    assert_eq!(Chart::from_record_json(&record).unwrap().to_record_json(), expected);
+    assert!(Chart::from_record_json(&json!({"templates": [{"data": "dA=="}]})).is_err());
+}
+
+#[test]
+fn reuse() {
+    let old_chart =
+        chart(&[("Chart.yaml", "name: a\nversion: 1.0.0"), ("values.yaml", "a: old\nb: old\n")]).unwrap();
+    let old = values("b: mine\nc: {x: 1, z: 2}\n");
+    let check = |policy, new: &str, expected: Value, defaults: Value| {
+        let mut chart =
+            chart(&[("Chart.yaml", "name: a\nversion: 1.0.1"), ("values.yaml", "a: new\n")]).unwrap();
+        let values =
+            reuse_values(policy, &mut chart, &old_chart, &old, &values(new), Compatibility::Helm4).unwrap();
+        assert_eq!(
+            (json_of(&values), json_of(chart.values.as_ref().unwrap())),
+            (expected, defaults),
+            "{policy:?}"
+        );
+    };
+    let kept = json!({"b": "mine", "c": {"x": 1, "z": 2}});
+    let merged = json!({"b": "mine", "c": {"x": 5, "z": 2}});
+    check(ReusePolicy::WhenNoneGiven, "", kept.clone(), json!({"a": "new"}));
+    check(ReusePolicy::WhenNoneGiven, "d: 1", json!({"d": 1}), json!({"a": "new"}));
+    check(ReusePolicy::Reset, "", json!({}), json!({"a": "new"}));
+    check(ReusePolicy::ResetThenReuse, "c: {x: 5}", merged.clone(), json!({"a": "new"}));
+    check(ReusePolicy::Reuse, "c: {x: 5}", merged, json!({"a": "old", "b": "mine", "c": {"x": 1, "z": 2}}));
+    assert_eq!(
+        json_of(&merge_maps(&old, &values("b: null\nc: {z: {k: 1}}"))),
+        json!({"b": null, "c": {"x": 1, "z": {"k": 1}}})
+    );
+}
