@@ -188,3 +188,58 @@ fn reuse() {
         json!({"b": null, "c": {"x": 1, "z": {"k": 1}}})
     );
 }
+
+#[test]
+fn notes_and_hooks() {
+    use backstay_chart::{RenderInput, render};
+    use backstay_gotemplate::Environment;
+    let chart = common::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/charts/order")).unwrap();
+    let environment = Environment::offline(0, 1);
+    let mut input = RenderInput::new("web", "space", &environment);
+    let rendered = render(&chart, &input).unwrap();
+    assert_eq!(rendered.notes, "Root notes for web in space.\n");
+    assert_eq!(rendered.warnings, ["skipping unknown hooks: \"crd-install\" in order/templates/hooks.yaml"]);
+    let crds: Vec<&str> = rendered.crds.iter().map(|crd| crd.source.as_str()).collect();
+    assert_eq!(crds, ["order/crds/one.yaml", "order/charts/sub/crds/two.yml"]);
+    let hooks: Vec<_> =
+        rendered.hooks.iter().map(|hook| (hook.name.as_str(), hook.weight, hook.events.join(" "))).collect();
+    let expected = [
+        ("hooked", 0, "post-delete"),
+        ("tester", 0, "test"),
+        ("late", 5, "pre-install post-upgrade"),
+        ("early", -5, "pre-install"),
+    ];
+    assert_eq!(hooks, expected.map(|(name, weight, events)| (name, weight, events.to_owned())));
+    let late = &rendered.hooks[2];
+    assert_eq!(late.delete_policies, ["before-hook-creation", "hook-succeeded"]);
+    assert_eq!(late.output_log_policies, ["hook-failed"]);
+    input.subchart_notes = true;
+    let rendered = render(&chart, &input).unwrap();
+    assert_eq!(rendered.notes, "Sub notes.\n\nRoot notes for web in space.\n");
+    let objects = backstay_chart::parse_manifest(&rendered.manifest).unwrap();
+    assert_eq!(objects.len(), rendered.objects.iter().filter(|object| !object.kind.is_empty()).count());
+}
+
+#[test]
+fn lookups() {
+    use std::rc::Rc;
+
+    use backstay_chart::{RenderError, RenderInput, TemplateCache, render_cached};
+    use backstay_gotemplate::{Environment, FunctionError, Value};
+    let chart = chart(&[
+        ("Chart.yaml", "apiVersion: v2\nname: a\nversion: 1.0.0"),
+        ("templates/a.yaml", "kind: {{ (lookup \"v1\" \"Secret\" \"space\" \"s\").kind }}\n"),
+    ])
+    .unwrap();
+    let mut environment = Environment::offline(0, 1);
+    environment.lookup = Rc::new(|key| Err(FunctionError::NeedsLookup(key.clone())));
+    let mut cache = TemplateCache::default();
+    match render_cached(&chart, &RenderInput::new("web", "space", &environment), &mut cache) {
+        Err(RenderError::NeedsLookup(key)) => assert_eq!(key.to_string(), "v1 Secret space/s"),
+        other => panic!("{other:?}"),
+    }
+    environment.lookup = Rc::new(|_| Ok(Value::map([("kind".into(), Value::text("Secret"))])));
+    let rendered =
+        render_cached(&chart, &RenderInput::new("web", "space", &environment), &mut cache).unwrap();
+    assert_eq!(rendered.manifest, "---\n# Source: a/templates/a.yaml\nkind: Secret\n\n");
+}
