@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Instant;
 
 use backstay_core::health::{Cause, CauseCode, Class};
 use backstay_core::object::{ResourceKey, Timestamp};
 use backstay_core::plan::WatchScope;
-use backstay_core::rollout::{Action, ActionId, ActionKind, Command, Event, Input, JournalEntry, Outcome, Output, Rollout, Verdict};
+use backstay_core::rollout::{
+    Action, ActionId, ActionKind, Command, Event, Input, JournalEntry, Outcome, Output, Rollout, Verdict,
+};
 use tokio::sync::mpsc;
 
 use crate::cluster::Cluster;
@@ -20,6 +23,8 @@ use crate::watch::{Seen, Watches, look};
 const READ_ONLY_FROM: u32 = 0x8000_0000;
 /// How long a record is tried to be made durable while the server is away.
 const FLUSH_RETRY: std::time::Duration = std::time::Duration::from_secs(2);
+/// How often a waiting rollout gives a sign of life. Others take it for dead after three missing ones.
+const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Drives a rollout to its verdict.
 pub(crate) struct Driver {
@@ -51,6 +56,7 @@ impl Driver {
         let mut open_watches: Vec<Watches> = Vec::new();
         let mut unwritten: Vec<JournalEntry> = Vec::new();
         let mut stop_requests = 0_u32;
+        let mut last_beat = Instant::now();
         loop {
             let deadline = loop {
                 match rollout.poll_output() {
@@ -89,6 +95,14 @@ impl Driver {
                 }
                 () = sleep_until(&self.cluster, deadline) => Input::Timeout,
                 () = refresh(self.reporter.refresh_every()) => continue,
+                () = heartbeat_due(&self.cluster, last_beat, rollout) => {
+                    last_beat = Instant::now();
+                    match self.records.heartbeat().await {
+                        Err(RecordFailure::Fenced(_)) => return Ok(Verdict::Interrupted { cause: self.fenced() }),
+                        // The server is away for a moment; the next beat or record tells.
+                        Err(_) | Ok(()) => continue,
+                    }
+                }
             };
             rollout.handle(input, self.cluster.clock.now())?;
         }
@@ -96,7 +110,12 @@ impl Driver {
 
     /// Writes records down before an action that depends on them. Reading actions depend on nothing; an action that
     /// writes a record takes the entries along.
-    async fn make_durable(&mut self, rollout: &Rollout, action: &Action, unwritten: &mut Vec<JournalEntry>) -> anyhow::Result<Option<Verdict>> {
+    async fn make_durable(
+        &mut self,
+        rollout: &Rollout,
+        action: &Action,
+        unwritten: &mut Vec<JournalEntry>,
+    ) -> anyhow::Result<Option<Verdict>> {
         if action.id.0 >= READ_ONLY_FROM || unwritten.is_empty() {
             return Ok(None);
         }
@@ -106,21 +125,29 @@ impl Driver {
             self.records.append(&entries);
             return Ok(None);
         }
-        let mut written = if is_first { self.records.begin(&entries).await } else { self.records.flush(&entries).await };
+        let mut written =
+            if is_first { self.records.begin(&entries).await } else { self.records.flush(&entries).await };
         loop {
             match written {
                 Ok(()) => return Ok(None),
                 Err(RecordFailure::Held(holder)) => return Ok(Some(Verdict::Held { holder })),
-                Err(RecordFailure::Fenced(_)) => return Ok(Some(Verdict::Interrupted { cause: self.fenced() })),
+                Err(RecordFailure::Fenced(_)) => {
+                    return Ok(Some(Verdict::Interrupted { cause: self.fenced() }));
+                }
                 // Nothing has happened yet: say so and leave.
-                Err(RecordFailure::Other(error)) if is_first => return Err(error.context("nothing was changed")),
+                Err(RecordFailure::Other(error)) if is_first => {
+                    return Err(error.context("nothing was changed"));
+                }
                 Err(RecordFailure::Other(error)) => {
                     self.reporter.note(&format!("cannot write the journal, trying again: {error:#}"));
                     tokio::select! {
                         () = self.cluster.clock.sleep(FLUSH_RETRY) => {}
                         () = self.signals.next() => return Ok(Some(Verdict::Interrupted { cause: self.stopped() })),
                     }
-                    if rollout.state().is_some_and(|state| self.cluster.clock.now() > state.forward_deadline.after(std::time::Duration::from_millis(state.undo_ms))) {
+                    if rollout.state().is_some_and(|state| {
+                        self.cluster.clock.now()
+                            > state.forward_deadline.after(std::time::Duration::from_millis(state.undo_ms))
+                    }) {
                         return Ok(Some(Verdict::Interrupted { cause: self.unreachable(&error) }));
                     }
                     written = self.records.flush(&[]).await;
@@ -166,9 +193,19 @@ impl Driver {
     }
 
     fn cause(&self, code: CauseCode, message: String) -> Cause {
-        let object = ResourceKey::new("backstay.dev/v1", "Release", &self.executor.namespace, &self.executor.release);
+        let object =
+            ResourceKey::new("backstay.dev/v1", "Release", &self.executor.namespace, &self.executor.release);
         let hint = code.hint().to_owned();
-        Cause { code, class: Class::FatalNow, object, pod: None, container: None, message, hint, first_seen: self.cluster.clock.now() }
+        Cause {
+            code,
+            class: Class::FatalNow,
+            object,
+            pod: None,
+            container: None,
+            message,
+            hint,
+            first_seen: self.cluster.clock.now(),
+        }
     }
 }
 
@@ -197,6 +234,15 @@ async fn perform(
 
 fn observed(seen: Seen) -> Input {
     Input::Observed { object: seen.object, deleted: seen.deleted }
+}
+
+/// Completes when it is time for a sign of life. A sandbox has one process at a time and needs none.
+async fn heartbeat_due(cluster: &Cluster, last: Instant, rollout: &Rollout) {
+    let is_waiting = rollout.state().is_some_and(|state| state.in_flight.is_empty());
+    if cluster.sandbox.is_some() || !is_waiting {
+        return std::future::pending().await;
+    }
+    tokio::time::sleep(HEARTBEAT.saturating_sub(last.elapsed())).await;
 }
 
 /// Completes when the reporter wants to draw again.

@@ -58,13 +58,13 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> anyhow::Error {
+    pub(crate) fn with(exit: Exit, message: impl Into<String>) -> anyhow::Error {
         Self { exit, message: message.into() }.into()
     }
 
     /// Refused before any change: chart, values, names, server checks.
     pub(crate) fn refused(message: impl Into<String>) -> anyhow::Error {
-        Self::new(Exit::Refused, message)
+        Self::with(Exit::Refused, message)
     }
 }
 
@@ -81,7 +81,13 @@ pub(crate) fn exit_of(error: &anyhow::Error) -> Exit {
 
 /// Whether the server was not reached at all.
 pub(crate) fn is_unreachable(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::Auth(_) | kube::Error::InferConfig(_))
+    matches!(
+        error,
+        kube::Error::HyperError(_)
+            | kube::Error::Service(_)
+            | kube::Error::Auth(_)
+            | kube::Error::InferConfig(_)
+    )
 }
 
 #[cfg(test)]

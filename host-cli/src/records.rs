@@ -87,6 +87,7 @@ impl Records {
         if self.options.create_namespace {
             self.create_namespace().await?;
         }
+        self.take_over().await?;
         self.prune().await?;
         self.append(entries);
         let now = self.cluster.clock.now();
@@ -94,7 +95,11 @@ impl Records {
             return Err(anyhow::anyhow!("no record was prepared for {}", self.release).into());
         };
         record.journal = Some(self.inner.borrow().journal.clone());
-        let stored = if record.resource_version.is_some() { self.put(&record, now).await? } else { self.create(&record, now).await? };
+        let stored = if record.resource_version.is_some() {
+            self.put(&record, now).await?
+        } else {
+            self.create(&record, now).await?
+        };
         self.inner.borrow_mut().held = Some(stored);
         Ok(())
     }
@@ -117,11 +122,16 @@ impl Records {
     }
 
     /// Changes the records as the machine wants it.
-    pub(crate) async fn change(&self, change: &RecordChange, _evidence: &[EvidenceBundle]) -> anyhow::Result<()> {
+    pub(crate) async fn change(
+        &self,
+        change: &RecordChange,
+        _evidence: &[EvidenceBundle],
+    ) -> anyhow::Result<()> {
         match change {
             RecordChange::Promote { healthy } => {
                 self.write_held(|record| {
-                    let words = self.options.description.clone().unwrap_or_else(|| completed(&record.release));
+                    let words =
+                        self.options.description.clone().unwrap_or_else(|| completed(&record.release));
                     record.release.set_status(Status::Deployed, &words);
                     record.healthy = *healthy;
                 })
@@ -158,11 +168,15 @@ impl Records {
         let now = self.cluster.clock.now();
         let record = {
             let inner = self.inner.borrow();
-            let target = inner.history.get(to).with_context(|| format!("revision {to} of {} is gone", self.release))?;
+            let target = inner
+                .history
+                .get(to)
+                .with_context(|| format!("revision {to} of {} is gone", self.release))?;
             let last = inner.held.as_ref().map_or(&target.release, |held| &held.release);
             let mut release = Release::rollback(&target.release, last, now);
             release.version = revision;
-            Record::new(release)
+            // Whoever finds it pending has to know whose it is; the journal itself goes on in the record that is held.
+            Record { journal: Some(inner.journal.clone()), ..Record::new(release) }
         };
         let stored = match self.create(&record, now).await {
             Ok(stored) => stored,
@@ -197,11 +211,53 @@ impl Records {
 
     /// Deletes the records of this release, the newest last: while one is there, the release is listed.
     async fn purge(&self) -> anyhow::Result<()> {
-        let mut names: Vec<String> = list(&self.api(), Some(&self.release)).await?.iter().map(Record::secret_name).collect();
+        let mut names: Vec<String> =
+            list(&self.api(), Some(&self.release)).await?.iter().map(Record::secret_name).collect();
         names.sort();
         for name in names {
             delete(&self.api(), &name).await?;
         }
+        Ok(())
+    }
+
+    /// Ends what a dead run left pending. Its writer, should it live after all, is fenced by the changed record.
+    async fn take_over(&self) -> Result<(), RecordFailure> {
+        let left: Vec<Record> = {
+            let inner = self.inner.borrow();
+            let mine = inner
+                .held
+                .as_ref()
+                .filter(|held| held.resource_version.is_some())
+                .map(|held| held.release.version);
+            let pending =
+                inner.history.records().iter().filter(|record| record.release.info.status.is_pending());
+            pending.filter(|record| Some(record.release.version) != mine).cloned().collect()
+        };
+        for mut record in left {
+            let revision = record.release.version;
+            let words = format!("{} did not finish; taken over", record.release.info.status);
+            record.release.set_status(Status::Failed, &words);
+            match self.put(&record, self.cluster.clock.now()).await {
+                Ok(_) => {}
+                Err(RecordFailure::Fenced(_)) => {
+                    return Err(RecordFailure::Held(format!(
+                        "revision {revision} of {} is still being written by its own run",
+                        self.release
+                    )));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// A sign of life: the pending record is written again, unchanged.
+    pub(crate) async fn heartbeat(&self) -> Result<(), RecordFailure> {
+        let undoing =
+            self.inner.borrow().undo.clone().filter(|record| record.release.info.status.is_pending());
+        let Some(record) = undoing else { return self.write_held(|_| {}).await };
+        let stored = self.put(&record, self.cluster.clock.now()).await?;
+        self.inner.borrow_mut().undo = Some(stored);
         Ok(())
     }
 
@@ -223,7 +279,10 @@ impl Records {
             Err(RecordFailure::Fenced(name)) => {
                 // A lost reply looks like somebody else's write: it is ours if it carries our journal so far.
                 let theirs = self.fetch(&name).await?;
-                let ours = theirs.as_ref().and_then(|theirs| theirs.journal.as_deref()).is_some_and(|journal| self.is_mine(journal));
+                let ours = theirs
+                    .as_ref()
+                    .and_then(|theirs| theirs.journal.as_deref())
+                    .is_some_and(|journal| self.is_mine(journal));
                 let Some(theirs) = theirs.filter(|_| ours) else { return Err(RecordFailure::Fenced(name)) };
                 record.resource_version = theirs.resource_version;
                 self.put(&record, now).await?
@@ -251,10 +310,15 @@ impl Records {
         match self.api().create(&PostParams::default(), &secret).await {
             Ok(stored) => Ok(from_secret(&stored)?),
             Err(kube::Error::Api(status)) if status.code == 409 => {
-                let holder = format!("revision {} of {} was begun by another process at the same time", record.release.version, self.release);
+                let holder = format!(
+                    "revision {} of {} was begun by another process at the same time",
+                    record.release.version, self.release
+                );
                 Err(RecordFailure::Held(holder))
             }
-            Err(error) => Err(anyhow::Error::from(error).context(format!("cannot write record {}", record.secret_name())).into()),
+            Err(error) => Err(anyhow::Error::from(error)
+                .context(format!("cannot write record {}", record.secret_name()))
+                .into()),
         }
     }
 
@@ -264,7 +328,9 @@ impl Records {
         match self.api().replace(&name, &PostParams::default(), &secret).await {
             Ok(stored) => Ok(from_secret(&stored)?),
             Err(kube::Error::Api(status)) if status.code == 409 => Err(RecordFailure::Fenced(name)),
-            Err(error) => Err(anyhow::Error::from(error).context(format!("cannot write record {name}")).into()),
+            Err(error) => {
+                Err(anyhow::Error::from(error).context(format!("cannot write record {name}")).into())
+            }
         }
     }
 
@@ -284,7 +350,9 @@ impl Records {
         match api.create(&PostParams::default(), &namespace).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
-            Err(error) => Err(anyhow::Error::from(error).context(format!("cannot create namespace {}", self.namespace))),
+            Err(error) => {
+                Err(anyhow::Error::from(error).context(format!("cannot create namespace {}", self.namespace)))
+            }
         }
     }
 

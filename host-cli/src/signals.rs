@@ -12,7 +12,11 @@ impl Signals {
     pub(crate) fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         let open = || -> std::io::Result<_> {
-            Ok([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?])
+            Ok([
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::terminate())?,
+                signal(SignalKind::hangup())?,
+            ])
         };
         // Without listeners the default action of the signals ends the process, which is safe at any instant.
         Self { listeners: open().ok() }
@@ -26,7 +30,9 @@ impl Signals {
     /// Completes at the next signal.
     #[cfg(unix)]
     pub(crate) async fn next(&mut self) {
-        let Some([interrupt, terminate, hangup]) = &mut self.listeners else { return std::future::pending().await };
+        let Some([interrupt, terminate, hangup]) = &mut self.listeners else {
+            return std::future::pending().await;
+        };
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}

@@ -13,7 +13,11 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(header: &[&str], with_header: bool) -> Self {
-        let rows = if with_header { vec![header.iter().map(|text| (*text).to_owned()).collect()] } else { Vec::new() };
+        let rows = if with_header {
+            vec![header.iter().map(|text| (*text).to_owned()).collect()]
+        } else {
+            Vec::new()
+        };
         Self { rows }
     }
 
@@ -29,7 +33,14 @@ impl Table {
 
     fn lines(&self) -> Vec<String> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width = |column: usize| self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+        let width = |column: usize| {
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+        };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let pad = |(cell, width): (&String, &usize)| format!("{cell:<width$}");
         self.rows.iter().map(|row| row.iter().zip(&widths).map(pad).collect::<Vec<_>>().join("\t")).collect()
@@ -37,7 +48,11 @@ impl Table {
 }
 
 /// Prints a document in the format asked for; the table is printed by the caller's own means.
-pub(crate) fn print_structured(format: OutputFormat, document: &Value, table: impl FnOnce()) -> anyhow::Result<ExitCode> {
+pub(crate) fn print_structured(
+    format: OutputFormat,
+    document: &Value,
+    table: impl FnOnce(),
+) -> anyhow::Result<ExitCode> {
     match format {
         OutputFormat::Table => table(),
         OutputFormat::Json => anstream::println!("{}", serde_json::to_string(document)?),

@@ -38,7 +38,11 @@ impl Watches {
     /// Opens a watch per scope and waits until each has listed what is there. What is seen goes to `seen`.
     ///
     /// Fails when a kind cannot be listed for a reason that trying again does not cure; events are optional.
-    pub(crate) async fn open(cluster: &Cluster, scopes: &[WatchScope], seen: &mpsc::UnboundedSender<Seen>) -> anyhow::Result<Self> {
+    pub(crate) async fn open(
+        cluster: &Cluster,
+        scopes: &[WatchScope],
+        seen: &mpsc::UnboundedSender<Seen>,
+    ) -> anyhow::Result<Self> {
         let mut tasks = JoinSet::new();
         let mut first_lists = Vec::new();
         for scope in scopes {
@@ -56,12 +60,16 @@ impl Watches {
             (scope, api, listed)
         });
         for (scope, api, listed) in futures::future::join_all(lists).await {
-            let mut watch = Watch { cluster: cluster.clone(), scope, api, seen: seen.clone(), known: BTreeSet::new() };
+            let mut watch =
+                Watch { cluster: cluster.clone(), scope, api, seen: seen.clone(), known: BTreeSet::new() };
             let version = match listed {
                 Ok(list) => watch.take_list(list),
                 Err(error) if watch.scope.kind == "Event" && !crate::exit::is_unreachable(&error) => continue,
                 Err(error) => {
-                    return Err(anyhow::Error::from(error).context(format!("cannot list {} in {:?}", watch.scope.kind, watch.scope.namespace)));
+                    return Err(anyhow::Error::from(error).context(format!(
+                        "cannot list {} in {:?}",
+                        watch.scope.kind, watch.scope.namespace
+                    )));
                 }
             };
             tasks.spawn_local(async move { watch.run(version).await });
@@ -71,7 +79,11 @@ impl Watches {
 }
 
 /// Lists every scope once, past every cache.
-pub(crate) async fn look(cluster: &Cluster, scopes: &[WatchScope], seen: &mpsc::UnboundedSender<Seen>) -> anyhow::Result<()> {
+pub(crate) async fn look(
+    cluster: &Cluster,
+    scopes: &[WatchScope],
+    seen: &mpsc::UnboundedSender<Seen>,
+) -> anyhow::Result<()> {
     for scope in scopes {
         let key = ResourceKey::new(&scope.api_version, &scope.kind, &scope.namespace, "");
         let api = match cluster.discovery.api(&key).await {
@@ -120,7 +132,9 @@ impl Watch {
                                 version = object.metadata.resource_version.clone().unwrap_or(version);
                                 self.take(object, true);
                             }
-                            Ok(WatchEvent::Bookmark(bookmark)) => version = bookmark.metadata.resource_version,
+                            Ok(WatchEvent::Bookmark(bookmark)) => {
+                                version = bookmark.metadata.resource_version
+                            }
                             Ok(WatchEvent::Error(status)) => {
                                 forgotten = status.code == 410;
                                 break;

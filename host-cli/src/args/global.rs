@@ -18,7 +18,14 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, env = "HELM_KUBECONTEXT", value_name = "NAME")]
     pub(crate) kube_context: Option<String>,
     /// Bearer token
-    #[arg(long, global = true, env = "HELM_KUBETOKEN", hide_env_values = true, value_name = "TOKEN", hide = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "HELM_KUBETOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN",
+        hide = true
+    )]
     pub(crate) kube_token: Option<String>,
     /// User to impersonate
     #[arg(long, global = true, env = "HELM_KUBEASUSER", value_name = "USER", hide = true)]

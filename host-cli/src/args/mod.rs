@@ -9,8 +9,8 @@ mod sandbox;
 pub(crate) use chart::{RenderArgs, TemplateArgs, ValueArgs};
 pub(crate) use global::{GlobalArgs, OutputFormat};
 pub(crate) use release::{
-    ApplyArgs, DeployArgs, DryRun, FailFast, GetArgs, GetWhat, HistoryArgs, InstallArgs, ListArgs, RollbackArgs, StatusArgs, UninstallArgs,
-    Timeout, UpgradeArgs, WaitArgs, WaitStrategy, GetOne, ReuseArgs,
+    ApplyArgs, DeployArgs, DryRun, FailFast, GetArgs, GetOne, GetWhat, HistoryArgs, InstallArgs, ListArgs,
+    ReuseArgs, RollbackArgs, StatusArgs, Timeout, UninstallArgs, UpgradeArgs, WaitArgs, WaitStrategy,
 };
 pub(crate) use sandbox::SandboxCommand;
 

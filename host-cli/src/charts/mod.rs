@@ -8,7 +8,9 @@ use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
-use backstay_core::chart::{Chart, IgnoreRules, MAX_CHART_SIZE, SourceFile, ValueSources, from_archive, from_files};
+use backstay_core::chart::{
+    Chart, IgnoreRules, MAX_CHART_SIZE, SourceFile, ValueSources, from_archive, from_files,
+};
 use backstay_core::gotemplate::{Compatibility, Map};
 
 use crate::args::ValueArgs;
@@ -63,14 +65,26 @@ fn read_folder(root: &Path) -> anyhow::Result<Vec<SourceFile>> {
 /// How deep folders may be nested: deeper ones are a loop of links.
 const DEPTH_MOST: usize = 64;
 
-fn read_into(folder: &Path, prefix: &str, rules: &IgnoreRules, files: &mut Vec<SourceFile>, size: &mut usize, depth: usize) -> anyhow::Result<()> {
-    anyhow::ensure!(depth < DEPTH_MOST, "{}: folders are nested too deep; is there a loop of links?", folder.display());
+fn read_into(
+    folder: &Path,
+    prefix: &str,
+    rules: &IgnoreRules,
+    files: &mut Vec<SourceFile>,
+    size: &mut usize,
+    depth: usize,
+) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        depth < DEPTH_MOST,
+        "{}: folders are nested too deep; is there a loop of links?",
+        folder.display()
+    );
     let mut entries: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
         let name = entry.file_name();
-        let name = name.to_str().ok_or_else(|| anyhow::anyhow!("{}: the name is not UTF-8", path.display()))?;
+        let name =
+            name.to_str().ok_or_else(|| anyhow::anyhow!("{}: the name is not UTF-8", path.display()))?;
         let relative = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
         let metadata = fs::metadata(&path).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
         if metadata.is_dir() {
@@ -79,7 +93,10 @@ fn read_into(folder: &Path, prefix: &str, rules: &IgnoreRules, files: &mut Vec<S
             }
         } else if metadata.is_file() && !rules.ignores_file(&relative) {
             *size = size.saturating_add(usize::try_from(metadata.len()).unwrap_or(usize::MAX));
-            anyhow::ensure!(*size <= MAX_CHART_SIZE, "its files are larger than {MAX_CHART_SIZE} bytes together; use .helmignore");
+            anyhow::ensure!(
+                *size <= MAX_CHART_SIZE,
+                "its files are larger than {MAX_CHART_SIZE} bytes together; use .helmignore"
+            );
             let content = fs::read(&path).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
             files.push(SourceFile { path: relative, content });
         }
@@ -115,7 +132,11 @@ fn read_values_file(name: &str) -> anyhow::Result<Vec<u8>> {
         return Ok(bytes);
     }
     fs::read(name).map_err(|error| {
-        let hint = if name.contains("://") { "; values from URLs are not fetched yet: download the file first" } else { "" };
+        let hint = if name.contains("://") {
+            "; values from URLs are not fetched yet: download the file first"
+        } else {
+            ""
+        };
         anyhow::anyhow!("values file {name}: {error}{hint}")
     })
 }

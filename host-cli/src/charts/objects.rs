@@ -70,7 +70,9 @@ async fn asked(cluster: &Cluster, key: &ResourceKey) -> anyhow::Result<bool> {
 }
 
 /// The scopes of kinds that the chart itself defines.
-fn scopes_of_definitions<'a>(objects: impl Iterator<Item = &'a PlannedObject>) -> BTreeMap<(String, String), bool> {
+fn scopes_of_definitions<'a>(
+    objects: impl Iterator<Item = &'a PlannedObject>,
+) -> BTreeMap<(String, String), bool> {
     let definitions = objects.filter(|object| object.key.kind == "CustomResourceDefinition");
     let scope = |object: &Value| {
         let text = |path: &[&str]| text_at(object, path).unwrap_or_default().to_owned();

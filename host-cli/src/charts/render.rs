@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use backstay_core::chart::{self, Chart, RenderError};
-use backstay_core::gotemplate::{Compatibility, Environment, FunctionError, LookupKey, Map, Value, from_json};
+use backstay_core::gotemplate::{
+    Compatibility, Environment, FunctionError, LookupKey, Map, Value, from_json,
+};
 use backstay_core::object::Timestamp;
 use backstay_core::plan::PlannedObject;
 use backstay_core::release::Hook;
@@ -68,7 +70,13 @@ impl Rendered {
 /// Renders a chart, asking the cluster for what templates look up.
 ///
 /// Errors of the chart end with exit code 4: nothing has been changed.
-pub(crate) async fn render(cluster: &Cluster, chart: &Chart, values: &Map, input: &RenderInput, online: bool) -> anyhow::Result<Rendered> {
+pub(crate) async fn render(
+    cluster: &Cluster,
+    chart: &Chart,
+    values: &Map,
+    input: &RenderInput,
+    online: bool,
+) -> anyhow::Result<Rendered> {
     let answers: Rc<RefCell<BTreeMap<LookupKey, Value>>> = Rc::default();
     let seed = seed()?;
     for _ in 0..ROUNDS_MOST {
@@ -85,7 +93,11 @@ pub(crate) async fn render(cluster: &Cluster, chart: &Chart, values: &Map, input
 }
 
 /// Renders a chart without a cluster: look-ups find nothing, as in `helm template`.
-pub(crate) fn render_offline(chart: &Chart, values: &Map, input: &RenderInput) -> anyhow::Result<chart::Rendered> {
+pub(crate) fn render_offline(
+    chart: &Chart,
+    values: &Map,
+    input: &RenderInput,
+) -> anyhow::Result<chart::Rendered> {
     render_once(chart, values, input, seed()?, None).map_err(|failure| Stop::refused(failure.to_string()))
 }
 
@@ -105,18 +117,21 @@ fn render_once(
             None => Err(FunctionError::NeedsLookup(key.clone())),
         });
     }
-    chart::render(chart, &chart::RenderInput {
-        release_name: input.release.clone(),
-        namespace: input.namespace.clone(),
-        is_upgrade: input.is_upgrade,
-        revision: input.revision,
-        values: values.clone(),
-        capabilities: input.capabilities.clone(),
-        environment: &environment,
-        include_crds: input.include_crds,
-        subchart_notes: false,
-        skip_schema_validation: input.skip_schema,
-    })
+    chart::render(
+        chart,
+        &chart::RenderInput {
+            release_name: input.release.clone(),
+            namespace: input.namespace.clone(),
+            is_upgrade: input.is_upgrade,
+            revision: input.revision,
+            values: values.clone(),
+            capabilities: input.capabilities.clone(),
+            environment: &environment,
+            include_crds: input.include_crds,
+            subchart_notes: false,
+            skip_schema_validation: input.skip_schema,
+        },
+    )
 }
 
 async fn planned(cluster: &Cluster, rendered: chart::Rendered, namespace: &str) -> anyhow::Result<Rendered> {
@@ -143,6 +158,7 @@ async fn planned(cluster: &Cluster, rendered: chart::Rendered, namespace: &str) 
 /// What `randAlphaNum` and the like begin from: not to be guessed, because charts make passwords of it.
 fn seed() -> anyhow::Result<u64> {
     let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
     Ok(u64::from_le_bytes(bytes))
 }

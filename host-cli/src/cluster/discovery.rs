@@ -82,19 +82,20 @@ impl Discovery {
             Err(kube::Error::Api(status)) if status.code == 404 => return Ok(BTreeMap::new()),
             Err(error) => return Err(error.into()),
         };
-        let kinds = list.resources.into_iter().filter(|resource| !resource.name.contains('/')).map(|resource| {
-            let kind = Kind {
-                namespaced: resource.namespaced,
-                resource: ApiResource {
-                    group: key.group.clone(),
-                    version: key.version.clone(),
-                    api_version: key.api_version(),
-                    kind: resource.kind.clone(),
-                    plural: resource.name,
-                },
-            };
-            (resource.kind, kind)
-        });
+        let kinds =
+            list.resources.into_iter().filter(|resource| !resource.name.contains('/')).map(|resource| {
+                let kind = Kind {
+                    namespaced: resource.namespaced,
+                    resource: ApiResource {
+                        group: key.group.clone(),
+                        version: key.version.clone(),
+                        api_version: key.api_version(),
+                        kind: resource.kind.clone(),
+                        plural: resource.name,
+                    },
+                };
+                (resource.kind, kind)
+            });
         Ok(kinds.collect())
     }
 }

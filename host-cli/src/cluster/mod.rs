@@ -29,6 +29,8 @@ pub(crate) struct Cluster {
     pub(crate) discovery: Rc<Discovery>,
     pub(crate) clock: Clock,
     pub(crate) namespace: String,
+    /// The API server's address, for messages.
+    pub(crate) server: String,
     /// The sandbox behind the client, if it is one.
     pub(crate) sandbox: Option<Arc<Sandbox>>,
 }
@@ -41,17 +43,29 @@ impl Cluster {
         if let Some(path) = &global.sandbox {
             return Self::sandboxed(global, path.as_deref());
         }
-        let config = config(global).await.map_err(|error| Stop::new(Exit::Unreachable, format!("{error:#}")))?;
+        let config =
+            config(global).await.map_err(|error| Stop::with(Exit::Unreachable, format!("{error:#}")))?;
         let namespace = global.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+        let server = config.cluster_url.to_string();
         let client = Client::try_from(config)
             .context("this kubeconfig cannot be used")
-            .map_err(|error| Stop::new(Exit::Unreachable, format!("{error:#}")))?;
-        Ok(Self { discovery: Rc::new(Discovery::new(client.clone())), client, clock: Clock::Wall, namespace, sandbox: None })
+            .map_err(|error| Stop::with(Exit::Unreachable, format!("{error:#}")))?;
+        Ok(Self {
+            discovery: Rc::new(Discovery::new(client.clone())),
+            client,
+            clock: Clock::Wall,
+            namespace,
+            server,
+            sandbox: None,
+        })
     }
 
     fn sandboxed(global: &GlobalArgs, path: Option<&std::path::Path>) -> anyhow::Result<Self> {
         let path = path.map_or_else(paths::sandbox_file, std::path::Path::to_path_buf);
-        let speed = global.sandbox_speed.parse::<SandboxSpeed>().map_err(|message| Stop::new(Exit::Usage, message))?;
+        let speed = global
+            .sandbox_speed
+            .parse::<SandboxSpeed>()
+            .map_err(|message| Stop::with(Exit::Usage, message))?;
         let sandbox = Sandbox::open(&path, speed)?;
         let namespace = global.namespace.clone().unwrap_or_else(|| "default".to_owned());
         let client = Client::new(sandbox.service(), &namespace);
@@ -60,6 +74,7 @@ impl Cluster {
             client,
             clock: Clock::Model(sandbox.clock()),
             namespace,
+            server: "the sandbox".to_owned(),
             sandbox: Some(sandbox),
         })
     }
@@ -80,7 +95,8 @@ async fn config(global: &GlobalArgs) -> anyhow::Result<Config> {
         },
     };
     if let Some(server) = &global.kube_apiserver {
-        config.cluster_url = server.parse().with_context(|| format!("--kube-apiserver {server} is not a URL"))?;
+        config.cluster_url =
+            server.parse().with_context(|| format!("--kube-apiserver {server} is not a URL"))?;
     }
     if let Some(token) = &global.kube_token {
         config.auth_info.token = Some(token.clone().into());
@@ -106,7 +122,8 @@ async fn config(global: &GlobalArgs) -> anyhow::Result<Config> {
 
 /// The certificates of a PEM file, in DER.
 fn certificates(path: &std::path::Path) -> anyhow::Result<Vec<Vec<u8>>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read --kube-ca-file {}", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read --kube-ca-file {}", path.display()))?;
     let mut found = Vec::new();
     let mut body: Option<String> = None;
     for line in text.lines().map(str::trim) {

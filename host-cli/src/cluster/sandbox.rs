@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use backstay_core::object::Timestamp;
-use backstay_core::sim::api::{Body, Request as ApiRequest, Response as ApiResponse, WatchCursor, poll_watch};
 use backstay_core::sim::Cluster as Model;
+use backstay_core::sim::api::{
+    Body, Request as ApiRequest, Response as ApiResponse, WatchCursor, poll_watch,
+};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{Request, Response};
@@ -41,8 +43,15 @@ impl FromStr for SandboxSpeed {
         if text == "max" {
             return Ok(Self::Max);
         }
-        let factor = text.strip_suffix('x').unwrap_or(text).parse::<f64>().ok().filter(|factor| *factor > 0.0 && factor.is_finite());
-        factor.map(Self::Times).ok_or_else(|| format!("--sandbox-speed {text}: give a factor such as 1x or 30x, or max"))
+        let factor = text
+            .strip_suffix('x')
+            .unwrap_or(text)
+            .parse::<f64>()
+            .ok()
+            .filter(|factor| *factor > 0.0 && factor.is_finite());
+        factor
+            .map(Self::Times)
+            .ok_or_else(|| format!("--sandbox-speed {text}: give a factor such as 1x or 30x, or max"))
     }
 }
 
@@ -106,14 +115,19 @@ impl Sandbox {
 
     fn load(path: &Path, speed: SandboxSpeed) -> anyhow::Result<Arc<Self>> {
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            std::fs::create_dir_all(parent).with_context(|| format!("cannot make the folder of the sandbox, {}", parent.display()))?;
+            std::fs::create_dir_all(parent)
+                .with_context(|| format!("cannot make the folder of the sandbox, {}", parent.display()))?;
         }
         let lock_path = path.with_extension("lock");
-        let lock = File::create(&lock_path).with_context(|| format!("cannot write {}", lock_path.display()))?;
+        let lock =
+            File::create(&lock_path).with_context(|| format!("cannot write {}", lock_path.display()))?;
         if lock.try_lock().is_err() {
-            return Err(Stop::new(
+            return Err(Stop::with(
                 Exit::Held,
-                format!("another process uses the sandbox {}; wait for it to end, or give --sandbox=OTHER_FILE", path.display()),
+                format!(
+                    "another process uses the sandbox {}; wait for it to end, or give --sandbox=OTHER_FILE",
+                    path.display()
+                ),
             ));
         }
         let model = match std::fs::read(path) {
@@ -122,10 +136,13 @@ impl Sandbox {
                 Model::load(document).with_context(|| damaged(path))?
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Model::new(1, wall_now()),
-            Err(error) => return Err(error).with_context(|| format!("cannot read the sandbox {}", path.display())),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read the sandbox {}", path.display()));
+            }
         };
         let now = model.now();
-        let inner = Inner { model, watches: Vec::new(), in_flight: 0, unsaved: true, saved_at: Instant::now() };
+        let inner =
+            Inner { model, watches: Vec::new(), in_flight: 0, unsaved: true, saved_at: Instant::now() };
         Ok(Arc::new(Self {
             inner: Mutex::new(inner),
             clock: ModelClock::new(now),
@@ -160,7 +177,9 @@ impl Sandbox {
         for (key, object) in inner.model.store().all() {
             *objects.entry(key.kind.clone()).or_default() += 1;
             let created = backstay_core::object::text_at(object, &["metadata", "creationTimestamp"]);
-            first = created.and_then(|text| Timestamp::parse(text).ok()).map_or(first, |created| created.min(first));
+            first = created
+                .and_then(|text| Timestamp::parse(text).ok())
+                .map_or(first, |created| created.min(first));
         }
         SandboxStatus { now: inner.model.now(), age: inner.model.now().since(first), objects }
     }
@@ -187,7 +206,11 @@ impl Sandbox {
     }
 
     /// Answers one HTTP request.
-    pub(super) async fn answer(self: &Arc<Self>, parts: &http::request::Parts, body: Bytes) -> Response<AnswerBody> {
+    pub(super) async fn answer(
+        self: &Arc<Self>,
+        parts: &http::request::Parts,
+        body: Bytes,
+    ) -> Response<AnswerBody> {
         self.inner().in_flight += 1;
         // Others get their turn between the request and its answer, as over a wire.
         tokio::task::yield_now().await;
@@ -216,8 +239,10 @@ impl Sandbox {
     fn write(&self, inner: &mut Inner) -> anyhow::Result<()> {
         let temporary = self.path.with_extension("new");
         let bytes = serde_json::to_vec(&inner.model.save())?;
-        std::fs::write(&temporary, bytes).with_context(|| format!("cannot write the sandbox {}", temporary.display()))?;
-        std::fs::rename(&temporary, &self.path).with_context(|| format!("cannot write the sandbox {}", self.path.display()))?;
+        std::fs::write(&temporary, bytes)
+            .with_context(|| format!("cannot write the sandbox {}", temporary.display()))?;
+        std::fs::rename(&temporary, &self.path)
+            .with_context(|| format!("cannot write the sandbox {}", self.path.display()))?;
         inner.unsaved = false;
         inner.saved_at = Instant::now();
         Ok(())
@@ -233,7 +258,7 @@ impl Sandbox {
             builder = builder.header("warning", format!("299 - {warning:?}"));
         }
         let (content_type, body) = match response.body {
-            Body::Json(value) => ("application/json", full(serde_json::to_vec(&value).unwrap_or_default())),
+            Body::Json(value) => (json_type(&value), full(serde_json::to_vec(&value).unwrap_or_default())),
             Body::Text(text) => ("text/plain; charset=utf-8", full(text.into_bytes())),
             Body::Watch(spec) => {
                 let (sender, receiver) = mpsc::unbounded_channel();
@@ -241,7 +266,10 @@ impl Sandbox {
                 ("application/json", stream(receiver, Arc::clone(&self.undelivered)))
             }
         };
-        builder.header("content-type", content_type).body(body).unwrap_or_else(|_| Response::new(full(Vec::new())))
+        builder
+            .header("content-type", content_type)
+            .body(body)
+            .unwrap_or_else(|_| Response::new(full(Vec::new())))
     }
 
     /// Sends what the open watches have not seen yet.
@@ -331,11 +359,17 @@ async fn run_time_by_the_wall(sandbox: std::sync::Weak<Sandbox>) {
 }
 
 fn damaged(path: &Path) -> String {
-    format!("the sandbox {} cannot be used; `backstay sandbox reset --sandbox={}` starts a new one", path.display(), path.display())
+    format!(
+        "the sandbox {} cannot be used; `backstay sandbox reset --sandbox={}` starts a new one",
+        path.display(),
+        path.display()
+    )
 }
 
 fn to_api(parts: &http::request::Parts, body: Bytes) -> ApiRequest {
-    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let header = |name: &str| {
+        parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    };
     ApiRequest {
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
@@ -364,7 +398,9 @@ fn decode(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
         let escaped = tail.get(..2).filter(|_| *first == b'%');
-        let byte = escaped.and_then(|hex| std::str::from_utf8(hex).ok()).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let byte = escaped
+            .and_then(|hex| std::str::from_utf8(hex).ok())
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
         match byte {
             Some(byte) => {
                 bytes.push(byte);
@@ -413,5 +449,18 @@ impl Drop for WatchLines {
         while self.receiver.try_recv().is_ok() {
             self.undelivered.fetch_sub(1, Ordering::AcqRel);
         }
+    }
+}
+
+/// kubectl knows aggregated discovery by its content type.
+fn json_type(value: &serde_json::Value) -> &'static str {
+    match value.get("apiVersion").and_then(serde_json::Value::as_str) {
+        Some("apidiscovery.k8s.io/v2") => {
+            "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+        }
+        Some("apidiscovery.k8s.io/v2beta1") => {
+            "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"
+        }
+        _ => "application/json",
     }
 }

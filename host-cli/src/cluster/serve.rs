@@ -17,12 +17,14 @@ use crate::signals::Signals;
 
 /// Serves until the process is told to stop; saves the sandbox then.
 pub(crate) async fn serve(sandbox: Arc<Sandbox>, port: u16, kubeconfig: Option<&Path>) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-        .await
-        .with_context(|| format!("cannot listen on 127.0.0.1:{port}; give another --port, or 0 for a free one"))?;
+    let listener =
+        TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.with_context(|| {
+            format!("cannot listen on 127.0.0.1:{port}; give another --port, or 0 for a free one")
+        })?;
     let address = listener.local_addr()?;
     if let Some(path) = kubeconfig {
-        std::fs::write(path, kubeconfig_for(address)).with_context(|| format!("cannot write {}", path.display()))?;
+        std::fs::write(path, kubeconfig_for(address))
+            .with_context(|| format!("cannot write {}", path.display()))?;
         anstream::println!("kubeconfig {}", path.display());
     }
     anstream::println!("serving {} on http://{address}   Ctrl-C stops", sandbox.path().display());

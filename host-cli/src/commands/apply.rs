@@ -10,7 +10,10 @@ use backstay_core::rollout::{Remediation, Waiting};
 
 use super::reverse::waiting;
 use super::run::{Ground, Request, TimeoutRule, carry_out, check_pending, exists, survey};
-use crate::args::{ApplyArgs, DeployArgs, DryRun, GlobalArgs, InstallArgs, OutputFormat, RenderArgs, ReuseArgs, UpgradeArgs, WaitArgs};
+use crate::args::{
+    ApplyArgs, DeployArgs, DryRun, GlobalArgs, InstallArgs, OutputFormat, RenderArgs, ReuseArgs, UpgradeArgs,
+    WaitArgs,
+};
 use crate::charts::{self, RenderInput, Rendered};
 use crate::cluster::Cluster;
 use crate::exit::Stop;
@@ -32,7 +35,11 @@ struct Apply {
     timeout: TimeoutRule,
 }
 
-pub(crate) async fn deploy(cluster: &Cluster, global: &GlobalArgs, arguments: DeployArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn deploy(
+    cluster: &Cluster,
+    global: &GlobalArgs,
+    arguments: DeployArgs,
+) -> anyhow::Result<ExitCode> {
     let timeout = TimeoutRule::Total(arguments.apply.timeout);
     let apply = Apply {
         name: arguments.name,
@@ -51,7 +58,11 @@ pub(crate) async fn deploy(cluster: &Cluster, global: &GlobalArgs, arguments: De
     apply.run(cluster, global).await
 }
 
-pub(crate) async fn install(cluster: &Cluster, global: &GlobalArgs, arguments: InstallArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn install(
+    cluster: &Cluster,
+    global: &GlobalArgs,
+    arguments: InstallArgs,
+) -> anyhow::Result<ExitCode> {
     let (waiting, remediation) = helm_rules(&arguments.wait);
     let timeout = TimeoutRule::Helm(arguments.apply.timeout);
     let apply = Apply {
@@ -71,7 +82,11 @@ pub(crate) async fn install(cluster: &Cluster, global: &GlobalArgs, arguments: I
     apply.run(cluster, global).await
 }
 
-pub(crate) async fn upgrade(cluster: &Cluster, global: &GlobalArgs, arguments: UpgradeArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn upgrade(
+    cluster: &Cluster,
+    global: &GlobalArgs,
+    arguments: UpgradeArgs,
+) -> anyhow::Result<ExitCode> {
     let (waiting, remediation) = helm_rules(&arguments.wait);
     let timeout = TimeoutRule::Helm(arguments.apply.timeout);
     let apply = Apply {
@@ -116,12 +131,13 @@ impl Apply {
         let ground = survey(cluster, &self.name, options.clone()).await?;
         let is_install = !exists(&ground.history);
         self.check_existence(&ground, is_install)?;
-        if let Some(note) = check_pending(&ground.history, &self.name, cluster.clock.now())? {
+        if let Some(note) = check_pending(&ground.history, &self.name, cluster)? {
             anstream::eprintln!("{note}");
         }
         // Helm: only a release that is there has a revision to upgrade from. A first install that failed or was
         // interrupted is upgraded from what it left.
-        let operation = if is_install || ground.current.is_none() { Operation::Install } else { Operation::Upgrade };
+        let operation =
+            if is_install || ground.current.is_none() { Operation::Install } else { Operation::Upgrade };
         let config = self.reused_values(&ground, &mut chart, &given)?;
         let revision = ground.history.next_revision();
         let rendered = self.render(cluster, &chart, &config, revision, operation).await?;
@@ -135,7 +151,8 @@ impl Apply {
         let request = Request {
             release: self.name,
             operation,
-            objects: rendered.objects_with_definitions(operation == Operation::Install && !self.render.skip_crds),
+            objects: rendered
+                .objects_with_definitions(operation == Operation::Install && !self.render.skip_crds),
             hooks: rendered.hooks.clone(),
             chart: format!("{}-{}", chart.metadata.name, chart.metadata.version),
             record,
@@ -151,7 +168,9 @@ impl Apply {
             validate: true,
             output: self.apply.output,
             evidence_dir: self.apply.evidence_dir,
-            notes: (!hide_notes).then(|| rendered.rendered.notes.clone()).filter(|notes| !notes.trim().is_empty()),
+            notes: (!hide_notes)
+                .then(|| rendered.rendered.notes.clone())
+                .filter(|notes| !notes.trim().is_empty()),
         };
         if self.apply.dry_run == DryRun::Server {
             return super::run::check_only(cluster, &ground, request).await;
@@ -162,13 +181,19 @@ impl Apply {
     fn check_existence(&self, ground: &Ground, is_install: bool) -> anyhow::Result<()> {
         let name = &self.name;
         if is_install && !self.may_install {
-            return Err(Stop::refused(format!("{name:?} has no deployed releases; add --install, or use `backstay deploy`")));
+            return Err(Stop::refused(format!(
+                "{name:?} has no deployed releases; add --install, or use `backstay deploy`"
+            )));
         }
         if is_install && ground.history.latest().is_some() && !self.replace {
-            return Err(Stop::refused(format!("the name {name} was used before and its history is kept; add --replace to use it again")));
+            return Err(Stop::refused(format!(
+                "the name {name} was used before and its history is kept; add --replace to use it again"
+            )));
         }
         if !is_install && !self.may_upgrade {
-            return Err(Stop::refused(format!("cannot reuse a name that is still in use: {name} exists; use `backstay upgrade` or `backstay deploy`")));
+            return Err(Stop::refused(format!(
+                "cannot reuse a name that is still in use: {name} exists; use `backstay upgrade` or `backstay deploy`"
+            )));
         }
         Ok(())
     }
@@ -183,13 +208,23 @@ impl Apply {
             _ => ReusePolicy::WhenNoneGiven,
         };
         let before = values_of(&current.release.config);
-        let refused = |error: &dyn std::fmt::Display| Stop::refused(format!("the values of revision {}: {error}", current.release.version));
+        let refused = |error: &dyn std::fmt::Display| {
+            Stop::refused(format!("the values of revision {}: {error}", current.release.version))
+        };
         let old_chart = Chart::from_record_json(&current.release.chart).map_err(|error| refused(&error))?;
         let compatibility = charts::compatibility(&self.render.compat);
-        reuse_values(policy, chart, &old_chart, &before, given, compatibility).map_err(|error| refused(&error))
+        reuse_values(policy, chart, &old_chart, &before, given, compatibility)
+            .map_err(|error| refused(&error))
     }
 
-    async fn render(&self, cluster: &Cluster, chart: &Chart, config: &Map, revision: u32, operation: Operation) -> anyhow::Result<Rendered> {
+    async fn render(
+        &self,
+        cluster: &Cluster,
+        chart: &Chart,
+        config: &Map,
+        revision: u32,
+        operation: Operation,
+    ) -> anyhow::Result<Rendered> {
         let compatibility = charts::compatibility(&self.render.compat);
         let online = self.apply.dry_run != DryRun::Client;
         let input = RenderInput {
@@ -200,7 +235,11 @@ impl Apply {
             compatibility,
             skip_schema: self.render.skip_schema_validation,
             include_crds: false,
-            capabilities: if online { cluster.capabilities(compatibility).await? } else { Capabilities::default() },
+            capabilities: if online {
+                cluster.capabilities(compatibility).await?
+            } else {
+                Capabilities::default()
+            },
             now: cluster.clock.now(),
         };
         charts::render(cluster, chart, config, &input, online).await
@@ -217,7 +256,11 @@ impl Apply {
         operation: Operation,
     ) -> Record {
         let now = cluster.clock.now();
-        let first = ground.history.latest().filter(|_| operation == Operation::Upgrade).and_then(|record| record.release.info.first_deployed.clone());
+        let first = ground
+            .history
+            .latest()
+            .filter(|_| operation == Operation::Upgrade)
+            .and_then(|record| record.release.info.first_deployed.clone());
         let (status, words) = match operation {
             Operation::Install => (Status::PendingInstall, description::INSTALL_UNDERWAY),
             _ => (Status::PendingUpgrade, description::PREPARING_UPGRADE),

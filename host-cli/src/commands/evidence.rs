@@ -52,16 +52,23 @@ fn place(namespace: &str, release: &str, revision: u32) -> PathBuf {
 
 pub(crate) fn show(global: &GlobalArgs, arguments: &StatusArgs) -> anyhow::Result<ExitCode> {
     let namespace = global.namespace.as_deref().unwrap_or("default");
-    let revision = if arguments.revision == 0 { newest(namespace, &arguments.name) } else { Some(arguments.revision) };
+    let revision =
+        if arguments.revision == 0 { newest(namespace, &arguments.name) } else { Some(arguments.revision) };
     let missing = || {
         let name = &arguments.name;
-        Stop::new(Exit::Failed, format!("no evidence is kept of {name} in namespace {namespace}; evidence stays on the machine that ran the deploy"))
+        Stop::with(
+            Exit::Failed,
+            format!(
+                "no evidence is kept of {name} in namespace {namespace}; evidence stays on the machine that ran the deploy"
+            ),
+        )
     };
     let path = place(namespace, &arguments.name, revision.ok_or_else(missing)?);
     let bytes = std::fs::read(&path).map_err(|_| missing())?;
-    let document: serde_json::Value =
-        serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged; delete it", path.display()))?;
-    let file: EvidenceFile = serde_json::from_value(document.clone()).with_context(|| format!("{} has another format", path.display()))?;
+    let document: serde_json::Value = serde_json::from_slice(&bytes)
+        .with_context(|| format!("{} is damaged; delete it", path.display()))?;
+    let file: EvidenceFile = serde_json::from_value(document.clone())
+        .with_context(|| format!("{} has another format", path.display()))?;
     print_structured(arguments.output, &document, || print(&file))
 }
 
@@ -70,13 +77,29 @@ fn print(file: &EvidenceFile) {
     for bundle in &file.objects {
         anstream::println!("\n{}{}", bundle.object, if bundle.of_undo { "  (on the way back)" } else { "" });
         for event in &bundle.events {
-            anstream::println!("  {} {} {} {}: {} (x{})", event.last_seen, event.kind, event.about, event.reason, event.message, event.count);
+            anstream::println!(
+                "  {} {} {} {}: {} (x{})",
+                event.last_seen,
+                event.kind,
+                event.about,
+                event.reason,
+                event.message,
+                event.count
+            );
         }
         for pod in &bundle.pods {
-            anstream::println!("  pod {}  {}", pod.name, text_at(&pod.status, &["phase"]).unwrap_or("Unknown"));
+            anstream::println!(
+                "  pod {}  {}",
+                pod.name,
+                text_at(&pod.status, &["phase"]).unwrap_or("Unknown")
+            );
             containers(&pod.status);
             for log in &pod.logs {
-                anstream::println!("    log of {}{}", log.container, if log.previous { " (run before)" } else { "" });
+                anstream::println!(
+                    "    log of {}{}",
+                    log.container,
+                    if log.previous { " (run before)" } else { "" }
+                );
                 log.lines.iter().for_each(|line| anstream::println!("      {line}"));
             }
         }

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use crate::args::{Arguments, CommandLine};
 use crate::cluster::Cluster;
+use crate::exit::{Exit, exit_of};
 
 /// Runs the command and says how the process ends.
 pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -24,14 +25,23 @@ pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let cluster = Cluster::connect(&global).await?;
             let ended = on_cluster(&cluster, &global, command).await;
             let saved = cluster.sandbox.as_ref().map_or(Ok(()), |sandbox| sandbox.save());
-            let code = ended?;
+            let code = ended.map_err(|error| match exit_of(&error) {
+                Exit::Unreachable => {
+                    error.context(format!("cannot reach the API server at {}", cluster.server))
+                }
+                _ => error,
+            })?;
             saved?;
             Ok(code)
         }
     }
 }
 
-async fn on_cluster(cluster: &Cluster, global: &crate::args::GlobalArgs, command: CommandLine) -> anyhow::Result<ExitCode> {
+async fn on_cluster(
+    cluster: &Cluster,
+    global: &crate::args::GlobalArgs,
+    command: CommandLine,
+) -> anyhow::Result<ExitCode> {
     match command {
         CommandLine::Deploy(deploy) => apply::deploy(cluster, global, *deploy).await,
         CommandLine::Install(install) => apply::install(cluster, global, *install).await,
@@ -42,6 +52,8 @@ async fn on_cluster(cluster: &Cluster, global: &crate::args::GlobalArgs, command
         CommandLine::History(history) => read::history(cluster, &history).await,
         CommandLine::Status(status) => read::status(cluster, &status).await,
         CommandLine::Get(get) => read::get(cluster, &get).await,
-        CommandLine::Template(_) | CommandLine::Sandbox(_) | CommandLine::Evidence(_) => Ok(ExitCode::SUCCESS),
+        CommandLine::Template(_) | CommandLine::Sandbox(_) | CommandLine::Evidence(_) => {
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

@@ -18,11 +18,16 @@ use crate::records;
 use crate::table::{Table, print_structured};
 
 pub(crate) async fn list(cluster: &Cluster, arguments: &ListArgs) -> anyhow::Result<ExitCode> {
-    let api: Api<Secret> =
-        if arguments.all_namespaces { Api::all(cluster.client.clone()) } else { Api::namespaced(cluster.client.clone(), &cluster.namespace) };
+    let api: Api<Secret> = if arguments.all_namespaces {
+        Api::all(cluster.client.clone())
+    } else {
+        Api::namespaced(cluster.client.clone(), &cluster.namespace)
+    };
     let mut latest: Vec<Record> = Vec::new();
     for record in records::list(&api, None).await? {
-        let same = |other: &&mut Record| other.release.name == record.release.name && other.release.namespace == record.release.namespace;
+        let same = |other: &&mut Record| {
+            other.release.name == record.release.name && other.release.namespace == record.release.namespace
+        };
         match latest.iter_mut().find(same) {
             Some(other) if other.release.version < record.release.version => *other = record,
             Some(_) => {}
@@ -30,7 +35,10 @@ pub(crate) async fn list(cluster: &Cluster, arguments: &ListArgs) -> anyhow::Res
         }
     }
     latest.retain(|record| is_wanted(arguments, record.release.info.status));
-    latest.sort_by(|before, after| (&before.release.name, &before.release.namespace).cmp(&(&after.release.name, &after.release.namespace)));
+    latest.sort_by(|before, after| {
+        (&before.release.name, &before.release.namespace)
+            .cmp(&(&after.release.name, &after.release.namespace))
+    });
     if arguments.max > 0 {
         latest.truncate(arguments.max);
     }
@@ -50,10 +58,15 @@ pub(crate) async fn list(cluster: &Cluster, arguments: &ListArgs) -> anyhow::Res
             ("app_version", app_version_of(release)),
         ]
     });
-    let mut table = Table::new(&["NAME", "NAMESPACE", "REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION"], !arguments.no_headers);
+    let mut table = Table::new(
+        &["NAME", "NAMESPACE", "REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION"],
+        !arguments.no_headers,
+    );
     let mut documents = Vec::new();
     for row in rows {
-        documents.push(Value::Object(row.iter().map(|(key, text)| ((*key).to_owned(), text.clone().into())).collect()));
+        documents.push(Value::Object(
+            row.iter().map(|(key, text)| ((*key).to_owned(), text.clone().into())).collect(),
+        ));
         table.row(row.into_iter().map(|(_, text)| text));
     }
     print_structured(arguments.output, &Value::Array(documents), || table.print())
@@ -67,14 +80,17 @@ fn is_wanted(arguments: &ListArgs, status: Status) -> bool {
         (arguments.uninstalled, status == Status::Uninstalled),
     ];
     // Without a filter every status is shown (Helm 4).
-    arguments.all || !filters.iter().any(|(asked, _)| *asked) || filters.iter().any(|(asked, holds)| *asked && *holds)
+    arguments.all
+        || !filters.iter().any(|(asked, _)| *asked)
+        || filters.iter().any(|(asked, holds)| *asked && *holds)
 }
 
 pub(crate) async fn history(cluster: &Cluster, arguments: &HistoryArgs) -> anyhow::Result<ExitCode> {
     let history = read_history(cluster, &arguments.name).await?;
     let records = history.records();
     let skip = records.len().saturating_sub(arguments.max.max(1));
-    let mut table = Table::new(&["REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION", "DESCRIPTION"], true);
+    let mut table =
+        Table::new(&["REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION", "DESCRIPTION"], true);
     let mut documents = Vec::new();
     for record in records.iter().skip(skip) {
         let release = &record.release;
@@ -137,7 +153,8 @@ pub(crate) async fn get(cluster: &Cluster, arguments: &GetArgs) -> anyhow::Resul
     match &arguments.what {
         GetWhat::Values { one, all, output } => {
             let record = fetch(cluster, one).await?;
-            let values = if *all { computed_values(&record.release)? } else { Value::Object(record.release.config) };
+            let values =
+                if *all { computed_values(&record.release)? } else { Value::Object(record.release.config) };
             let title = if *all { "COMPUTED VALUES:" } else { "USER-SUPPLIED VALUES:" };
             let text = backstay_core::yaml::to_yaml(&values)?;
             print_structured(*output, &values, || anstream::print!("{title}\n{text}"))
@@ -171,7 +188,7 @@ pub(crate) async fn read_history(cluster: &Cluster, name: &str) -> anyhow::Resul
     let api: Api<Secret> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     let history = History::new(records::list(&api, Some(name)).await?);
     if history.latest().is_none() {
-        return Err(Stop::new(Exit::Failed, not_found(cluster, &api, name).await));
+        return Err(Stop::with(Exit::Failed, not_found(cluster, &api, name).await));
     }
     Ok(history)
 }
@@ -182,7 +199,8 @@ async fn not_found(cluster: &Cluster, api: &Api<Secret>, name: &str) -> String {
         Ok(records) => records.into_iter().map(|record| record.release.name).collect(),
         Err(_) => Vec::new(),
     };
-    let nearest = names.iter().min_by_key(|known| distance(known, name)).filter(|known| distance(known, name) <= 2);
+    let nearest =
+        names.iter().min_by_key(|known| distance(known, name)).filter(|known| distance(known, name) <= 2);
     let hint = nearest.map_or_else(
         || "`backstay list -A` shows what there is".to_owned(),
         |known| format!("did you mean {known}?"),
@@ -193,7 +211,12 @@ async fn not_found(cluster: &Cluster, api: &Api<Secret>, name: &str) -> String {
 async fn read_one(cluster: &Cluster, name: &str, revision: u32) -> anyhow::Result<Record> {
     let history = read_history(cluster, name).await?;
     let record = if revision == 0 { history.latest() } else { history.get(revision) };
-    record.cloned().ok_or_else(|| Stop::new(Exit::Failed, format!("release {name:?} has no revision {revision}; `backstay history {name}` lists them")))
+    record.cloned().ok_or_else(|| {
+        Stop::with(
+            Exit::Failed,
+            format!("release {name:?} has no revision {revision}; `backstay history {name}` lists them"),
+        )
+    })
 }
 
 /// Edits between two names, for suggestions.
@@ -251,11 +274,21 @@ fn updated(release: &Release) -> String {
 /// Go's `time.ANSIC`: `Sat Nov 21 06:10:49 2026`.
 fn ansi_c(time: Timestamp) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let text = time.to_rfc3339_seconds();
-    let day_name = usize::try_from(time.as_millis() / 86_400_000 % 7).ok().and_then(|day| DAYS.get(day)).copied().unwrap_or_default();
+    let day_name = usize::try_from(time.as_millis() / 86_400_000 % 7)
+        .ok()
+        .and_then(|day| DAYS.get(day))
+        .copied()
+        .unwrap_or_default();
     let field = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
-    let month = field(5, 7).parse::<usize>().ok().and_then(|month| MONTHS.get(month.wrapping_sub(1))).copied().unwrap_or_default();
+    let month = field(5, 7)
+        .parse::<usize>()
+        .ok()
+        .and_then(|month| MONTHS.get(month.wrapping_sub(1)))
+        .copied()
+        .unwrap_or_default();
     let day = field(8, 10).trim_start_matches('0');
     format!("{day_name} {month} {day:>2} {} {}", field(11, 19), field(0, 4))
 }
@@ -273,7 +306,9 @@ mod tests {
 
     #[test]
     fn near_names_are_near() {
-        for (left, right, edits) in [("shop", "shop", 0), ("shop", "shpo", 2), ("shop", "shops", 1), ("", "abc", 3)] {
+        for (left, right, edits) in
+            [("shop", "shop", 0), ("shop", "shpo", 2), ("shop", "shops", 1), ("", "abc", 3)]
+        {
             assert_eq!(distance(left, right), edits, "{left} {right}");
         }
     }

@@ -14,22 +14,39 @@ use crate::cluster::Cluster;
 use crate::exit::{Exit, Stop};
 use crate::records::RecordOptions;
 
-pub(crate) async fn rollback(cluster: &Cluster, global: &GlobalArgs, arguments: RollbackArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn rollback(
+    cluster: &Cluster,
+    global: &GlobalArgs,
+    arguments: RollbackArgs,
+) -> anyhow::Result<ExitCode> {
     let options = RecordOptions { history_max: arguments.history_max, ..RecordOptions::default() };
     let ground = survey(cluster, &arguments.name, options.clone()).await?;
     let Some(last) = ground.history.latest() else {
-        return Err(super::read::read_history(cluster, &arguments.name).await.err().unwrap_or_else(|| Stop::refused("release not found")));
+        return Err(super::read::read_history(cluster, &arguments.name)
+            .await
+            .err()
+            .unwrap_or_else(|| Stop::refused("release not found")));
     };
     // Helm's rule: without a number, the one before the last, whatever its status.
-    let wanted = arguments.revision.filter(|revision| *revision > 0).unwrap_or_else(|| last.release.version.saturating_sub(1));
+    let wanted = arguments
+        .revision
+        .filter(|revision| *revision > 0)
+        .unwrap_or_else(|| last.release.version.saturating_sub(1));
     let Some(target) = ground.history.get(wanted) else {
-        return Err(Stop::refused(format!("release {} has no revision {wanted}; `backstay history {}` lists them", arguments.name, arguments.name)));
+        return Err(Stop::refused(format!(
+            "release {} has no revision {wanted}; `backstay history {}` lists them",
+            arguments.name, arguments.name
+        )));
     };
     let mut release = Release::rollback(&target.release, &last.release, cluster.clock.now());
     release.set_status(Status::PendingRollback, &description::rollback_to(wanted));
     let content = revision_of(cluster, &target.release).await?;
     if arguments.dry_run != DryRun::None {
-        anstream::println!("{} would go back to revision {wanted}, as revision {}", arguments.name, release.version);
+        anstream::println!(
+            "{} would go back to revision {wanted}, as revision {}",
+            arguments.name,
+            release.version
+        );
         return Ok(ExitCode::SUCCESS);
     }
     let request = Request {
@@ -56,7 +73,11 @@ pub(crate) async fn rollback(cluster: &Cluster, global: &GlobalArgs, arguments: 
     carry_out(cluster, global, &ground, request).await
 }
 
-pub(crate) async fn uninstall(cluster: &Cluster, global: &GlobalArgs, arguments: UninstallArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn uninstall(
+    cluster: &Cluster,
+    global: &GlobalArgs,
+    arguments: UninstallArgs,
+) -> anyhow::Result<ExitCode> {
     let mut worst = ExitCode::SUCCESS;
     for name in &arguments.names {
         let code = uninstall_one(cluster, global, &arguments, name).await?;
@@ -67,7 +88,12 @@ pub(crate) async fn uninstall(cluster: &Cluster, global: &GlobalArgs, arguments:
     Ok(worst)
 }
 
-async fn uninstall_one(cluster: &Cluster, global: &GlobalArgs, arguments: &UninstallArgs, name: &str) -> anyhow::Result<ExitCode> {
+async fn uninstall_one(
+    cluster: &Cluster,
+    global: &GlobalArgs,
+    arguments: &UninstallArgs,
+    name: &str,
+) -> anyhow::Result<ExitCode> {
     let options = RecordOptions { keep_history: arguments.keep_history, ..RecordOptions::default() };
     let mut ground = survey(cluster, name, options.clone()).await?;
     if !exists(&ground.history) {
@@ -75,12 +101,14 @@ async fn uninstall_one(cluster: &Cluster, global: &GlobalArgs, arguments: &Unins
             anstream::println!("release {name} is not there");
             return Ok(ExitCode::SUCCESS);
         }
-        return Err(super::read::read_history(cluster, name)
-            .await
-            .err()
-            .unwrap_or_else(|| Stop::new(Exit::Failed, format!("release {name} is already uninstalled; only its history is left"))));
+        return Err(super::read::read_history(cluster, name).await.err().unwrap_or_else(|| {
+            Stop::with(
+                Exit::Failed,
+                format!("release {name} is already uninstalled; only its history is left"),
+            )
+        }));
     }
-    if let Some(note) = check_pending(&ground.history, name, cluster.clock.now())? {
+    if let Some(note) = check_pending(&ground.history, name, cluster)? {
         anstream::eprintln!("{note}");
     }
     let Some(last) = ground.history.latest().cloned() else { return Ok(ExitCode::SUCCESS) };

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use backstay_core::health::FailFast as Level;
 use backstay_core::object::{ResourceKey, Timestamp, format_duration};
-use backstay_core::plan::{Change, Operation, Plan, PlanInput, PlannedObject, PreviousRevision, Step, build, is_always_ready};
+use backstay_core::plan::{
+    Change, Operation, Plan, PlanInput, PlannedObject, PreviousRevision, Step, build, is_always_ready,
+};
 use backstay_core::release::{History, PendingOwner, Record, Status};
 use backstay_core::rollout::{Outcome, Policy, Remediation, Rollout, Verdict, Waiting};
 use futures::StreamExt as _;
@@ -71,7 +73,11 @@ pub(crate) struct Ground {
 }
 
 /// Reads the history and what it means.
-pub(crate) async fn survey(cluster: &Cluster, release: &str, options: RecordOptions) -> anyhow::Result<Ground> {
+pub(crate) async fn survey(
+    cluster: &Cluster,
+    release: &str,
+    options: RecordOptions,
+) -> anyhow::Result<Ground> {
     let records = Rc::new(Records::new(cluster, release, &cluster.namespace, options));
     let history = records.read().await?;
     let current = match history.current() {
@@ -79,7 +85,8 @@ pub(crate) async fn survey(cluster: &Cluster, release: &str, options: RecordOpti
         None => None,
     };
     // A release that was uninstalled has a history, but nothing to go back to.
-    let healthy_revision = current.as_ref().and_then(|_| history.last_healthy()).map(|healthy| healthy.revision());
+    let healthy_revision =
+        current.as_ref().and_then(|_| history.last_healthy()).map(|healthy| healthy.revision());
     let healthy = match healthy_revision.and_then(|revision| history.get(revision)) {
         Some(record) => Some(revision_of(cluster, &record.release).await?),
         None => None,
@@ -91,20 +98,36 @@ pub(crate) async fn survey(cluster: &Cluster, release: &str, options: RecordOpti
 ///
 /// A pending revision of ours whose journal has been quiet is a dead run: the new one goes over it. Helm's pending
 /// revisions carry no sign of life, so only their age can speak.
-pub(crate) fn check_pending(history: &History, release: &str, now: Timestamp) -> anyhow::Result<Option<String>> {
-    let Some(pending) = history.pending(now) else { return Ok(None) };
+pub(crate) fn check_pending(
+    history: &History,
+    release: &str,
+    cluster: &Cluster,
+) -> anyhow::Result<Option<String>> {
+    let Some(pending) = history.pending(cluster.clock.now()) else { return Ok(None) };
     let age = pending.age.map_or_else(|| "an unknown time".to_owned(), format_duration);
-    let quiet = pending.age.is_none_or(|age| age > quiet_after(&pending.owner));
+    // A sandbox has one process at a time: whoever began there is gone.
+    let quiet = cluster.sandbox.is_some() || pending.age.is_none_or(|age| age > quiet_after(&pending.owner));
     let (who, advice) = match pending.owner {
-        PendingOwner::Backstay { .. } => ("backstay", "wait for it; a run that is dead is taken over after 30s"),
-        PendingOwner::Helm => ("helm", "wait for it; if it is dead, `helm rollback` or a deploy after 10m takes the release over"),
+        PendingOwner::Backstay { .. } => {
+            ("backstay", "wait for it; a run that is dead is taken over after 30s")
+        }
+        PendingOwner::Helm => (
+            "helm",
+            "wait for it; if it is dead, `helm rollback` or a deploy after 10m takes the release over",
+        ),
     };
     if quiet {
-        return Ok(Some(format!("revision {} was left {} by {who} {age} ago; taking the release over", pending.revision, pending.status)));
+        return Ok(Some(format!(
+            "revision {} was left {} by {who} {age} ago; taking the release over",
+            pending.revision, pending.status
+        )));
     }
-    Err(Stop::new(
+    Err(Stop::with(
         Exit::Held,
-        format!("{release} is being changed by {who} (revision {}, {}, last sign of life {age} ago); {advice}", pending.revision, pending.status),
+        format!(
+            "{release} is being changed by {who} (revision {}, {}, last sign of life {age} ago); {advice}",
+            pending.revision, pending.status
+        ),
     ))
 }
 
@@ -116,7 +139,12 @@ const fn quiet_after(owner: &PendingOwner<'_>) -> Duration {
 }
 
 /// Plans and carries out a request.
-pub(crate) async fn carry_out(cluster: &Cluster, global: &GlobalArgs, ground: &Ground, request: Request) -> anyhow::Result<ExitCode> {
+pub(crate) async fn carry_out(
+    cluster: &Cluster,
+    global: &GlobalArgs,
+    ground: &Ground,
+    request: Request,
+) -> anyhow::Result<ExitCode> {
     let began = cluster.clock.now();
     let plan = plan_of(cluster, ground, &request).await?;
     let policy = policy(&request, &plan);
@@ -138,19 +166,28 @@ pub(crate) async fn carry_out(cluster: &Cluster, global: &GlobalArgs, ground: &G
     let mut summary = summarise(&request, &rollout, &executor, cluster, verdict, ended.since(began), ended);
     summary.slowest = slowest(&rollout, &driver.ready_at, began);
     driver.reporter.finished(&summary, ended);
-    if let (Some(notes), Verdict::Deployed, OutputFormat::Table) = (&request.notes, &summary.verdict, request.output) {
+    if let (Some(notes), Verdict::Deployed, OutputFormat::Table) =
+        (&request.notes, &summary.verdict, request.output)
+    {
         anstream::println!("\nNOTES:\n{}", notes.trim_end());
     }
     Ok(Exit::from(&summary.verdict).into())
 }
 
 /// `--dry-run=server`: the plan, checked by the server object by object; nothing is changed.
-pub(crate) async fn check_only(cluster: &Cluster, ground: &Ground, request: Request) -> anyhow::Result<ExitCode> {
+pub(crate) async fn check_only(
+    cluster: &Cluster,
+    ground: &Ground,
+    request: Request,
+) -> anyhow::Result<ExitCode> {
     let plan = plan_of(cluster, ground, &request).await?;
     let executor = executor_of(cluster, ground, &request).await?;
     let steps: Vec<Step> = plan.steps.iter().filter(|step| step.desired.is_some()).cloned().collect();
     if let Outcome::Failed { causes, .. } = executor.validate(&steps).await {
-        let lines: Vec<String> = causes.iter().map(|cause| format!("{}: {}: {}", cause.code, cause.object, cause.message)).collect();
+        let lines: Vec<String> = causes
+            .iter()
+            .map(|cause| format!("{}: {}: {}", cause.code, cause.object, cause.message))
+            .collect();
         return Err(Stop::refused(lines.join("\n")));
     }
     for step in &plan.steps {
@@ -163,7 +200,11 @@ pub(crate) async fn check_only(cluster: &Cluster, ground: &Ground, request: Requ
         };
         anstream::println!("{verb:<9}  {}", step.key);
     }
-    anstream::println!("---\n# revision {} of {}, not applied: the server accepts every object", plan.to, plan.release);
+    anstream::println!(
+        "---\n# revision {} of {}, not applied: the server accepts every object",
+        plan.to,
+        plan.release
+    );
     anstream::print!("{}", request.record.release.manifest);
     Ok(ExitCode::SUCCESS)
 }
@@ -205,7 +246,10 @@ async fn executor_of(cluster: &Cluster, ground: &Ground, request: &Request) -> a
 }
 
 /// Reads the live objects; `None` for one that is not there. Kinds the server does not have yet have no objects.
-pub(crate) async fn look_at(cluster: &Cluster, keys: &[ResourceKey]) -> anyhow::Result<BTreeMap<ResourceKey, Option<Value>>> {
+pub(crate) async fn look_at(
+    cluster: &Cluster,
+    keys: &[ResourceKey],
+) -> anyhow::Result<BTreeMap<ResourceKey, Option<Value>>> {
     let reads = futures::stream::iter(keys).map(|key| async move {
         let api = match cluster.discovery.api(key).await {
             Ok(api) => api,
@@ -235,7 +279,9 @@ fn policy(request: &Request, plan: &Plan) -> Policy {
         }
         TimeoutRule::Helm(Some(Timeout::Given(given))) => (millis(given), millis(given)),
         TimeoutRule::Helm(None) => (HELM_TIMEOUT_MS, HELM_TIMEOUT_MS),
-        TimeoutRule::Total(_) | TimeoutRule::Helm(Some(Timeout::Auto)) => (budget.forward_ms, budget.reserve_ms),
+        TimeoutRule::Total(_) | TimeoutRule::Helm(Some(Timeout::Auto)) => {
+            (budget.forward_ms, budget.reserve_ms)
+        }
     };
     let level = match request.fail_fast {
         FailFast::Off => Level::Off,
@@ -271,7 +317,10 @@ fn header(request: &Request, plan: &Plan, policy: &Policy, cluster: &Cluster, be
         },
         forward_ms: policy.forward_ms,
         undo_ms: policy.undo_ms,
-        is_computed: matches!(request.timeout, TimeoutRule::Total(None | Some(Timeout::Auto)) | TimeoutRule::Helm(Some(Timeout::Auto))),
+        is_computed: matches!(
+            request.timeout,
+            TimeoutRule::Total(None | Some(Timeout::Auto)) | TimeoutRule::Helm(Some(Timeout::Auto))
+        ),
         undoes: policy.remediation == Remediation::Undo && request.operation != Operation::Uninstall,
         began,
     }
@@ -333,8 +382,16 @@ fn summarise(
 }
 
 /// The object that took longest to become ready.
-fn slowest(rollout: &Rollout, ready_at: &BTreeMap<ResourceKey, Timestamp>, began: Timestamp) -> Option<(ResourceKey, Duration)> {
-    let steps = rollout.plan().steps.iter().filter(|step| step.desired.is_some() && !is_always_ready(&step.key.group, &step.key.kind));
+fn slowest(
+    rollout: &Rollout,
+    ready_at: &BTreeMap<ResourceKey, Timestamp>,
+    began: Timestamp,
+) -> Option<(ResourceKey, Duration)> {
+    let steps = rollout
+        .plan()
+        .steps
+        .iter()
+        .filter(|step| step.desired.is_some() && !is_always_ready(&step.key.group, &step.key.kind));
     let (key, at) = steps.filter_map(|step| ready_at.get_key_value(&step.key)).max_by_key(|(_, at)| **at)?;
     Some((key.clone(), at.since(began)))
 }

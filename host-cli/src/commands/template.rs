@@ -24,7 +24,8 @@ pub(crate) fn template(global: &GlobalArgs, arguments: &TemplateArgs) -> anyhow:
     let values = charts::values(&arguments.render.values, compatibility)?;
     let mut capabilities = Capabilities::default().with_api_versions(&arguments.api_versions);
     if let Some(version) = &arguments.kube_version {
-        capabilities.kube_version = KubeVersion::parse(version, compatibility).map_err(|error| Stop::refused(error.to_string()))?;
+        capabilities.kube_version =
+            KubeVersion::parse(version, compatibility).map_err(|error| Stop::refused(error.to_string()))?;
     }
     let input = RenderInput {
         release: name.to_owned(),
@@ -44,7 +45,11 @@ pub(crate) fn template(global: &GlobalArgs, arguments: &TemplateArgs) -> anyhow:
         return write_files(folder, &documents);
     }
     let is_whole = arguments.show_only.is_empty();
-    let text = if is_whole { rendered.template_text(!arguments.no_hooks, arguments.skip_tests) } else { manifest(documents) };
+    let text = if is_whole {
+        rendered.template_text(!arguments.no_hooks, arguments.skip_tests)
+    } else {
+        manifest(documents)
+    };
     anstream::print!("{text}");
     Ok(ExitCode::SUCCESS)
 }
@@ -52,21 +57,32 @@ pub(crate) fn template(global: &GlobalArgs, arguments: &TemplateArgs) -> anyhow:
 /// The documents asked for, with the templates they come from, in the order they are printed.
 fn chosen<'a>(rendered: &'a Rendered, arguments: &TemplateArgs) -> anyhow::Result<Vec<(&'a str, &'a str)>> {
     let is_test = |events: &[String]| events.iter().any(|event| event == "test");
-    let hooks = rendered.hooks.iter().filter(|hook| !arguments.no_hooks && !(arguments.skip_tests && is_test(&hook.events)));
-    let crds = rendered.crds.iter().filter(|_| arguments.include_crds).map(|crd| (crd.source.as_str(), crd.content.as_str()));
+    let hooks = rendered
+        .hooks
+        .iter()
+        .filter(|hook| !(arguments.no_hooks || arguments.skip_tests && is_test(&hook.events)));
+    let crds = rendered
+        .crds
+        .iter()
+        .filter(|_| arguments.include_crds)
+        .map(|crd| (crd.source.as_str(), crd.content.as_str()));
     let objects = rendered.objects.iter().map(|object| (object.source.as_str(), object.text.as_str()));
-    let all: Vec<(&str, &str)> = crds.chain(objects).chain(hooks.map(|hook| (hook.source.as_str(), hook.text.as_str()))).collect();
+    let all: Vec<(&str, &str)> =
+        crds.chain(objects).chain(hooks.map(|hook| (hook.source.as_str(), hook.text.as_str()))).collect();
     if arguments.show_only.is_empty() {
         return Ok(all);
     }
     let mut found = Vec::new();
     for pattern in &arguments.show_only {
         // Sources begin with the chart's name, which patterns leave out.
-        let of_pattern = |source: &str| source.split_once('/').is_some_and(|(_, path)| path_match(pattern, path));
+        let of_pattern =
+            |source: &str| source.split_once('/').is_some_and(|(_, path)| path_match(pattern, path));
         let before = found.len();
         found.extend(all.iter().filter(|(source, _)| of_pattern(source)));
         if found.len() == before {
-            return Err(Stop::refused(format!("could not find template {pattern} in chart; it does not exist or renders to nothing")));
+            return Err(Stop::refused(format!(
+                "could not find template {pattern} in chart; it does not exist or renders to nothing"
+            )));
         }
     }
     Ok(found)

@@ -21,7 +21,8 @@ impl Executor {
     pub(super) async fn apply(&self, steps: &[Step], former: bool) -> Outcome {
         let mut applied = Vec::new();
         for batch in steps.chunk_by(|before, after| before.key.kind == after.key.kind) {
-            let results = futures::future::join_all(batch.iter().map(|step| self.apply_step(step, former))).await;
+            let results =
+                futures::future::join_all(batch.iter().map(|step| self.apply_step(step, former))).await;
             let mut failures: Vec<(FailureKind, Cause)> = Vec::new();
             for (step, result) in batch.iter().zip(results) {
                 match result {
@@ -53,11 +54,20 @@ impl Executor {
             claim(&mut object, &self.release, &self.namespace);
         }
         let stored = self.apply_object(&step.key, object, self.force_conflicts || former).await?;
-        Ok(Some(Applied { key: step.key.clone(), uid: uid(&stored).to_owned(), generation: generation(&stored).unwrap_or(0) }))
+        Ok(Some(Applied {
+            key: step.key.clone(),
+            uid: uid(&stored).to_owned(),
+            generation: generation(&stored).unwrap_or(0),
+        }))
     }
 
     /// Applies one object and returns it as the server has it now.
-    pub(super) async fn apply_object(&self, key: &ResourceKey, object: Value, force: bool) -> anyhow::Result<Value> {
+    pub(super) async fn apply_object(
+        &self,
+        key: &ResourceKey,
+        object: Value,
+        force: bool,
+    ) -> anyhow::Result<Value> {
         let api = self.cluster.discovery.api(key).await?;
         let mut parameters = PatchParams::apply(FIELD_MANAGER);
         parameters.force = force;

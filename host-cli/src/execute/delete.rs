@@ -50,17 +50,25 @@ impl Executor {
     async fn delete_owned(&self, key: &ResourceKey, with_dependents: bool) -> anyhow::Result<Option<String>> {
         let Some(live) = self.live(key).await? else { return Ok(None) };
         if check_ownership(&live, &self.release, &self.namespace).is_err() {
-            self.notes.borrow_mut().push(format!("{key} was left alone: it does not belong to release {}", self.release));
+            self.notes
+                .borrow_mut()
+                .push(format!("{key} was left alone: it does not belong to release {}", self.release));
             return Ok(None);
         }
         let uid = uid(&live).to_owned();
-        let propagation = if with_dependents { PropagationPolicy::Foreground } else { PropagationPolicy::Background };
+        let propagation =
+            if with_dependents { PropagationPolicy::Foreground } else { PropagationPolicy::Background };
         self.delete_one(key, Some(uid.clone()), propagation).await?;
         Ok(Some(uid))
     }
 
     /// Deletes one object; one that is not there, or is another one by now, is fine.
-    pub(super) async fn delete_one(&self, key: &ResourceKey, uid: Option<String>, propagation: PropagationPolicy) -> anyhow::Result<()> {
+    pub(super) async fn delete_one(
+        &self,
+        key: &ResourceKey,
+        uid: Option<String>,
+        propagation: PropagationPolicy,
+    ) -> anyhow::Result<()> {
         let api = self.cluster.discovery.api(key).await?;
         let parameters = DeleteParams {
             propagation_policy: Some(propagation),
@@ -75,7 +83,12 @@ impl Executor {
     }
 
     /// Waits until the object with this uid is gone.
-    pub(super) async fn wait_gone(&self, key: &ResourceKey, wanted_uid: &str, deadline: Timestamp) -> anyhow::Result<()> {
+    pub(super) async fn wait_gone(
+        &self,
+        key: &ResourceKey,
+        wanted_uid: &str,
+        deadline: Timestamp,
+    ) -> anyhow::Result<()> {
         loop {
             match self.live(key).await? {
                 None => return Ok(()),

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use backstay_core::object::{ResourceKey, Timestamp, at, int_at, kind, list_at, name, namespace, redact_secret, text_at};
+use backstay_core::object::{
+    ResourceKey, Timestamp, at, int_at, kind, list_at, name, namespace, redact_secret, text_at, uid,
+};
 use backstay_core::rollout::{Outcome, Rollout};
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, LogParams};
+use k8s_openapi::api::core::v1::{Event, Pod};
+use kube::api::{Api, ListParams, LogParams};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -19,6 +21,9 @@ const LOG_BYTES: i64 = 16 * 1024;
 const PODS_MOST: usize = 5;
 /// Most events kept per object.
 const EVENTS_MOST: usize = 40;
+/// How often, and how long apart, the events of pods are read.
+const EVENT_READS: u32 = 3;
+const EVENT_PAUSE: Duration = Duration::from_millis(400);
 
 /// An object to explain, with what the machine has seen of it.
 pub(crate) struct Subject {
@@ -79,7 +84,10 @@ impl Subject {
         let related = view.related_to(key);
         let own = view.object(key).into_iter().filter(|object| kind(object) == "Pod");
         let pods = own.chain(related.owned.iter().copied().filter(|object| kind(object) == "Pod"));
-        let unready = pods.filter(|pod| !backstay_core::object::condition_is_true(pod, "Ready") && !backstay_core::object::is_deleting(pod));
+        let unready = pods.filter(|pod| {
+            !backstay_core::object::condition_is_true(pod, "Ready")
+                && !backstay_core::object::is_deleting(pod)
+        });
         Self {
             key: key.clone(),
             object: view.object(key).cloned(),
@@ -91,16 +99,30 @@ impl Subject {
 
 impl Executor {
     /// Keeps the evidence, all logs side by side, within the deadline. What is not there in time is left out.
-    pub(super) async fn keep_evidence(&self, subjects: Vec<Subject>, of_undo: bool, deadline: Timestamp) -> Outcome {
-        let kept = futures::future::join_all(subjects.into_iter().map(|subject| self.explain(subject, of_undo, deadline))).await;
+    pub(super) async fn keep_evidence(
+        &self,
+        subjects: Vec<Subject>,
+        of_undo: bool,
+        deadline: Timestamp,
+    ) -> Outcome {
+        let kept = futures::future::join_all(
+            subjects.into_iter().map(|subject| self.explain(subject, of_undo, deadline)),
+        )
+        .await;
         self.evidence.borrow_mut().extend(kept);
         done()
     }
 
     async fn explain(&self, subject: Subject, of_undo: bool, deadline: Timestamp) -> EvidenceBundle {
+        let mut told = subject.events;
+        self.add_late_events(&subject.pods, &mut told, deadline).await;
         let pods = subject.pods.into_iter().map(|pod| async move {
             let logs = self.logs(&pod, deadline).await;
-            PodEvidence { name: name(&pod).to_owned(), status: at(&pod, &["status"]).cloned().unwrap_or_default(), logs }
+            PodEvidence {
+                name: name(&pod).to_owned(),
+                status: at(&pod, &["status"]).cloned().unwrap_or_default(),
+                logs,
+            }
         });
         let pods = futures::future::join_all(pods).await;
         let mut object = subject.object.unwrap_or_default();
@@ -110,7 +132,34 @@ impl Executor {
             of_undo,
             status: at(&object, &["status"]).cloned().unwrap_or_default(),
             pods,
-            events: events(&subject.events),
+            events: events(&told),
+        }
+    }
+
+    /// A kubelet writes a pod's status and the events about it apart: the verdict may come before the event that
+    /// explains it. So the pods' events are read once more, and again a moment later while there is no warning.
+    async fn add_late_events(&self, pods: &[Value], told: &mut Vec<Value>, deadline: Timestamp) {
+        for attempt in 0..EVENT_READS {
+            let is_warning = |event: &Value| {
+                let about = text_at(event, &["involvedObject", "uid"]).unwrap_or_default();
+                text_at(event, &["type"]) == Some("Warning") && pods.iter().any(|pod| uid(pod) == about)
+            };
+            if pods.is_empty()
+                || (attempt > 0 && told.iter().any(is_warning))
+                || self.cluster.clock.now() >= deadline
+            {
+                return;
+            }
+            if attempt > 0 {
+                self.cluster.clock.sleep(EVENT_PAUSE).await;
+            }
+            for pod in pods {
+                let api: Api<Event> = Api::namespaced(self.cluster.client.clone(), namespace(pod));
+                let about = ListParams::default().fields(&format!("involvedObject.uid={}", uid(pod)));
+                // Evidence is worth a try: what cannot be read is left out.
+                let Ok(found) = api.list(&about).await else { continue };
+                told.extend(found.items.into_iter().filter_map(|event| serde_json::to_value(event).ok()));
+            }
         }
     }
 
@@ -154,8 +203,15 @@ fn events(objects: &[Value]) -> Vec<EventEvidence> {
     let mut events: Vec<EventEvidence> = Vec::new();
     for object in objects {
         let text = |path: &[&str]| text_at(object, path).unwrap_or_default().to_owned();
-        let about = format!("{}/{}", text(&["involvedObject", "kind"]).to_lowercase(), text(&["involvedObject", "name"]));
-        let seen = ["lastTimestamp", "eventTime", "firstTimestamp"].into_iter().map(|field| text(&[field])).find(|time| !time.is_empty());
+        let about = format!(
+            "{}/{}",
+            text(&["involvedObject", "kind"]).to_lowercase(),
+            text(&["involvedObject", "name"])
+        );
+        let seen = ["lastTimestamp", "eventTime", "firstTimestamp"]
+            .into_iter()
+            .map(|field| text(&[field]))
+            .find(|time| !time.is_empty());
         let event = EventEvidence {
             about,
             kind: text(&["type"]),
@@ -164,8 +220,13 @@ fn events(objects: &[Value]) -> Vec<EventEvidence> {
             count: int_at(object, &["count"]).unwrap_or(1),
             last_seen: seen.unwrap_or_default(),
         };
-        if !events.contains(&event) {
-            events.push(event);
+        let same = |known: &&mut EventEvidence| {
+            known.about == event.about && known.reason == event.reason && known.message == event.message
+        };
+        match events.iter_mut().find(same) {
+            Some(known) if known.count >= event.count => {}
+            Some(known) => *known = event,
+            None => events.push(event),
         }
     }
     events.sort_by(|before, after| before.last_seen.cmp(&after.last_seen));

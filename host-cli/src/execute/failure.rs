@@ -15,7 +15,11 @@ pub(crate) fn explain(key: &ResourceKey, error: &anyhow::Error, now: Timestamp) 
     if let Some(error) = error.chain().find_map(|cause| cause.downcast_ref::<kube::Error>()) {
         return explain_client(key, error, now);
     }
-    let code = if error.is::<crate::cluster::UnknownKind>() { CauseCode::CrdMissing } else { CauseCode::ObjectRejected };
+    let code = if error.is::<crate::cluster::UnknownKind>() {
+        CauseCode::CrdMissing
+    } else {
+        CauseCode::ObjectRejected
+    };
     (FailureKind::Refused, cause(key, code, format!("{error:#}"), now))
 }
 
@@ -38,7 +42,16 @@ fn explain_client(key: &ResourceKey, error: &kube::Error, now: Timestamp) -> (Fa
 
 fn cause(key: &ResourceKey, code: CauseCode, message: String, now: Timestamp) -> Cause {
     let hint = code.hint().to_owned();
-    Cause { code, class: Class::FatalNow, object: key.clone(), pod: None, container: None, message, hint, first_seen: now }
+    Cause {
+        code,
+        class: Class::FatalNow,
+        object: key.clone(),
+        pod: None,
+        container: None,
+        message,
+        hint,
+        first_seen: now,
+    }
 }
 
 /// An error with what is behind it, on one line.

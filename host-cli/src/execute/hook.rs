@@ -1,6 +1,8 @@
 //! Hooks: created fresh, cleaned up as their policies say (Helm `pkg/action/hooks.go`).
 
-use backstay_core::object::{ResourceKey, Timestamp, annotation, condition_is_true, generation, set_at, text_at, uid};
+use backstay_core::object::{
+    ResourceKey, Timestamp, annotation, condition_is_true, generation, set_at, text_at, uid,
+};
 use backstay_core::plan::{DeletePolicy, PlannedHook};
 use backstay_core::rollout::{Applied, Outcome};
 use kube::api::PropagationPolicy;
@@ -27,7 +29,12 @@ impl Executor {
         }
     }
 
-    async fn create_hook_once(&self, hook: &PlannedHook, mark: &str, deadline: Timestamp) -> anyhow::Result<Value> {
+    async fn create_hook_once(
+        &self,
+        hook: &PlannedHook,
+        mark: &str,
+        deadline: Timestamp,
+    ) -> anyhow::Result<Value> {
         let key = &hook.object.key;
         if let Some(live) = self.live(key).await? {
             if annotation(&live, MARK) == Some(mark) {
@@ -44,9 +51,20 @@ impl Executor {
 
     /// Deletes what the policies say. The failed hook goes under `hook-failed`, and in any case while it still runs:
     /// nothing may go on in the background of the way back.
-    pub(super) async fn clean_hooks(&self, succeeded: &[PlannedHook], failed_hook: Option<&PlannedHook>, deadline: Timestamp) -> Outcome {
+    pub(super) async fn clean_hooks(
+        &self,
+        succeeded: &[PlannedHook],
+        failed_hook: Option<&PlannedHook>,
+        deadline: Timestamp,
+    ) -> Outcome {
         let mut unwanted: Vec<&ResourceKey> = Vec::new();
-        unwanted.extend(succeeded.iter().rev().filter(|hook| hook.deletes(DeletePolicy::HookSucceeded)).map(|hook| &hook.object.key));
+        unwanted.extend(
+            succeeded
+                .iter()
+                .rev()
+                .filter(|hook| hook.deletes(DeletePolicy::HookSucceeded))
+                .map(|hook| &hook.object.key),
+        );
         if let Some(hook) = failed_hook {
             let running = match self.live(&hook.object.key).await {
                 Ok(Some(live)) => !has_ended(&live),

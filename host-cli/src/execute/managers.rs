@@ -11,10 +11,16 @@ use super::apply::FIELD_MANAGER;
 
 impl Executor {
     /// Hands the fields that Helm wrote client-side over to server-side apply. Says whether there were any.
-    pub(super) async fn hand_over(&self, api: &Api<DynamicObject>, key: &ResourceKey) -> Result<bool, kube::Error> {
+    pub(super) async fn hand_over(
+        &self,
+        api: &Api<DynamicObject>,
+        key: &ResourceKey,
+    ) -> Result<bool, kube::Error> {
         let Some(live) = api.get_opt(&key.name).await? else { return Ok(false) };
         let live = serde_json::to_value(live).map_err(kube::Error::SerdeError)?;
-        let Some(managers) = handed_over(list_at(&live, &["metadata", "managedFields"])) else { return Ok(false) };
+        let Some(managers) = handed_over(list_at(&live, &["metadata", "managedFields"])) else {
+            return Ok(false);
+        };
         let version = text_at(&live, &["metadata", "resourceVersion"]).unwrap_or_default();
         let patch = json!([
             {"op": "replace", "path": "/metadata/managedFields", "value": managers},
@@ -34,17 +40,21 @@ fn handed_over(managers: &[Value]) -> Option<Vec<Value>> {
             && text_at(entry, &["subresource"]).is_none()
     };
     let updates: Vec<&Value> = managers.iter().filter(|entry| is_ours(entry, "Update")).collect();
-    let mut target = managers.iter().find(|entry| is_ours(entry, "Apply")).or(updates.first().copied())?.clone();
+    let mut target =
+        managers.iter().find(|entry| is_ours(entry, "Apply")).or(updates.first().copied())?.clone();
     if updates.is_empty() {
         return None;
     }
     for update in updates {
-        if let (Some(Value::Object(into)), Some(Value::Object(from))) = (target.get_mut("fieldsV1"), update.get("fieldsV1")) {
+        if let (Some(Value::Object(into)), Some(Value::Object(from))) =
+            (target.get_mut("fieldsV1"), update.get("fieldsV1"))
+        {
             merge(into, from);
         }
     }
     backstay_core::object::set_at(&mut target, &["operation"], "Apply".into());
-    let others = managers.iter().filter(|entry| !is_ours(entry, "Update") && !is_ours(entry, "Apply")).cloned();
+    let others =
+        managers.iter().filter(|entry| !is_ours(entry, "Update") && !is_ours(entry, "Apply")).cloned();
     Some(std::iter::once(target).chain(others).collect())
 }
 
@@ -74,7 +84,10 @@ mod tests {
         ];
         assert_eq!(
             handed_over(&managers).unwrap(),
-            [entry("helm", "Apply", json!({"f:spec": {"f:a": {}, "f:c": {}}})), entry("kubectl", "Update", json!({"f:spec": {"f:b": {}}}))]
+            [
+                entry("helm", "Apply", json!({"f:spec": {"f:a": {}, "f:c": {}}})),
+                entry("kubectl", "Update", json!({"f:spec": {"f:b": {}}}))
+            ]
         );
         assert_eq!(handed_over(&managers[1..]), None);
         assert_eq!(handed_over(&[]), None);

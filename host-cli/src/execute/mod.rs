@@ -67,8 +67,12 @@ impl Executor {
             Work::Restore(steps) => self.apply(&steps, true).await,
             Work::Delete { steps, wait } => self.delete(&steps, wait, action.deadline).await,
             Work::CreateHook { hook, mark } => self.create_hook(&hook, &mark, action.deadline).await,
-            Work::CleanHooks { succeeded, failed } => self.clean_hooks(&succeeded, failed.as_deref(), action.deadline).await,
-            Work::Evidence { subjects, of_undo } => self.keep_evidence(subjects, of_undo, action.deadline).await,
+            Work::CleanHooks { succeeded, failed } => {
+                self.clean_hooks(&succeeded, failed.as_deref(), action.deadline).await
+            }
+            Work::Evidence { subjects, of_undo } => {
+                self.keep_evidence(subjects, of_undo, action.deadline).await
+            }
             Work::DeletePods(pods) => self.delete_pods(&pods).await,
             Work::Record(change) => {
                 let evidence = self.evidence.borrow().clone();
@@ -94,7 +98,14 @@ pub(crate) const fn done() -> Outcome {
 /// The work behind an action.
 pub(crate) fn work_of(rollout: &backstay_core::rollout::Rollout, action: &Action) -> Option<Work> {
     let plan = rollout.plan();
-    let steps = || rollout.steps_of(&action.kind).into_iter().filter_map(|index| plan.steps.get(index)).cloned().collect::<Vec<_>>();
+    let steps = || {
+        rollout
+            .steps_of(&action.kind)
+            .into_iter()
+            .filter_map(|index| plan.steps.get(index))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
     Some(match &action.kind {
         ActionKind::Observe { .. } | ActionKind::Look { .. } => return None,
         ActionKind::Validate => Work::Validate(steps()),
@@ -110,7 +121,9 @@ pub(crate) fn work_of(rollout: &backstay_core::rollout::Rollout, action: &Action
             let mut hooks = hooks(rollout, *stage).into_iter();
             let succeeded = hooks.by_ref().take(usize::try_from(*succeeded).ok()?).collect();
             let begun = rollout.state().and_then(|state| state.hooks_begun.get(stage)).copied().unwrap_or(0);
-            let failed = hooks.next().filter(|_| begun > 0 && rollout.state().is_some_and(|state| state.cause.is_some()));
+            let failed = hooks
+                .next()
+                .filter(|_| begun > 0 && rollout.state().is_some_and(|state| state.cause.is_some()));
             Work::CleanHooks { succeeded, failed: failed.map(Box::new) }
         }
         ActionKind::CaptureEvidence { keys, of_undo } => {

@@ -64,11 +64,14 @@ impl Executor {
         let api = self.cluster.discovery.api(&key).await?;
         let mut parameters = PatchParams::apply(FIELD_MANAGER).dry_run();
         parameters.force = self.force_conflicts;
-        let result: Result<DynamicObject, kube::Error> = api.patch(&key.name, &parameters, &Patch::Apply(&object)).await;
+        let result: Result<DynamicObject, kube::Error> =
+            api.patch(&key.name, &parameters, &Patch::Apply(&object)).await;
         match result {
             Ok(_) => Ok(()),
             // Fields of Helm 3 are handed over at the real apply; other managers' fields are a real conflict.
-            Err(kube::Error::Api(status)) if status.code == 409 && only_helm_conflicts(&status.message) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 409 && only_helm_conflicts(&status.message) => {
+                Ok(())
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -76,7 +79,8 @@ impl Executor {
 
 /// Whether every conflict of a server-side apply is with Helm's own older entries.
 fn only_helm_conflicts(message: &str) -> bool {
-    let mut managers = message.match_indices("conflict with \"").map(|(at, found)| &message[at + found.len()..]).peekable();
+    let mut managers =
+        message.match_indices("conflict with \"").map(|(at, found)| &message[at + found.len()..]).peekable();
     if managers.peek().is_none() {
         return message.contains("conflicts with \"helm\"");
     }

@@ -31,8 +31,12 @@ impl JsonReporter {
 impl Reporter for JsonReporter {
     fn started(&mut self, header: &Header, rollout: &Rollout) {
         self.began = header.began;
-        let changes: Vec<Value> =
-            rollout.plan().steps.iter().map(|step| json!({"object": step.key.path(), "change": step.change, "wave": step.wave})).collect();
+        let changes: Vec<Value> = rollout
+            .plan()
+            .steps
+            .iter()
+            .map(|step| json!({"object": step.key.path(), "change": step.change, "wave": step.wave}))
+            .collect();
         let fields = json!({
             "release": header.release, "namespace": header.namespace, "chart": header.chart, "operation": header.verb,
             "from": header.from, "to": header.to,
@@ -51,7 +55,11 @@ impl Reporter for JsonReporter {
                 self.line(now, "action", json!({"id": id.0, "action": action, "attempt": attempt}));
             }
             Event::Retrying { id, reason, at } => {
-                self.line(now, "retrying", json!({"id": id.0, "reason": reason, "in_s": at.since(now).as_secs()}));
+                self.line(
+                    now,
+                    "retrying",
+                    json!({"id": id.0, "reason": reason, "in_s": at.since(now).as_secs()}),
+                );
             }
             Event::Readiness { key, readiness, suspicion } => {
                 let fields = json!({

@@ -54,7 +54,9 @@ pub(crate) fn reporter(format: OutputFormat, plain: bool, debug: bool) -> Box<dy
     let in_ci = std::env::var_os("CI").is_some();
     match format {
         OutputFormat::Json => Box::new(json::JsonReporter::default()),
-        _ if plain || in_ci || debug || !std::io::stdout().is_terminal() => Box::new(plain::PlainReporter::new(debug)),
+        _ if plain || in_ci || debug || !std::io::stdout().is_terminal() => {
+            Box::new(plain::PlainReporter::new(debug))
+        }
         _ => Box::new(terminal::TerminalReporter::new()),
     }
 }

@@ -30,10 +30,16 @@ impl PlainReporter {
 impl Reporter for PlainReporter {
     fn started(&mut self, header: &Header, rollout: &Rollout) {
         self.began = header.began;
-        let revisions = header.from.map_or_else(|| format!("revision {}", header.to), |from| format!("revision {from} -> {}", header.to));
+        let revisions = header.from.map_or_else(
+            || format!("revision {}", header.to),
+            |from| format!("revision {from} -> {}", header.to),
+        );
         let total = |ms| format_duration(std::time::Duration::from_millis(ms));
         let mut line = format!("{} {} {revisions}  {}", header.release, header.namespace, header.chart);
-        line.push_str(&format!("  timeout {}", total(header.forward_ms + if header.undoes { header.undo_ms } else { 0 })));
+        line.push_str(&format!(
+            "  timeout {}",
+            total(header.forward_ms + if header.undoes { header.undo_ms } else { 0 })
+        ));
         if header.is_computed {
             line.push_str(" (computed)");
         }
@@ -55,7 +61,13 @@ impl Reporter for PlainReporter {
         );
         if self.debug {
             for step in &plan.steps {
-                self.line(header.began, &format!("debug: plan: wave {} {:?} {} from {}", step.wave, step.change, step.key, step.source));
+                self.line(
+                    header.began,
+                    &format!(
+                        "debug: plan: wave {} {:?} {} from {}",
+                        step.wave, step.change, step.key, step.source
+                    ),
+                );
             }
         }
     }
@@ -88,8 +100,12 @@ impl Reporter for PlainReporter {
             Event::Retrying { reason, at, .. } => {
                 self.line(now, &format!("trying again in {}: {reason}", format_duration(at.since(now))));
             }
-            Event::Started { kind, .. } if self.debug || is_worth_a_line(kind) => self.line(now, &in_words(kind)),
-            Event::Entered { phase } if self.debug || matches!(phase, Phase::Hooks { .. }) => self.line(now, &format!("phase {}", phase.name())),
+            Event::Started { kind, .. } if self.debug || is_worth_a_line(kind) => {
+                self.line(now, &in_words(kind))
+            }
+            Event::Entered { phase } if self.debug || matches!(phase, Phase::Hooks { .. }) => {
+                self.line(now, &format!("phase {}", phase.name()))
+            }
             Event::Started { .. } | Event::Entered { .. } => {}
         }
     }
@@ -111,7 +127,11 @@ impl Reporter for PlainReporter {
 fn is_worth_a_line(kind: &ActionKind) -> bool {
     matches!(
         kind,
-        ActionKind::DeleteCreated | ActionKind::Restore | ActionKind::Uninstall | ActionKind::DeletePods { .. } | ActionKind::CaptureEvidence { .. }
+        ActionKind::DeleteCreated
+            | ActionKind::Restore
+            | ActionKind::Uninstall
+            | ActionKind::DeletePods { .. }
+            | ActionKind::CaptureEvidence { .. }
     )
 }
 
@@ -132,7 +152,10 @@ pub(super) fn in_words(kind: &ActionKind) -> String {
         ActionKind::Restore => "undo: restoring what this run changed".into(),
         ActionKind::DeletePods { pods } => {
             let names: Vec<String> = pods.iter().map(ToString::to_string).collect();
-            format!("undo: deleting {} left from the failed revision, which would block the way back", names.join(", "))
+            format!(
+                "undo: deleting {} left from the failed revision, which would block the way back",
+                names.join(", ")
+            )
         }
         ActionKind::Uninstall => "deleting the release's objects".into(),
     }

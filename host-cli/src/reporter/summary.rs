@@ -104,22 +104,47 @@ impl Summary {
         match &self.verdict {
             Verdict::Deployed | Verdict::Uninstalled => {}
             Verdict::Refused { causes } => {
-                lines.push(format!("{} of {} REFUSED: the server or the plan says no; nothing was changed", self.verb(), self.release));
+                lines.push(format!(
+                    "{} of {} REFUSED: the server or the plan says no; nothing was changed",
+                    self.verb(),
+                    self.release
+                ));
                 for cause in causes {
                     lines.extend(self.explain(cause));
                 }
             }
             Verdict::Held { holder } => lines.push(format!("{} is held: {holder}", self.release)),
-            Verdict::Unreachable { cause } => lines.push(format!("the cluster did not answer: {}", cause.message)),
-            Verdict::Interrupted { cause } => lines.push(format!("{} of {} interrupted after {took}: {}", self.verb(), self.release, cause.message)),
-            Verdict::RolledBack { cause, .. } | Verdict::CleanedUp { cause } | Verdict::LeftInPlace { cause } => {
-                lines.push(format!("{} of {} revision {} FAILED after {took}: {}", self.verb(), self.release, self.revision, cause.code));
+            Verdict::Unreachable { cause } => {
+                lines.push(format!("the cluster did not answer: {}", cause.message))
+            }
+            Verdict::Interrupted { cause } => lines.push(format!(
+                "{} of {} interrupted after {took}: {}",
+                self.verb(),
+                self.release,
+                cause.message
+            )),
+            Verdict::RolledBack { cause, .. }
+            | Verdict::CleanedUp { cause }
+            | Verdict::LeftInPlace { cause } => {
+                lines.push(format!(
+                    "{} of {} revision {} FAILED after {took}: {}",
+                    self.verb(),
+                    self.release,
+                    self.revision,
+                    cause.code
+                ));
                 lines.extend(self.explain(cause));
                 lines.extend(self.evidence_lines());
                 lines.extend(self.undo_line());
             }
             Verdict::UndoFailed { cause, undo_cause } => {
-                lines.push(format!("{} of {} revision {} FAILED after {took}: {}", self.verb(), self.release, self.revision, cause.code));
+                lines.push(format!(
+                    "{} of {} revision {} FAILED after {took}: {}",
+                    self.verb(),
+                    self.release,
+                    self.revision,
+                    cause.code
+                ));
                 lines.extend(self.explain(cause));
                 if undo_cause != cause {
                     lines.push(format!("The way back FAILED, too: {}", undo_cause.code));
@@ -138,29 +163,50 @@ impl Summary {
         let pace = self.pace.as_ref().map(|pace| format!("  ({pace})")).unwrap_or_default();
         match &self.verdict {
             Verdict::Deployed => {
-                let slowest = self.slowest.as_ref().map(|(key, time)| format!("  slowest: {key} {}", format_duration(*time))).unwrap_or_default();
+                let slowest = self
+                    .slowest
+                    .as_ref()
+                    .map(|(key, time)| format!("  slowest: {key} {}", format_duration(*time)))
+                    .unwrap_or_default();
                 let nothing = if self.nothing_changed { "; nothing had to be changed" } else { "" };
                 let what = match self.operation {
-                    Operation::Rollback { to } => format!("{release} revision {revision} deployed: the content of revision {to} again, in {took}"),
+                    Operation::Rollback { to } => format!(
+                        "{release} revision {revision} deployed: the content of revision {to} again, in {took}"
+                    ),
                     _ => format!("{release} revision {revision} deployed in {took}"),
                 };
                 format!("{what}{nothing}.{slowest}{pace}")
             }
             Verdict::Uninstalled => format!("{release} uninstalled in {took}.{pace}"),
             Verdict::RolledBack { cause, running, .. } => {
-                format!("{release} is running revision {running}. Revision {revision} is NOT deployed ({}).{pace}   exit {exit}", cause.code)
+                format!(
+                    "{release} is running revision {running}. Revision {revision} is NOT deployed ({}).{pace}   exit {exit}",
+                    cause.code
+                )
             }
             Verdict::CleanedUp { cause } => {
-                format!("{release} is NOT installed ({}); everything this run created is gone.{pace}   exit {exit}", cause.code)
+                format!(
+                    "{release} is NOT installed ({}); everything this run created is gone.{pace}   exit {exit}",
+                    cause.code
+                )
             }
             Verdict::LeftInPlace { cause } => {
-                format!("{release} revision {revision} is BROKEN and left in place for inspection ({}).{pace}   exit {exit}", cause.code)
+                format!(
+                    "{release} revision {revision} is BROKEN and left in place for inspection ({}).{pace}   exit {exit}",
+                    cause.code
+                )
             }
             Verdict::UndoFailed { .. } if self.operation == Operation::Uninstall => {
-                format!("{release} is only partly uninstalled. A person is needed: backstay status {release} -n {}.{pace}   exit {exit}", self.namespace)
+                format!(
+                    "{release} is only partly uninstalled. A person is needed: backstay status {release} -n {}.{pace}   exit {exit}",
+                    self.namespace
+                )
             }
             Verdict::UndoFailed { .. } => {
-                let neither = self.from.map_or_else(|| format!("revision {revision} is"), |from| format!("neither {revision} nor {from} is"));
+                let neither = self.from.map_or_else(
+                    || format!("revision {revision} is"),
+                    |from| format!("neither {revision} nor {from} is"),
+                );
                 format!(
                     "{release} is BROKEN: {neither} running completely. A person is needed: backstay history {release} -n {ns}; \
                      backstay evidence {release} -n {ns}; backstay rollback {release} REVISION -n {ns}.{pace}   exit {exit}",
@@ -168,12 +214,16 @@ impl Summary {
                 )
             }
             Verdict::Refused { .. } | Verdict::Unreachable { .. } => match self.from {
-                Some(from) => format!("{release} is still running revision {from}; nothing was changed.   exit {exit}"),
+                Some(from) => {
+                    format!("{release} is still running revision {from}; nothing was changed.   exit {exit}")
+                }
                 None => format!("{release} is NOT installed; nothing was changed.   exit {exit}"),
             },
             Verdict::Held { .. } => format!("{release} was not touched by this run.   exit {exit}"),
             Verdict::Interrupted { .. } => {
-                format!("{release} revision {revision} is UNFINISHED. Run the same deploy again: it takes over what this run left.{pace}   exit {exit}")
+                format!(
+                    "{release} revision {revision} is UNFINISHED. Run the same deploy again: it takes over what this run left.{pace}   exit {exit}"
+                )
             }
         }
     }
@@ -207,7 +257,10 @@ impl Summary {
             place.push_str(&format!(", container {container}"));
         }
         let age = format_duration(self.ended.since(cause.first_seen));
-        let mut lines = vec![format!("  {place}"), format!("  {}: \"{}\"  ({age} ago)", cause.code, cause.message.trim())];
+        let mut lines = vec![
+            format!("  {place}"),
+            format!("  {}: \"{}\"  ({age} ago)", cause.code, cause.message.trim()),
+        ];
         if !cause.hint.is_empty() {
             lines.push(format!("  {}", cause.hint));
         }
@@ -219,14 +272,24 @@ impl Summary {
             return vec!["Evidence kept: none could be had".to_owned()];
         }
         let events: usize = self.evidence.iter().map(|bundle| bundle.events.len()).sum();
-        let logs = || self.evidence.iter().flat_map(|bundle| &bundle.pods).flat_map(|pod| pod.logs.iter().map(move |log| (pod, log)));
+        let logs = || {
+            self.evidence
+                .iter()
+                .flat_map(|bundle| &bundle.pods)
+                .flat_map(|pod| pod.logs.iter().map(move |log| (pod, log)))
+        };
         let count: usize = logs().map(|(_, log)| log.lines.len()).sum();
         let mut lines = vec![format!(
             "Evidence kept: {events} events, {count} log lines   backstay evidence {} --revision {} -n {}",
             self.release, self.revision, self.namespace
         )];
         for (pod, log) in logs().take(2) {
-            lines.push(format!("  {} {}{}:", pod.name, log.container, if log.previous { " (run before)" } else { "" }));
+            lines.push(format!(
+                "  {} {}{}:",
+                pod.name,
+                log.container,
+                if log.previous { " (run before)" } else { "" }
+            ));
             let skip = log.lines.len().saturating_sub(5);
             lines.extend(log.lines.iter().skip(skip).map(|line| format!("    {line}")));
         }
@@ -235,9 +298,9 @@ impl Summary {
 
     fn undo_line(&self) -> Option<String> {
         match &self.verdict {
-            Verdict::RolledBack { running, .. } if self.undone.is_empty() => {
-                Some(format!("Nothing of revision {running} had been changed yet; there was nothing to undo."))
-            }
+            Verdict::RolledBack { running, .. } if self.undone.is_empty() => Some(format!(
+                "Nothing of revision {running} had been changed yet; there was nothing to undo."
+            )),
             Verdict::RolledBack { running, .. } => {
                 let names: Vec<String> = self.undone.iter().take(6).map(ToString::to_string).collect();
                 let more = self.undone.len().saturating_sub(6);

@@ -49,7 +49,8 @@ impl TerminalReporter {
             }
             let bar = self.rows.insert_before(&self.footer, ProgressBar::new_spinner());
             bar.set_style(message_only());
-            self.by_key.insert(key.clone(), Row { bar, word: "wait", text: String::new(), since: now, ended: None });
+            self.by_key
+                .insert(key.clone(), Row { bar, word: "wait", text: String::new(), since: now, ended: None });
         }
         self.by_key.get_mut(key)
     }
@@ -59,8 +60,16 @@ impl TerminalReporter {
             row.bar.set_message(row.line(key, now));
         }
         let budget = rollout.state().map(|state| match state.undo_deadline {
-            Some(end) => format!("{} of {} for the way back", since(end.before(Duration::from_millis(state.undo_ms)), now), format_duration(Duration::from_millis(state.undo_ms))),
-            None => format!("{} of {}", since(state.started_at, now), format_duration(state.forward_deadline.since(state.started_at))),
+            Some(end) => format!(
+                "{} of {} for the way back",
+                since(end.before(Duration::from_millis(state.undo_ms)), now),
+                format_duration(Duration::from_millis(state.undo_ms))
+            ),
+            None => format!(
+                "{} of {}",
+                since(state.started_at, now),
+                format_duration(state.forward_deadline.since(state.started_at))
+            ),
         });
         let dim = Style::new().dimmed();
         self.footer.set_message(format!("  {dim}{}   {}{dim:#}", budget.unwrap_or_default(), self.doing));
@@ -84,14 +93,20 @@ impl Reporter for TerminalReporter {
     fn started(&mut self, header: &Header, rollout: &Rollout) {
         self.began = header.began;
         let bold = Style::new().bold();
-        let revisions = header.from.map_or_else(|| format!("revision {}", header.to), |from| format!("revision {from} -> {}", header.to));
+        let revisions = header.from.map_or_else(
+            || format!("revision {}", header.to),
+            |from| format!("revision {from} -> {}", header.to),
+        );
         let time = |ms| format_duration(Duration::from_millis(ms));
         let total = time(header.forward_ms + if header.undoes { header.undo_ms } else { 0 });
         let computed = if header.is_computed { " (computed)" } else { "" };
-        let reserve = if header.undoes { format!("   undo reserve {}", time(header.undo_ms)) } else { String::new() };
+        let reserve =
+            if header.undoes { format!("   undo reserve {}", time(header.undo_ms)) } else { String::new() };
         anstream::println!(
             "{bold}{}{bold:#}  {}  {revisions}   {}   timeout {total}{computed}{reserve}",
-            header.release, header.namespace, header.chart
+            header.release,
+            header.namespace,
+            header.chart
         );
         let plan = rollout.plan();
         anstream::println!(
@@ -126,10 +141,16 @@ impl Reporter for TerminalReporter {
                     row.ended = Some(now);
                 }
             }
-            Event::Started { kind, .. } if !matches!(kind, ActionKind::SaveRecord { .. }) => self.doing = in_words(kind),
+            Event::Started { kind, .. } if !matches!(kind, ActionKind::SaveRecord { .. }) => {
+                self.doing = in_words(kind)
+            }
             Event::Retrying { reason, .. } => self.doing = format!("trying again: {reason}"),
-            Event::Entered { phase: Phase::Verifying { .. } } => self.doing = "waiting until everything is ready".into(),
-            Event::Entered { phase: Phase::VerifyingUndo } => self.doing = "undo: waiting until everything is ready again".into(),
+            Event::Entered { phase: Phase::Verifying { .. } } => {
+                self.doing = "waiting until everything is ready".into()
+            }
+            Event::Entered { phase: Phase::VerifyingUndo } => {
+                self.doing = "undo: waiting until everything is ready again".into()
+            }
             Event::Started { .. } | Event::Entered { .. } => {}
         }
         self.draw(rollout, now);

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::protobuf;
 use super::watch::WatchSpec;
 use crate::store::ApiError;
 
@@ -62,6 +63,12 @@ impl Request {
     pub(super) fn json(&self) -> Result<Value, ApiError> {
         if self.body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Value::Null);
+        }
+        if protobuf::is_protobuf(&self.body) {
+            return protobuf::to_json(&self.body).map_err(|error| {
+                let message = format!("the body of the request was in an unknown format - {error}");
+                ApiError::new(415, "UnsupportedMediaType", message)
+            });
         }
         serde_json::from_slice(&self.body).map_err(|error| {
             ApiError::bad_request(format!(

@@ -15,6 +15,7 @@ mod kinds;
 mod objects;
 mod openapi;
 mod patch;
+mod protobuf;
 mod read;
 mod schema;
 mod selector;

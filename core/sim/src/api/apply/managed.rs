@@ -150,9 +150,11 @@ fn difference(place: Place<'_>, old: Option<&Value>, new: &Value) -> Difference 
 /// Records an update (create, replace, patch) in `managedFields` of the new state.
 pub(in crate::api) fn record_update(place: Place<'_>, old: Option<&Value>, new: &mut Value, writer: &Writer) {
     let base = old.unwrap_or(&Value::Null);
-    // A client that sends an empty list clears all owners; one that sends none keeps them.
+    // A client that sends an empty list clears all owners; one that sends entries sets them; one that sends none keeps
+    // them (k8s.io/apimachinery `managedfields/internal/fieldmanager.go`).
     let mut entries = match new.get("metadata").and_then(|metadata| metadata.get("managedFields")) {
         Some(Value::Array(list)) if list.is_empty() => Vec::new(),
+        Some(Value::Array(_)) => read_entries(new),
         _ => read_entries(base),
     };
     let found = difference(place, old, new);
