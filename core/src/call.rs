@@ -70,8 +70,9 @@ struct Request {
 }
 
 fn answer(request: &str) -> Result<Value, CallError> {
-    let request: Request = serde_json::from_str(request)
-        .map_err(|error| CallError::BadRequest(format!("the request is not {{\"call\": …, \"input\": …}}: {error}")))?;
+    let request: Request = serde_json::from_str(request).map_err(|error| {
+        CallError::BadRequest(format!("the request is not {{\"call\": …, \"input\": …}}: {error}"))
+    })?;
     let (_, call) = CALLS
         .iter()
         .find(|(name, _)| *name == request.call)
@@ -144,7 +145,8 @@ fn plan(given: Value) -> Result<Value, CallError> {
 /// The rollout on a model cluster: how it goes, how it ends, how long it takes.
 fn rehearse(given: Value) -> Result<Value, CallError> {
     let given: Rollout = input(given)?;
-    let now = Timestamp::parse("2026-01-01T00:00:00Z").map_err(|error| CallError::Refused(error.to_string()))?;
+    let now =
+        Timestamp::parse("2026-01-01T00:00:00Z").map_err(|error| CallError::Refused(error.to_string()))?;
     let mut cluster = Cluster::new(given.seed, now);
     if let Some(previous) = &given.previous {
         let before = Rollout {
@@ -179,7 +181,11 @@ fn rehearse(given: Value) -> Result<Value, CallError> {
     }))
 }
 
-fn run(cluster: Cluster, plan: Plan, policy: Policy) -> Result<(Cluster, backstay_rehearse::Report), CallError> {
+fn run(
+    cluster: Cluster,
+    plan: Plan,
+    policy: Policy,
+) -> Result<(Cluster, backstay_rehearse::Report), CallError> {
     let rehearsal = Rehearsal::new(cluster, plan, policy, Trouble::default());
     rehearsal.run().map_err(|error| CallError::Refused(error.to_string()))
 }
@@ -224,7 +230,8 @@ fn planned(given: &Rollout) -> Result<Plan, CallError> {
 }
 
 fn documents(manifest: &str, namespace: &str) -> Result<Vec<PlannedObject>, CallError> {
-    let objects = backstay_chart::parse_manifest(manifest).map_err(|error| CallError::Refused(error.to_string()))?;
+    let objects =
+        backstay_chart::parse_manifest(manifest).map_err(|error| CallError::Refused(error.to_string()))?;
     objects
         .into_iter()
         .map(|document| {

@@ -35,7 +35,10 @@ fn a_plan_says_what_is_created_and_how_long_it_may_take() {
     let answer = ask("plan", json!({"release": "shop", "manifest": web("registry.example/web:v1")}));
     assert_eq!(answer["ok"]["steps"][0]["change"], "create", "{answer}");
     assert!(answer["ok"]["budget"]["forward_ms"].as_u64().unwrap() > 0);
-    let objects = ask("parse-manifest", json!({"manifest": "# Source: a/templates/x.yaml\nkind: A\nmetadata: {name: a}\n"}));
+    let objects = ask(
+        "parse-manifest",
+        json!({"manifest": "# Source: a/templates/x.yaml\nkind: A\nmetadata: {name: a}\n"}),
+    );
     assert_eq!(objects["ok"][0]["source"], "a/templates/x.yaml");
 }
 

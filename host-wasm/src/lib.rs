@@ -55,7 +55,8 @@ mod memory {
             String::new()
         } else {
             // SAFETY: the caller promises `length` readable bytes.
-            String::from_utf8_lossy(unsafe { std::slice::from_raw_parts(pointer, length as usize) }).into_owned()
+            String::from_utf8_lossy(unsafe { std::slice::from_raw_parts(pointer, length as usize) })
+                .into_owned()
         };
         // SAFETY: the request was copied; the caller gave the buffer up.
         unsafe { free(pointer, length) };

@@ -371,7 +371,7 @@ fn what_is_ready_has_no_findings_and_each_trouble_is_told_once() {
 fn the_documented_causes_are_the_causes() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/causes.md");
     let documented = std::fs::read_to_string(path).unwrap();
-    for code in backstay_health::CauseCode::ALL {
+    for code in CauseCode::ALL {
         let row = format!("| `{code}` | {} | {} |", code.meaning(), code.hint());
         assert!(documented.contains(&row), "docs/causes.md lacks\n{row}");
     }

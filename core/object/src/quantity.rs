@@ -84,12 +84,9 @@ fn parse(text: &str) -> Option<i128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let fraction = fraction.get(..fraction.len().min(12))?;
     let scale = 10_i128.pow(u32::try_from(fraction.len()).ok()?);
-    let mantissa = whole
-        .parse::<i128>()
-        .or(if whole.is_empty() { Ok(0) } else { Err(()) })
-        .ok()?
-        .checked_mul(scale)?
-        + if fraction.is_empty() { 0 } else { fraction.parse::<i128>().ok()? };
+    let mantissa =
+        whole.parse::<i128>().or(if whole.is_empty() { Ok(0) } else { Err(()) }).ok()?.checked_mul(scale)?
+            + if fraction.is_empty() { 0 } else { fraction.parse::<i128>().ok()? };
     let divisor = denominator * scale;
     let product = mantissa.checked_mul(numerator)?;
     let value = product / divisor + i128::from(product % divisor > 0);

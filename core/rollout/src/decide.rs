@@ -104,7 +104,8 @@ pub(crate) fn progress(context: &Context<'_>, kind: ActionKind, limit: Timestamp
     let Some((failure, cause)) = &last.failure else { return Progress::Done };
     let next_try = last.at.after(core::time::Duration::from_millis(backoff_ms(last.attempt)));
     // A server that is away is waited for as long as there is time; a refusal is final.
-    let may_retry = *failure != FailureKind::Refused && (last.attempt < context.policy.attempts || next_try < limit);
+    let may_retry =
+        *failure != FailureKind::Refused && (last.attempt < context.policy.attempts || next_try < limit);
     if !may_retry {
         return Progress::Failed(cause.clone());
     }
@@ -153,11 +154,15 @@ pub(crate) fn wait_for(context: &Context<'_>, keys: &[ResourceKey], deadline: Ti
         return Waited::Never(finding.cause.clone());
     }
     if context.now >= deadline {
-        let looked = context.last_read.is_some_and(|(kind, at)| matches!(kind, ActionKind::Look { .. }) && *at >= deadline);
+        let looked = context
+            .last_read
+            .is_some_and(|(kind, at)| matches!(kind, ActionKind::Look { .. }) && *at >= deadline);
         if looked {
             return Waited::Never(out_of_time(context, &open, earliest));
         }
-        return Waited::Decide(Decision::Read(ActionKind::Look { keys: open.into_iter().cloned().collect() }));
+        return Waited::Decide(Decision::Read(ActionKind::Look {
+            keys: open.into_iter().cloned().collect(),
+        }));
     }
     let wake = condemned_at.map_or(deadline, |at| at.min(deadline));
     Waited::Decide(Decision::Wait(Some(wake)))
@@ -167,12 +172,17 @@ pub(crate) fn wait_for(context: &Context<'_>, keys: &[ResourceKey], deadline: Ti
 fn out_of_time(context: &Context<'_>, open: &[&ResourceKey], suspected: Option<&Finding>) -> Cause {
     let first = suspected.map(|finding| &finding.cause.object).or_else(|| open.first().copied());
     let object = first.cloned().unwrap_or_else(|| release_key(context.plan));
-    let state = context.view.assessment(&object).map_or("not seen", |assessment| assessment.readiness.message.as_str());
+    let state = context
+        .view
+        .assessment(&object)
+        .map_or("not seen", |assessment| assessment.readiness.message.as_str());
     let mut message = format!("{object} did not become ready in time: {state}");
     if open.len() > 1 {
         message.push_str(&format!(" ({} more not ready)", open.len() - 1));
     }
-    let mut hint = String::from("raise --timeout if the application is only slow; `backstay timeout` computes what the manifests need");
+    let mut hint = String::from(
+        "raise --timeout if the application is only slow; `backstay timeout` computes what the manifests need",
+    );
     let (mut pod, mut container) = (None, None);
     if let Some(Finding { cause, .. }) = suspected {
         message.push_str(&format!("; last seen: {}: {}", cause.code, cause.message));
@@ -216,7 +226,12 @@ pub(crate) fn awaited(plan: &Plan, policy: &Policy, steps: &[usize]) -> Vec<Reso
         Waiting::All => true,
         Waiting::AllButJobs => kind != "Job",
     };
-    steps.iter().filter_map(|index| plan.steps.get(*index)).filter(|step| wanted(&step.key.kind)).map(|step| step.key.clone()).collect()
+    steps
+        .iter()
+        .filter_map(|index| plan.steps.get(*index))
+        .filter(|step| wanted(&step.key.kind))
+        .map(|step| step.key.clone())
+        .collect()
 }
 
 /// Whether the way back is to be gone at all.
@@ -241,7 +256,9 @@ pub(crate) fn undo_record(context: &Context<'_>) -> RecordChange {
         (None, UndoTarget::Revision { revision: to }) => RecordChange::FinishUndo { revision, to: *to },
         (cause, _) => RecordChange::FailUndo {
             revision,
-            description: cause.as_ref().map_or_else(String::new, |cause| describe("Rollback", &context.plan.release, cause)),
+            description: cause
+                .as_ref()
+                .map_or_else(String::new, |cause| describe("Rollback", &context.plan.release, cause)),
         },
     }
 }

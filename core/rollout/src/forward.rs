@@ -56,7 +56,9 @@ pub(crate) fn apply(context: &Context<'_>, wave: u32) -> Decision {
     match progress(context, ActionKind::Apply { wave }, limit) {
         Progress::Decide(decision) => decision,
         Progress::Failed(cause) => Decision::Record(JournalEvent::Condemned { cause }),
-        Progress::Done if wave + 1 == context.plan.wave_count() && !context.plan.deletions(false).is_empty() => {
+        Progress::Done
+            if wave + 1 == context.plan.wave_count() && !context.plan.deletions(false).is_empty() =>
+        {
             enter(Phase::Pruning { holding_data: false })
         }
         Progress::Done => after_apply(context, wave),
@@ -102,7 +104,9 @@ pub(crate) fn uninstall(context: &Context<'_>) -> Decision {
     match progress(context, ActionKind::Uninstall, context.state.forward_deadline) {
         Progress::Decide(decision) => decision,
         Progress::Failed(cause) => Decision::Record(JournalEvent::Condemned { cause }),
-        Progress::Done if hooks::has(context, HookStage::After) => enter(Phase::Hooks { stage: HookStage::After, position: 0 }),
+        Progress::Done if hooks::has(context, HookStage::After) => {
+            enter(Phase::Hooks { stage: HookStage::After, position: 0 })
+        }
         Progress::Done => enter(Phase::Purging),
     }
 }

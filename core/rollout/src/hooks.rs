@@ -53,14 +53,20 @@ pub(crate) fn run(context: &Context<'_>, stage: HookStage, position: u32) -> Dec
 
 pub(crate) fn clean(context: &Context<'_>, stage: HookStage, succeeded: u32) -> Decision {
     // Leftovers of hooks are litter, not a reason to fail or to hold up the way back.
-    if let Progress::Decide(decision) = progress(context, ActionKind::CleanHooks { stage, succeeded }, context.state.phase_since) {
+    if let Progress::Decide(decision) =
+        progress(context, ActionKind::CleanHooks { stage, succeeded }, context.state.phase_since)
+    {
         return decision;
     }
     match stage {
-        HookStage::Before | HookStage::After if context.state.cause.is_some() => undo::after_evidence(context),
+        HookStage::Before | HookStage::After if context.state.cause.is_some() => {
+            undo::after_evidence(context)
+        }
         HookStage::Before => forward::main_work(context),
         HookStage::After => forward::after_hooks(context),
-        HookStage::UndoBefore | HookStage::UndoAfter if context.state.undo_cause.is_some() => undo::after_undo_evidence(context),
+        HookStage::UndoBefore | HookStage::UndoAfter if context.state.undo_cause.is_some() => {
+            undo::after_undo_evidence(context)
+        }
         HookStage::UndoBefore => undo::after_hooks_before(context),
         HookStage::UndoAfter => enter(Phase::FinishingUndo),
     }
@@ -73,7 +79,9 @@ fn runs_to_an_end(key: &ResourceKey) -> bool {
 fn deadline(context: &Context<'_>, stage: HookStage) -> Timestamp {
     match stage {
         HookStage::Before | HookStage::After => context.state.forward_deadline,
-        HookStage::UndoBefore | HookStage::UndoAfter => context.state.undo_deadline.unwrap_or(context.state.forward_deadline),
+        HookStage::UndoBefore | HookStage::UndoAfter => {
+            context.state.undo_deadline.unwrap_or(context.state.forward_deadline)
+        }
     }
 }
 

@@ -97,7 +97,9 @@ pub enum ResumeError {
     #[error("the journal is empty or does not begin with its first entry; nothing can be resumed from it")]
     NoBeginning,
     /// An entry is missing or repeated.
-    #[error("the journal has entry {found} where entry {expected} is expected; it was cut or written by two hosts")]
+    #[error(
+        "the journal has entry {found} where entry {expected} is expected; it was cut or written by two hosts"
+    )]
     Gap {
         /// The number that should come.
         expected: u32,
@@ -105,7 +107,9 @@ pub enum ResumeError {
         found: u32,
     },
     /// It was written for another plan.
-    #[error("the journal belongs to plan {recorded}, not to plan {given}; resume it with the chart and values it was started with")]
+    #[error(
+        "the journal belongs to plan {recorded}, not to plan {given}; resume it with the chart and values it was started with"
+    )]
     PlanMismatch {
         /// Digest in the journal.
         recorded: String,
@@ -113,7 +117,9 @@ pub enum ResumeError {
         given: String,
     },
     /// It was written by a newer version.
-    #[error("the journal has format {found}, this version reads up to {supported}; use the newer version that wrote it")]
+    #[error(
+        "the journal has format {found}, this version reads up to {supported}; use the newer version that wrote it"
+    )]
     FormatTooNew {
         /// Format in the journal.
         found: u32,

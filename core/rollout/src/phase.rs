@@ -108,7 +108,9 @@ impl Phase {
     #[must_use]
     pub const fn is_forward(self) -> bool {
         match self {
-            Self::Hooks { stage, .. } | Self::CleaningHooks { stage, .. } => matches!(stage, HookStage::Before | HookStage::After),
+            Self::Hooks { stage, .. } | Self::CleaningHooks { stage, .. } => {
+                matches!(stage, HookStage::Before | HookStage::After)
+            }
             Self::Recording
             | Self::Applying { .. }
             | Self::Pruning { .. }

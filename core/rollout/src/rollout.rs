@@ -7,12 +7,15 @@ use backstay_health::{Cause, CauseCode, Circumstances, Class};
 use backstay_object::{ResourceKey, Timestamp};
 use backstay_plan::{Operation, Plan, PlannedHook, UndoWork};
 
-use crate::contract::{Action, ActionId, ActionKind, Command, Event, FailureKind, Input, Outcome, Output, Verdict, WaitReason};
+use crate::contract::{
+    Action, ActionId, ActionKind, Command, Event, FailureKind, Input, Outcome, Output, Verdict, WaitReason,
+};
 use crate::decide::{Context, Decision, decide, release_key, stage_hooks};
 use crate::journal::{BEHAVIOUR, JOURNAL_FORMAT, JournalEntry, JournalEvent, ResumeError};
 use crate::phase::{HookStage, Phase};
 use crate::policy::{Policy, Waiting, backoff_ms};
 use crate::state::State;
+use crate::undo::{created_steps, restored_steps};
 use crate::view::ClusterView;
 
 /// A host called the machine in a way its contract excludes. The machine is unchanged.
@@ -198,7 +201,9 @@ impl Rollout {
     pub fn steps_of(&self, kind: &ActionKind) -> Vec<usize> {
         let none = Vec::new;
         match kind {
-            ActionKind::Validate => (0..self.plan.wave_count()).flat_map(|wave| self.plan.wave(wave)).collect(),
+            ActionKind::Validate => {
+                (0..self.plan.wave_count()).flat_map(|wave| self.plan.wave(wave)).collect()
+            }
             ActionKind::Apply { wave } => self.plan.wave(*wave),
             ActionKind::Prune { holding_data } => self.plan.deletions(*holding_data),
             ActionKind::Uninstall => {
@@ -206,8 +211,12 @@ impl Rollout {
                 steps.extend(self.plan.deletions(true));
                 steps
             }
-            ActionKind::DeleteCreated => self.state.as_ref().map_or_else(none, |state| created_steps(state, &self.plan)),
-            ActionKind::Restore => self.state.as_ref().map_or_else(none, |state| restored_steps(state, &self.plan)),
+            ActionKind::DeleteCreated => {
+                self.state.as_ref().map_or_else(none, |state| created_steps(state, &self.plan))
+            }
+            ActionKind::Restore => {
+                self.state.as_ref().map_or_else(none, |state| restored_steps(state, &self.plan))
+            }
             _ => none(),
         }
     }
@@ -241,7 +250,11 @@ impl Rollout {
             Some((failure, mut causes)) => {
                 let cause = if causes.is_empty() { self.unexplained() } else { causes.remove(0) };
                 if failure != FailureKind::Refused {
-                    let attempt = self.state.as_ref().and_then(|state| state.in_flight.get(&id)).map_or(1, |action| action.attempt);
+                    let attempt = self
+                        .state
+                        .as_ref()
+                        .and_then(|state| state.in_flight.get(&id))
+                        .map_or(1, |action| action.attempt);
                     let at = self.now.after(core::time::Duration::from_millis(backoff_ms(attempt)));
                     self.event(Event::Retrying { id, reason: cause.message.clone(), at });
                 } else if !causes.is_empty() {
@@ -254,13 +267,17 @@ impl Rollout {
     }
 
     fn complete_read(&mut self, id: ActionId, outcome: Outcome) -> Result<(), InputError> {
-        let Some((_, kind, issued_at, attempt)) = self.reads.in_flight.take_if(|(in_flight, ..)| *in_flight == id) else {
+        let Some((_, kind, issued_at, attempt)) =
+            self.reads.in_flight.take_if(|(in_flight, ..)| *in_flight == id)
+        else {
             return Err(InputError::UnknownAction(id));
         };
         match outcome {
             Outcome::Succeeded { .. } => self.end_read(kind, issued_at),
             // Evidence is worth a try, not a second one: nobody waits for it.
-            Outcome::Failed { .. } if matches!(kind, ActionKind::CaptureEvidence { .. }) => self.end_read(kind, issued_at),
+            Outcome::Failed { .. } if matches!(kind, ActionKind::CaptureEvidence { .. }) => {
+                self.end_read(kind, issued_at)
+            }
             Outcome::Failed { failure: FailureKind::Refused, causes, .. } if self.state.is_none() => {
                 self.finish(Verdict::Refused { causes });
             }
@@ -283,7 +300,9 @@ impl Rollout {
     fn end_read(&mut self, kind: ActionKind, issued_at: Timestamp) {
         self.preflight = match (&kind, self.preflight) {
             (ActionKind::Observe { .. }, _) if self.state.is_some() => Preflight::Done,
-            (ActionKind::Observe { .. }, _) if self.policy.validate && self.plan.wave_count() > 0 => Preflight::Validate,
+            (ActionKind::Observe { .. }, _) if self.policy.validate && self.plan.wave_count() > 0 => {
+                Preflight::Validate
+            }
             (ActionKind::Observe { .. } | ActionKind::Validate, _) => Preflight::Begin,
             (_, preflight) => preflight,
         };
@@ -295,10 +314,16 @@ impl Rollout {
     fn abort(&mut self) {
         match &self.state {
             None if self.verdict.is_none() => {
-                let cause = Cause { code: CauseCode::Aborted, message: "interrupted before the first change".into(), ..self.unexplained() };
+                let cause = Cause {
+                    code: CauseCode::Aborted,
+                    message: "interrupted before the first change".into(),
+                    ..self.unexplained()
+                };
                 self.finish(Verdict::Refused { causes: alloc::vec![cause] });
             }
-            Some(state) if !state.abort_requested && state.phase != Phase::Finished => self.record(JournalEvent::AbortRequested),
+            Some(state) if !state.abort_requested && state.phase != Phase::Finished => {
+                self.record(JournalEvent::AbortRequested)
+            }
             _ => {}
         }
     }
@@ -422,7 +447,8 @@ impl Rollout {
 
     fn action_deadline(&self, kind: &ActionKind) -> Timestamp {
         let after = |ms| self.now.after(core::time::Duration::from_millis(ms));
-        let phase_deadline = self.state.as_ref().map(|state| state.undo_deadline.unwrap_or(state.forward_deadline));
+        let phase_deadline =
+            self.state.as_ref().map(|state| state.undo_deadline.unwrap_or(state.forward_deadline));
         match kind {
             ActionKind::CaptureEvidence { .. } => after(self.policy.evidence_ms),
             ActionKind::Observe { .. } | ActionKind::Validate => after(60_000),
@@ -434,12 +460,13 @@ impl Rollout {
     fn reassess(&mut self) {
         let since = match &self.state {
             // On the way back only what happens from its beginning counts.
-            Some(state) if state.undo_deadline.is_some() && !state.phase.is_forward() => {
-                state.undo_deadline.map_or(self.began_at, |end| end.before(core::time::Duration::from_millis(state.undo_ms)))
-            }
+            Some(state) if state.undo_deadline.is_some() && !state.phase.is_forward() => state
+                .undo_deadline
+                .map_or(self.began_at, |end| end.before(core::time::Duration::from_millis(state.undo_ms))),
             _ => self.began_at,
         };
-        let circumstances = Circumstances { now: self.now, since, policy: &self.policy.health, provided: &self.provided };
+        let circumstances =
+            Circumstances { now: self.now, since, policy: &self.policy.health, provided: &self.provided };
         for key in self.view.reassess(&circumstances) {
             let Some(assessment) = self.view.assessment(&key) else { continue };
             let event = Event::Readiness {
@@ -460,8 +487,11 @@ impl Rollout {
             self.view.track(&step.key, backstay_plan::is_always_ready(&step.key.group, &step.key.kind));
         }
         let stages = [HookStage::Before, HookStage::After, HookStage::UndoBefore, HookStage::UndoAfter];
-        let hooks: Vec<ResourceKey> =
-            stages.into_iter().flat_map(|stage| self.hooks_of(stage)).map(|hook| hook.object.key.clone()).collect();
+        let hooks: Vec<ResourceKey> = stages
+            .into_iter()
+            .flat_map(|stage| self.hooks_of(stage))
+            .map(|hook| hook.object.key.clone())
+            .collect();
         for key in hooks {
             self.view.track(&key, false);
         }
@@ -515,7 +545,8 @@ impl Rollout {
     /// A decision that its own state refuses is a defect of the machine. It stops where a person or a later version can
     /// go on, instead of panicking in the middle of somebody's rollout.
     fn halt(&mut self, error: &ResumeError) {
-        let cause = Cause { message: alloc::format!("defect in the rollout machine: {error}"), ..self.unexplained() };
+        let cause =
+            Cause { message: alloc::format!("defect in the rollout machine: {error}"), ..self.unexplained() };
         self.verdict = Some(Verdict::Interrupted { cause });
     }
 
@@ -545,29 +576,4 @@ pub fn replay(journal: impl IntoIterator<Item = JournalEntry>) -> Result<State, 
         state.apply(&entry)?;
     }
     Ok(state)
-}
-
-/// Steps whose object this run may have created and that the undo deletes.
-pub(crate) fn created_steps(state: &State, plan: &Plan) -> Vec<usize> {
-    let begun = |index: &usize| {
-        plan.steps
-            .get(*index)
-            .is_some_and(|step| step.undo == UndoWork::Delete && step.desired.is_some() && step.wave < state.waves_begun)
-    };
-    (0..plan.steps.len()).filter(begun).collect()
-}
-
-/// Steps whose object this run may have changed or deleted and that the undo applies again.
-pub(crate) fn restored_steps(state: &State, plan: &Plan) -> Vec<usize> {
-    let touched = |index: &usize| {
-        plan.steps.get(*index).is_some_and(|step| {
-            let touched = match (&step.desired, backstay_plan::holds_data(&step.key.kind)) {
-                (Some(_), _) => step.wave < state.waves_begun,
-                (None, false) => state.prune_begun,
-                (None, true) => state.data_prune_begun,
-            };
-            touched && matches!(step.undo, UndoWork::Restore { .. })
-        })
-    };
-    (0..plan.steps.len()).filter(touched).collect()
 }

@@ -133,7 +133,8 @@ impl State {
         if entry.seq != self.next_seq {
             return Err(ResumeError::Gap { expected: self.next_seq, found: entry.seq });
         }
-        self.apply_event(&entry.event, entry.at).map_err(|what| ResumeError::Illegal { seq: entry.seq, what })?;
+        self.apply_event(&entry.event, entry.at)
+            .map_err(|what| ResumeError::Illegal { seq: entry.seq, what })?;
         self.next_seq += 1;
         Ok(())
     }
@@ -147,9 +148,13 @@ impl State {
             JournalEvent::Entered { next } => self.enter(*next, at)?,
             JournalEvent::Issued { id, attempt, kind } => self.issue(*id, *attempt, kind)?,
             JournalEvent::Succeeded { id } => self.end(*id, at, None)?,
-            JournalEvent::Failed { id, failure, cause } => self.end(*id, at, Some((*failure, cause.clone())))?,
+            JournalEvent::Failed { id, failure, cause } => {
+                self.end(*id, at, Some((*failure, cause.clone())))?
+            }
             JournalEvent::Condemned { cause } => set_once(&mut self.cause, cause, "condemned")?,
-            JournalEvent::UndoCondemned { cause } => set_once(&mut self.undo_cause, cause, "condemned on the way back")?,
+            JournalEvent::UndoCondemned { cause } => {
+                set_once(&mut self.undo_cause, cause, "condemned on the way back")?
+            }
             JournalEvent::AbortRequested => self.abort_requested = true,
             JournalEvent::Finished { verdict } => {
                 if !self.in_flight.is_empty() {
@@ -186,10 +191,16 @@ impl State {
         if !self.in_flight.is_empty() {
             return Err(format!("action {} begins while another is in flight", id.0));
         }
-        let is_retry = self.last.as_ref().is_some_and(|last| last.id == id && last.failure.is_some() && attempt == last.attempt + 1);
+        let is_retry = self
+            .last
+            .as_ref()
+            .is_some_and(|last| last.id == id && last.failure.is_some() && attempt == last.attempt + 1);
         let is_next = id.0 == self.next_action && attempt == 1;
         if !is_retry && !is_next {
-            return Err(format!("action {} attempt {attempt} is neither the next action nor a further try of the last", id.0));
+            return Err(format!(
+                "action {} attempt {attempt} is neither the next action nor a further try of the last",
+                id.0
+            ));
         }
         self.next_action = self.next_action.max(id.0 + 1);
         match kind {
@@ -199,7 +210,9 @@ impl State {
             ActionKind::CreateHook { stage, position } => {
                 self.hooks_begun.insert(*stage, position + 1);
             }
-            ActionKind::SaveRecord { change: crate::contract::RecordChange::BeginUndo { .. } } => self.undo_recorded = true,
+            ActionKind::SaveRecord { change: crate::contract::RecordChange::BeginUndo { .. } } => {
+                self.undo_recorded = true
+            }
             ActionKind::DeletePods { .. } if is_next => self.pod_deletions += 1,
             _ => {}
         }
@@ -207,7 +220,12 @@ impl State {
         Ok(())
     }
 
-    fn end(&mut self, id: ActionId, at: Timestamp, failure: Option<(FailureKind, Cause)>) -> Result<(), String> {
+    fn end(
+        &mut self,
+        id: ActionId,
+        at: Timestamp,
+        failure: Option<(FailureKind, Cause)>,
+    ) -> Result<(), String> {
         let Some(action) = self.in_flight.remove(&id) else {
             return Err(format!("action {} ends without having begun", id.0));
         };

@@ -5,25 +5,26 @@ use alloc::vec::Vec;
 
 use backstay_health::{Cause, CauseCode, Class};
 use backstay_object::{ResourceKey, Timestamp};
-use backstay_plan::{Operation, UndoTarget};
+use backstay_plan::{Operation, Plan, UndoTarget, UndoWork};
 
 use crate::contract::{ActionKind, RecordChange, Verdict};
 use crate::decide::{
-    Context, Decision, Progress, Waited, awaited, conclude, describe, enter, has_changed_objects, progress, release_key, undo_record,
-    undo_revision, undoes, wait_for,
+    Context, Decision, Progress, Waited, awaited, conclude, describe, enter, has_changed_objects, progress,
+    release_key, undo_record, undo_revision, undoes, wait_for,
 };
 use crate::forward::record_limit;
 use crate::hooks;
 use crate::journal::JournalEvent;
 use crate::phase::{HookStage, Phase};
 use crate::policy::Remediation;
-use crate::rollout::{created_steps, restored_steps};
+use crate::state::State;
 
 /// Keeps the evidence; its failure never blocks what follows (S12).
 pub(crate) fn capture(context: &Context<'_>, of_undo: bool) -> Decision {
-    let done = context.last_read.is_some_and(
-        |(kind, at)| matches!(kind, ActionKind::CaptureEvidence { of_undo: of, .. } if *of == of_undo) && *at >= context.state.phase_since,
-    );
+    let done = context.last_read.is_some_and(|(kind, at)| {
+        matches!(kind, ActionKind::CaptureEvidence { of_undo: of, .. } if *of == of_undo)
+            && *at >= context.state.phase_since
+    });
     if !done {
         return Decision::Read(ActionKind::CaptureEvidence { keys: to_explain(context, of_undo), of_undo });
     }
@@ -34,9 +35,14 @@ pub(crate) fn capture(context: &Context<'_>, of_undo: bool) -> Decision {
 fn to_explain(context: &Context<'_>, of_undo: bool) -> Vec<ResourceKey> {
     let cause = if of_undo { &context.state.undo_cause } else { &context.state.cause };
     let mut keys: Vec<ResourceKey> = cause.iter().map(|cause| cause.object.clone()).collect();
-    let begun = context.plan.steps.iter().filter(|step| step.desired.is_some() && step.wave < context.state.waves_begun);
+    let begun = context
+        .plan
+        .steps
+        .iter()
+        .filter(|step| step.desired.is_some() && step.wave < context.state.waves_begun);
     for key in begun.map(|step| &step.key) {
-        let unready = context.view.assessment(key).is_some_and(|assessment| !assessment.readiness.is_current());
+        let unready =
+            context.view.assessment(key).is_some_and(|assessment| !assessment.readiness.is_current());
         if unready && !keys.contains(key) {
             keys.push(key.clone());
         }
@@ -99,7 +105,11 @@ fn after_record(context: &Context<'_>, cause: Cause) -> Decision {
     match &context.plan.undo {
         UndoTarget::Nothing => enter(Phase::DeletingCreated),
         UndoTarget::Revision { .. } | UndoTarget::Closed { .. } if !has_changed_objects(context.state) => {
-            conclude(Verdict::RolledBack { cause, running: context.plan.from.unwrap_or(0), recorded_as: None })
+            conclude(Verdict::RolledBack {
+                cause,
+                running: context.plan.from.unwrap_or(0),
+                recorded_as: None,
+            })
         }
         UndoTarget::Revision { .. } => enter(Phase::BeginningUndo),
         UndoTarget::Closed { reason } => {
@@ -140,7 +150,9 @@ pub(crate) fn delete_created(context: &Context<'_>) -> Decision {
     };
     match progress(context, ActionKind::DeleteCreated, undo_limit(context)) {
         Progress::Decide(decision) => decision,
-        Progress::Done => next.map_or_else(|| conclude(Verdict::LeftInPlace { cause: cause(context) }), enter),
+        Progress::Done => {
+            next.map_or_else(|| conclude(Verdict::LeftInPlace { cause: cause(context) }), enter)
+        }
         // What is left over must not keep the rest from coming back: go on, and say so at the end.
         Progress::Failed(cause) => condemn_and(context, cause, Phase::Restoring),
     }
@@ -167,10 +179,13 @@ pub(crate) fn verify(context: &Context<'_>) -> Decision {
     let keys = awaited(context.plan, context.policy, &steps);
     let pods: Vec<ResourceKey> = keys.iter().flat_map(|key| context.view.blocking_pods(key)).collect();
     let limit = undo_limit(context);
-    let pending = context.state.last.as_ref().filter(|last| last.failure.is_some()).map(|last| last.kind.clone());
+    let pending =
+        context.state.last.as_ref().filter(|last| last.failure.is_some()).map(|last| last.kind.clone());
     let deletion = pending.or_else(|| {
-        (!pods.is_empty() && context.state.pod_deletions < POD_DELETIONS_MOST && !was_just_deleted(context, &pods))
-            .then(|| ActionKind::DeletePods { pods: pods.clone() })
+        (!pods.is_empty()
+            && context.state.pod_deletions < POD_DELETIONS_MOST
+            && !was_just_deleted(context, &pods))
+        .then(|| ActionKind::DeletePods { pods: pods.clone() })
     });
     if let Some(kind) = deletion
         && let Progress::Decide(decision) = progress(context, kind, limit)
@@ -178,7 +193,9 @@ pub(crate) fn verify(context: &Context<'_>) -> Decision {
         return decision;
     }
     match wait_for(context, &keys, limit) {
-        Waited::Ready if hooks::has(context, HookStage::UndoAfter) => enter(Phase::Hooks { stage: HookStage::UndoAfter, position: 0 }),
+        Waited::Ready if hooks::has(context, HookStage::UndoAfter) => {
+            enter(Phase::Hooks { stage: HookStage::UndoAfter, position: 0 })
+        }
         Waited::Ready => enter(Phase::FinishingUndo),
         Waited::Decide(decision) => decision,
         Waited::Never(cause) => Decision::Record(JournalEvent::UndoCondemned { cause }),
@@ -205,7 +222,9 @@ pub(crate) fn finish(context: &Context<'_>) -> Decision {
     match progress(context, ActionKind::SaveRecord { change }, record_limit(context)) {
         Progress::Decide(decision) => decision,
         Progress::Done => finish_undo_verdict(context),
-        Progress::Failed(cause) if context.state.undo_cause.is_none() => conclude(Verdict::Interrupted { cause }),
+        Progress::Failed(cause) if context.state.undo_cause.is_none() => {
+            conclude(Verdict::Interrupted { cause })
+        }
         Progress::Failed(_) => end_badly(context),
     }
 }
@@ -253,4 +272,29 @@ fn no_way_back(context: &Context<'_>, reason: &str) -> Cause {
         hint: "fix the chart and deploy again, or uninstall the release".to_string(),
         first_seen: context.now,
     }
+}
+
+/// Steps whose object this run may have created and that the undo deletes.
+pub(crate) fn created_steps(state: &State, plan: &Plan) -> Vec<usize> {
+    let begun = |index: &usize| {
+        plan.steps.get(*index).is_some_and(|step| {
+            step.undo == UndoWork::Delete && step.desired.is_some() && step.wave < state.waves_begun
+        })
+    };
+    (0..plan.steps.len()).filter(begun).collect()
+}
+
+/// Steps whose object this run may have changed or deleted and that the undo applies again.
+pub(crate) fn restored_steps(state: &State, plan: &Plan) -> Vec<usize> {
+    let touched = |index: &usize| {
+        plan.steps.get(*index).is_some_and(|step| {
+            let touched = match (&step.desired, backstay_plan::holds_data(&step.key.kind)) {
+                (Some(_), _) => step.wave < state.waves_begun,
+                (None, false) => state.prune_begun,
+                (None, true) => state.data_prune_begun,
+            };
+            touched && matches!(step.undo, UndoWork::Restore { .. })
+        })
+    };
+    (0..plan.steps.len()).filter(touched).collect()
 }

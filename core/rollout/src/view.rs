@@ -6,8 +6,10 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use backstay_health::{Assessment, Circumstances, Related, Readiness, Status, assess};
-use backstay_object::{ResourceKey, controller_owner, generation, kind, label, list_at, namespace, text_at, uid};
+use backstay_health::{Assessment, Circumstances, Readiness, Related, Status, assess};
+use backstay_object::{
+    ResourceKey, controller_owner, generation, kind, label, list_at, namespace, text_at, uid,
+};
 use serde_json::Value;
 
 use crate::contract::Applied;
@@ -103,7 +105,9 @@ impl ClusterView {
     /// Pods of a StatefulSet that are left from a revision which is no longer wanted and never became ready. The
     /// controller waits for them for ever (kubernetes issue 67250).
     pub(crate) fn blocking_pods(&self, key: &ResourceKey) -> Vec<ResourceKey> {
-        let Some(set) = self.objects.get(key).filter(|object| kind(object) == "StatefulSet") else { return Vec::new() };
+        let Some(set) = self.objects.get(key).filter(|object| kind(object) == "StatefulSet") else {
+            return Vec::new();
+        };
         let Some(wanted) = text_at(set, &["status", "updateRevision"]) else { return Vec::new() };
         let observed = backstay_object::int_at(set, &["status", "observedGeneration"]);
         if observed != generation(set) || !self.has_seen_expected(key) {
@@ -141,9 +145,16 @@ impl ClusterView {
             return Assessment { readiness: fixed(Status::Current, "applied", 1), findings: Vec::new() };
         }
         match self.objects.get(key) {
-            Some(object) if self.has_seen_expected(key) => assess(object, &self.related(key, object), circumstances),
-            Some(_) => Assessment { readiness: fixed(Status::InProgress, "applied, not seen yet", 0), findings: Vec::new() },
-            None => Assessment { readiness: fixed(Status::NotFound, "not there yet", 0), findings: Vec::new() },
+            Some(object) if self.has_seen_expected(key) => {
+                assess(object, &self.related(key, object), circumstances)
+            }
+            Some(_) => Assessment {
+                readiness: fixed(Status::InProgress, "applied, not seen yet", 0),
+                findings: Vec::new(),
+            },
+            None => {
+                Assessment { readiness: fixed(Status::NotFound, "not there yet", 0), findings: Vec::new() }
+            }
         }
     }
 
@@ -161,7 +172,9 @@ impl ClusterView {
             }
             for owned in self.owned_by_uid.get(owner).into_iter().flatten() {
                 keys.push(owned);
-                if let Some((uid, _)) = self.objects.get(owned).and_then(|owned| self.key_of_uid.get_key_value(uid(owned))) {
+                if let Some((uid, _)) =
+                    self.objects.get(owned).and_then(|owned| self.key_of_uid.get_key_value(uid(owned)))
+                {
                     open.push(uid.as_str());
                 }
             }
@@ -227,7 +240,9 @@ impl ClusterView {
         if let Some(about) = text_at(&object, &["involvedObject", "uid"]) {
             remove_from(&mut self.events_about_uid, about, key);
         }
-        if let Some(slices) = service_of_slice(&object).and_then(|service| self.slices_of_service.get_mut(&service)) {
+        if let Some(slices) =
+            service_of_slice(&object).and_then(|service| self.slices_of_service.get_mut(&service))
+        {
             slices.remove(key);
         }
     }
@@ -236,7 +251,9 @@ impl ClusterView {
     /// the workload behind an event or a claim.
     fn mark_stale(&mut self, key: &ResourceKey, object: &Value) {
         let mut open: Vec<(ResourceKey, Option<String>)> = Vec::new();
-        let owner_uid = |object: &Value| controller_owner(object).and_then(|owner| text_at(owner, &["uid"])).map(String::from);
+        let owner_uid = |object: &Value| {
+            controller_owner(object).and_then(|owner| text_at(owner, &["uid"])).map(String::from)
+        };
         open.push((key.clone(), owner_uid(object)));
         if key.kind == "Event" {
             let about = text_at(object, &["involvedObject", "uid"]).and_then(|uid| self.key_of_uid.get(uid));
@@ -254,7 +271,8 @@ impl ClusterView {
                 break;
             }
             if key.kind == "PersistentVolumeClaim" {
-                let pods = self.pods_of_claim.get(&(key.namespace.clone(), key.name.clone())).into_iter().flatten();
+                let pods =
+                    self.pods_of_claim.get(&(key.namespace.clone(), key.name.clone())).into_iter().flatten();
                 for pod in pods.take(8) {
                     open.push((pod.clone(), self.objects.get(pod).and_then(owner_uid)));
                 }
@@ -278,7 +296,8 @@ fn service_of_slice(object: &Value) -> Option<ResourceKey> {
     if kind(object) != "EndpointSlice" {
         return None;
     }
-    label(object, "kubernetes.io/service-name").map(|name| ResourceKey::new("v1", "Service", namespace(object), name))
+    label(object, "kubernetes.io/service-name")
+        .map(|name| ResourceKey::new("v1", "Service", namespace(object), name))
 }
 
 /// The claims a pod uses; none for other kinds.
@@ -288,7 +307,9 @@ fn claim_keys(object: &Value) -> BTreeSet<ResourceKey> {
 }
 
 fn claim_names(pod: &Value) -> impl Iterator<Item = &str> {
-    list_at(pod, &["spec", "volumes"]).iter().filter_map(|volume| text_at(volume, &["persistentVolumeClaim", "claimName"]))
+    list_at(pod, &["spec", "volumes"])
+        .iter()
+        .filter_map(|volume| text_at(volume, &["persistentVolumeClaim", "claimName"]))
 }
 
 fn remove_from(index: &mut BTreeMap<String, BTreeSet<ResourceKey>>, uid: &str, key: &ResourceKey) {

@@ -4,9 +4,9 @@
 //!
 //! Field numbers: `k8s.io/api/core/v1/generated.proto`, `k8s.io/apimachinery/pkg/apis/meta/v1/generated.proto`.
 
+use backstay_object::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use backstay_object::Timestamp;
 use serde_json::{Map, Value, json};
 
 /// What comes before the envelope.
@@ -75,8 +75,12 @@ const DELETE_OPTIONS: Message = &[
     (5, "dryRun", Field::List(&Field::Text)),
 ];
 const TYPE: Message = &[(1, "apiVersion", Field::Text), (2, "kind", Field::Text)];
-const KINDS: [(&str, Message); 4] =
-    [("Secret", SECRET), ("ConfigMap", CONFIG_MAP), ("Namespace", NAMESPACE), ("DeleteOptions", DELETE_OPTIONS)];
+const KINDS: [(&str, Message); 4] = [
+    ("Secret", SECRET),
+    ("ConfigMap", CONFIG_MAP),
+    ("Namespace", NAMESPACE),
+    ("DeleteOptions", DELETE_OPTIONS),
+];
 
 /// Whether a body is in protobuf.
 pub(super) fn is_protobuf(body: &[u8]) -> bool {
