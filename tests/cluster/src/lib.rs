@@ -39,6 +39,15 @@ enum Cluster {
     Real(PathBuf),
 }
 
+/// What a test needs of the cluster's nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Node {
+    /// Pods only have to become ready.
+    Any,
+    /// Containers have to run: pulls, crashes, probes, logs.
+    Real,
+}
+
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 impl World {
@@ -52,7 +61,12 @@ impl World {
 
     /// The real control plane, or `None` (and a line that says so) where there is none.
     #[must_use]
-    pub fn real(test: &str) -> Option<Self> {
+    pub fn real(test: &str, node: Node) -> Option<Self> {
+        let simulated = std::env::var("BACKSTAY_TEST_NODE").is_ok_and(|node| node == "simulated");
+        if node == Node::Real && simulated {
+            eprintln!("LEFT OUT on the cluster: {test} needs a real node, this one is simulated");
+            return None;
+        }
         let Some(kubeconfig) = std::env::var_os("BACKSTAY_TEST_KUBECONFIG") else {
             eprintln!(
                 "SKIPPED on the real cluster: BACKSTAY_TEST_KUBECONFIG is not set; `cargo xtask test` sets it"

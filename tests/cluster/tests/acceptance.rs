@@ -4,11 +4,15 @@
 
 use std::time::Duration;
 
-use backstay_tests_cluster::{World, rows};
+use backstay_tests_cluster::{Node, World, rows};
 
-/// One promise, in both worlds.
+/// One promise, in both worlds. `Node::Real`: it needs containers that pull, crash and are probed, which simulated nodes
+/// do not do.
 macro_rules! promise {
     ($name:ident, $check:expr) => {
+        promise!($name, Node::Any, $check);
+    };
+    ($name:ident, $node:expr, $check:expr) => {
         mod $name {
             use super::*;
 
@@ -19,7 +23,7 @@ macro_rules! promise {
 
             #[test]
             fn on_a_real_cluster() {
-                if let Some(world) = World::real(stringify!($name)) {
+                if let Some(world) = World::real(stringify!($name), $node) {
                     $check(&world);
                 }
             }
@@ -68,7 +72,7 @@ promise!(p01_install_upgrade_nothing_uninstall, |world: &World| {
     assert_eq!(left, Vec::<String>::new());
 });
 
-promise!(p02_missing_tag_is_rolled_back, |world: &World| {
+promise!(p02_missing_tag_is_rolled_back, Node::Real, |world: &World| {
     world.with_chart(&["deploy", "app", "--create-namespace"], &[]).exits(0);
     let run = world.with_chart(&["deploy", "app", "--output", "json"], &["tag=does-not-exist"]).exits(1);
     let events = run.events();
@@ -87,7 +91,7 @@ promise!(p02_missing_tag_is_rolled_back, |world: &World| {
     }
 });
 
-promise!(p03_failed_first_install_leaves_nothing, |world: &World| {
+promise!(p03_failed_first_install_leaves_nothing, Node::Real, |world: &World| {
     make_namespace(world);
     world.api().kubectl(&["create", "configmap", "bystander", "--from-literal=a=b"]).exits(0);
     world
@@ -129,7 +133,7 @@ promise!(p05_malformed_autoscaler, |world: &World| {
     assert_eq!(world.get("horizontalpodautoscalers.autoscaling", "app").unwrap()["spec"]["minReplicas"], 1);
 });
 
-promise!(p06_rollback_cannot_succeed, |world: &World| {
+promise!(p06_rollback_cannot_succeed, Node::Real, |world: &World| {
     make_namespace(world);
     world.api().kubectl(&["create", "configmap", "word", "--from-literal=word=hello"]).exits(0);
     let values = ["needs=word", "strategy.type=Recreate"];
@@ -151,7 +155,7 @@ promise!(p06_rollback_cannot_succeed, |world: &World| {
     );
 });
 
-promise!(p07_wait_without_atomic_leaves_it, |world: &World| {
+promise!(p07_wait_without_atomic_leaves_it, Node::Real, |world: &World| {
     let words = ["upgrade", "app", "--install", "--create-namespace", "--wait"];
     world
         .with_chart(&words, &["tag=does-not-exist"])
@@ -165,7 +169,7 @@ promise!(p07_wait_without_atomic_leaves_it, |world: &World| {
     assert_eq!(statuses(world, "app").last().map(String::as_str), Some("2 deployed"));
 });
 
-promise!(p08_interrupted, |world: &World| {
+promise!(p08_interrupted, Node::Real, |world: &World| {
     // Old pods stop first, so that the way back takes a while.
     let recreate = "strategy.type=Recreate";
     world.with_chart(&["deploy", "app", "--create-namespace"], &[recreate]).exits(0);
