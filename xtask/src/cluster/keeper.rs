@@ -13,8 +13,8 @@ use super::take_down;
 
 /// Starts a keeper for a cluster that ends with this process.
 pub(crate) fn start(folder: &Path) -> anyhow::Result<()> {
-    let itself = std::env::current_exe().context("the path of xtask is unknown")?;
-    let mut command = Command::new(itself);
+    // By the process, not by its path: cargo may have built another xtask there since this one was started.
+    let mut command = Command::new("/proc/self/exe");
     command.args(["cluster", "keep", "--owner", &std::process::id().to_string(), "--dir"]).arg(folder);
     command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().map(|_| ()).context("no keeper for the cluster can be started")
