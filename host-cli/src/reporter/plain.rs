@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use backstay_core::health::Status;
 use backstay_core::object::{ResourceKey, Timestamp, format_duration};
 use backstay_core::plan::Change;
-use backstay_core::rollout::{ActionKind, Event, Phase, Rollout};
+use backstay_core::rollout::{ActionKind, Event, Rollout};
 
 use super::{Header, Reporter, Summary};
 
@@ -72,7 +72,7 @@ impl Reporter for PlainReporter {
         }
     }
 
-    fn event(&mut self, event: &Event, _rollout: &Rollout, now: Timestamp) {
+    fn event(&mut self, event: &Event, rollout: &Rollout, now: Timestamp) {
         match event {
             // Before it is applied there is nothing to say about an object.
             Event::Readiness { readiness, .. } if readiness.status == Status::NotFound => {}
@@ -101,11 +101,9 @@ impl Reporter for PlainReporter {
                 self.line(now, &format!("trying again in {}: {reason}", format_duration(at.since(now))));
             }
             Event::Started { kind, .. } if self.debug || is_worth_a_line(kind) => {
-                self.line(now, &in_words(kind))
+                self.line(now, &in_words(kind, rollout))
             }
-            Event::Entered { phase } if self.debug || matches!(phase, Phase::Hooks { .. }) => {
-                self.line(now, &format!("phase {}", phase.name()))
-            }
+            Event::Entered { phase } if self.debug => self.line(now, &format!("phase {}", phase.name())),
             Event::Started { .. } | Event::Entered { .. } => {}
         }
     }
@@ -131,16 +129,21 @@ fn is_worth_a_line(kind: &ActionKind) -> bool {
             | ActionKind::Restore
             | ActionKind::Uninstall
             | ActionKind::DeletePods { .. }
+            | ActionKind::CreateHook { .. }
             | ActionKind::CaptureEvidence { .. }
     )
 }
 
 /// What an action does, for people.
-pub(super) fn in_words(kind: &ActionKind) -> String {
+pub(super) fn in_words(kind: &ActionKind, rollout: &Rollout) -> String {
     match kind {
         ActionKind::Observe { .. } => "looking at the cluster".into(),
         ActionKind::Validate => "letting the server check every object".into(),
-        ActionKind::CreateHook { .. } => "starting a hook".into(),
+        ActionKind::CreateHook { stage, position } => {
+            let hooks = rollout.hooks_of(*stage);
+            let hook = usize::try_from(*position).ok().and_then(|position| hooks.get(position).copied());
+            hook.map_or_else(|| "running a hook".into(), |hook| format!("running hook {}", hook.object.key))
+        }
         ActionKind::CleanHooks { .. } => "cleaning up hooks".into(),
         ActionKind::Apply { wave: 0 } => "applying".into(),
         ActionKind::Apply { wave } => format!("applying wave {wave}"),

@@ -142,7 +142,7 @@ impl Reporter for TerminalReporter {
                 }
             }
             Event::Started { kind, .. } if !matches!(kind, ActionKind::SaveRecord { .. }) => {
-                self.doing = in_words(kind)
+                self.doing = in_words(kind, rollout)
             }
             Event::Retrying { reason, .. } => self.doing = format!("trying again: {reason}"),
             Event::Entered { phase: Phase::Verifying { .. } } => {
