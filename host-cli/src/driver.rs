@@ -69,7 +69,10 @@ impl Driver {
                     }
                     Output::Event { event } => self.tell(&event, rollout),
                     Output::Wait { deadline, .. } => break deadline,
-                    Output::Finished { verdict } => return Ok(verdict),
+                    Output::Finished { verdict } => {
+                        self.records.append(&unwritten);
+                        return Ok(verdict);
+                    }
                 }
             };
             self.reporter.waiting(rollout, self.cluster.clock.now());

@@ -7,6 +7,7 @@ mod commands;
 mod driver;
 mod execute;
 mod exit;
+mod lease;
 mod paths;
 mod records;
 mod reporter;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::execute::EvidenceBundle;
+use crate::lease::{LeaseFailure, ReleaseLease};
 
 /// The records of one release, as seen and written by one rollout.
 pub(crate) struct Records {
@@ -20,6 +21,7 @@ pub(crate) struct Records {
     namespace: String,
     options: RecordOptions,
     inner: RefCell<Inner>,
+    lease: ReleaseLease,
 }
 
 /// How records are kept.
@@ -59,14 +61,25 @@ pub(crate) enum RecordFailure {
 }
 
 impl Records {
-    pub(crate) fn new(cluster: &Cluster, release: &str, namespace: &str, options: RecordOptions) -> Self {
-        Self {
+    pub(crate) fn new(
+        cluster: &Cluster,
+        release: &str,
+        namespace: &str,
+        options: RecordOptions,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            lease: ReleaseLease::new(cluster, release, namespace)?,
             cluster: cluster.clone(),
             release: release.to_owned(),
             namespace: namespace.to_owned(),
             options,
             inner: RefCell::default(),
-        }
+        })
+    }
+
+    /// The Lease of the release.
+    pub(crate) const fn lease(&self) -> &ReleaseLease {
+        &self.lease
     }
 
     /// Reads the history from the cluster.
@@ -87,6 +100,7 @@ impl Records {
         if self.options.create_namespace {
             self.create_namespace().await?;
         }
+        self.acquire().await?;
         self.take_over().await?;
         self.prune().await?;
         self.append(entries);
@@ -102,6 +116,37 @@ impl Records {
         };
         self.inner.borrow_mut().held = Some(stored);
         Ok(())
+    }
+
+    async fn acquire(&self) -> Result<(), RecordFailure> {
+        match self.lease.acquire().await {
+            Ok(()) => Ok(()),
+            Err(LeaseFailure::Held(holder)) => {
+                Err(RecordFailure::Held(format!("{}: {holder}", self.release)))
+            }
+            Err(error) => Err(anyhow::Error::from(error).context("cannot take the release's lease").into()),
+        }
+    }
+
+    /// Goes on with the record of another process that is gone.
+    pub(crate) async fn go_on(&self, held: Record) -> Result<(), RecordFailure> {
+        self.acquire().await?;
+        let mut inner = self.inner.borrow_mut();
+        inner.journal = held.journal.clone().unwrap_or_default();
+        let undo = inner.history.latest().filter(|latest| latest.release.version > held.release.version);
+        inner.undo = undo.cloned();
+        inner.held = Some(held);
+        Ok(())
+    }
+
+    /// The rollout is over, or stops where another process can go on (`resumable`).
+    pub(crate) async fn end(&self, resumable: bool) {
+        let leftover = self.inner.borrow().held.as_ref().is_some_and(|held| held.resume.is_some());
+        if leftover && !resumable {
+            // The verdict stands; a record that cannot be tidied only says so again on the next look.
+            let _untidied = self.write_held(|record| record.resume = None).await;
+        }
+        self.lease.release().await;
     }
 
     /// Notes entries that become durable with the next write.
@@ -134,6 +179,7 @@ impl Records {
                         self.options.description.clone().unwrap_or_else(|| completed(&record.release));
                     record.release.set_status(Status::Deployed, &words);
                     record.healthy = *healthy;
+                    record.resume = None;
                 })
                 .await?;
                 let revision = self.inner.borrow().held.as_ref().map_or(0, |record| record.release.version);
@@ -217,6 +263,7 @@ impl Records {
         for name in names {
             delete(&self.api(), &name).await?;
         }
+        self.inner.borrow_mut().held = None;
         Ok(())
     }
 
@@ -253,6 +300,13 @@ impl Records {
 
     /// A sign of life: the pending record is written again, unchanged.
     pub(crate) async fn heartbeat(&self) -> Result<(), RecordFailure> {
+        if self.lease.is_held() {
+            return match self.lease.renew().await {
+                Ok(()) => Ok(()),
+                Err(error @ LeaseFailure::Lost(_)) => Err(RecordFailure::Fenced(error.to_string())),
+                Err(error) => Err(anyhow::Error::from(error).into()),
+            };
+        }
         let undoing =
             self.inner.borrow().undo.clone().filter(|record| record.release.info.status.is_pending());
         let Some(record) = undoing else { return self.write_held(|_| {}).await };

@@ -50,6 +50,16 @@ pub fn decode(text: &[u8]) -> Result<Release, CodecError> {
     serde_json::from_slice(&json).map_err(CodecError::Json)
 }
 
+/// A text, packed as records are.
+pub(crate) fn pack(text: &str) -> String {
+    STANDARD.encode(gzip(text.as_bytes()))
+}
+
+/// The text behind [`pack`]; `None` when a layer is broken.
+pub(crate) fn unpack(packed: &[u8]) -> Option<String> {
+    String::from_utf8(gunzip(&STANDARD.decode(packed).ok()?).ok()?).ok()
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut packed = GZIP_HEADER.to_vec();
     packed.extend(compress_to_vec(bytes, LEVEL));

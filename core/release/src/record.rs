@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::codec::{CodecError, decode, encode};
+use crate::codec::{CodecError, decode, encode, pack, unpack};
 use crate::release::Release;
 
 /// The Secret's type.
@@ -22,6 +22,8 @@ pub const MAX_SECRET_BYTES: usize = 1 << 20;
 /// The data key of a rollout's journal. Helm reads `release` only; its own updates drop every other key, which is right:
 /// what Helm has taken over is no longer ours to resume.
 pub const JOURNAL_KEY: &str = "backstay.journal";
+/// The data key of what another process needs to finish the rollout: packed JSON, there only while the rollout runs.
+pub const RESUME_KEY: &str = "backstay.resume";
 /// The label of a revision that was seen healthy. Its value is the revision's number, because Helm keeps labels when it
 /// updates a record, but also hands them on to the next revision, which must not pass for healthy.
 pub const HEALTHY_LABEL: &str = "backstay.dev/healthy";
@@ -84,6 +86,8 @@ pub struct Record {
     pub release: Release,
     /// The journal of the rollout that made it, if it is one of ours and was not touched by Helm since.
     pub journal: Option<String>,
+    /// What another process needs to finish the rollout (JSON of the host that wrote it), while it runs.
+    pub resume: Option<String>,
     /// Whether every object of this revision was once seen ready.
     pub healthy: bool,
     /// When the Secret was created, in whole seconds; Helm drops it when it updates.
@@ -101,6 +105,7 @@ impl Record {
         Self {
             release,
             journal: None,
+            resume: None,
             healthy: false,
             created_at: None,
             modified_at: None,
@@ -131,13 +136,23 @@ impl Record {
         let name = self.secret_name();
         let packed =
             encode(&self.release).map_err(|source| RecordError::Unwritable { name: name.clone(), source })?;
-        let bytes = packed.len() + self.journal.as_ref().map_or(0, String::len);
+        let mut bytes = packed.len() + self.journal.as_ref().map_or(0, String::len);
+        // Without it the rollout can be taken over but not finished: better than no rollout at all.
+        let resume = self
+            .resume
+            .as_ref()
+            .map(|resume| pack(resume))
+            .filter(|resume| bytes + resume.len() <= MAX_SECRET_BYTES / 2);
+        bytes += resume.as_ref().map_or(0, String::len);
         if bytes > MAX_SECRET_BYTES {
             return Err(RecordError::TooLarge { name, bytes, limit: MAX_SECRET_BYTES });
         }
         let mut data = BTreeMap::from([(RELEASE_KEY, STANDARD.encode(packed))]);
         if let Some(journal) = &self.journal {
             data.insert(JOURNAL_KEY, STANDARD.encode(journal));
+        }
+        if let Some(resume) = resume {
+            data.insert(RESUME_KEY, STANDARD.encode(resume));
         }
         let mut secret = json!({
             "apiVersion": "v1",
@@ -186,6 +201,9 @@ impl Record {
         };
         Ok(Self {
             journal,
+            resume: text_at(secret, &["data", RESUME_KEY])
+                .and_then(|text| STANDARD.decode(text).ok())
+                .and_then(|bytes| unpack(&bytes)),
             healthy: label(secret, HEALTHY_LABEL) == Some(release.version.to_string().as_str()),
             created_at: seconds("createdAt"),
             modified_at: seconds("modifiedAt"),

@@ -10,7 +10,8 @@ pub(crate) use chart::{RenderArgs, TemplateArgs, ValueArgs};
 pub(crate) use global::{GlobalArgs, OutputFormat};
 pub(crate) use release::{
     ApplyArgs, DeployArgs, DryRun, FailFast, GetArgs, GetOne, GetWhat, HistoryArgs, InstallArgs, ListArgs,
-    ReuseArgs, RollbackArgs, StatusArgs, Timeout, UninstallArgs, UpgradeArgs, WaitArgs, WaitStrategy,
+    LockArgs, OnInterrupted, ResumeArgs, ReuseArgs, RollbackArgs, StatusArgs, Timeout, UninstallArgs,
+    UpgradeArgs, WaitArgs, WaitStrategy,
 };
 pub(crate) use sandbox::SandboxCommand;
 
@@ -53,6 +54,8 @@ pub(crate) enum CommandLine {
     Upgrade(Box<UpgradeArgs>),
     /// Go back to a revision
     Rollback(RollbackArgs),
+    /// Finish a rollout that was interrupted
+    Resume(ResumeArgs),
     /// Uninstall a release
     #[command(visible_aliases = ["un"], aliases = ["del", "delete"])]
     Uninstall(UninstallArgs),

@@ -98,9 +98,50 @@ pub(crate) struct ApplyArgs {
     /// Most revisions to keep; 0 keeps all
     #[arg(long, env = "HELM_MAX_HISTORY", default_value_t = 10)]
     pub(crate) history_max: u32,
+    #[command(flatten)]
+    pub(crate) locking: LockArgs,
     /// Do not print the chart's notes
     #[arg(long)]
     pub(crate) hide_notes: bool,
+    /// table, or json for one event a line
+    #[arg(short = 'o', long, value_enum, default_value = "table")]
+    pub(crate) output: OutputFormat,
+}
+
+/// What happens with a release that another run holds or left.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct LockArgs {
+    /// What to do with a rollout that a dead run left unfinished
+    #[arg(long, value_enum, default_value = "rollback")]
+    pub(crate) on_interrupted: OnInterrupted,
+    /// How long to wait while another rollout holds the release
+    #[arg(long, value_parser = duration, value_name = "DURATION", default_value = "0s", hide_default_value = true)]
+    pub(crate) wait_for_lock: Duration,
+    /// Take the release over although another rollout may still be alive
+    #[arg(long)]
+    pub(crate) take_over: bool,
+}
+
+/// What happens with a rollout that a dead run left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnInterrupted {
+    /// Go back to what worked.
+    #[default]
+    Rollback,
+    /// Go on where it was.
+    Continue,
+    /// Leave it and say so.
+    Refuse,
+}
+
+/// `backstay resume`.
+#[derive(Args, Debug)]
+pub(crate) struct ResumeArgs {
+    /// Release name
+    pub(crate) name: String,
+    /// Go on, or go back
+    #[arg(long, value_enum, default_value = "continue")]
+    pub(crate) on_interrupted: OnInterrupted,
     /// table, or json for one event a line
     #[arg(short = 'o', long, value_enum, default_value = "table")]
     pub(crate) output: OutputFormat,

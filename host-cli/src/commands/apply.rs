@@ -8,15 +8,16 @@ use backstay_core::plan::Operation;
 use backstay_core::release::{ApplyMethod, Info, Record, Release, Status, description, validate_name};
 use backstay_core::rollout::{Remediation, Waiting};
 
+use super::resume::settled;
 use super::reverse::waiting;
-use super::run::{Ground, Request, TimeoutRule, carry_out, check_pending, exists, survey};
+use super::run::{Ground, Request, TimeoutRule, carry_out, exists, survey};
 use crate::args::{
     ApplyArgs, DeployArgs, DryRun, GlobalArgs, InstallArgs, OutputFormat, RenderArgs, ReuseArgs, UpgradeArgs,
     WaitArgs,
 };
 use crate::charts::{self, RenderInput, Rendered};
 use crate::cluster::Cluster;
-use crate::exit::Stop;
+use crate::exit::{Exit, Stop};
 use crate::records::RecordOptions;
 
 /// What the three commands have in common, and where they differ.
@@ -128,12 +129,17 @@ impl Apply {
             keep_history: false,
             description: self.apply.description.clone(),
         };
-        let ground = survey(cluster, &self.name, options.clone()).await?;
+        let (locking, output) = (&self.apply.locking, self.apply.output);
+        let ground = if self.apply.dry_run == DryRun::None {
+            match settled(cluster, global, &self.name, &options, locking, output).await? {
+                Ok(ground) => ground,
+                Err(verdict) => return Ok(Exit::from(&verdict).into()),
+            }
+        } else {
+            survey(cluster, &self.name, options.clone()).await?
+        };
         let is_install = !exists(&ground.history);
         self.check_existence(&ground, is_install)?;
-        if let Some(note) = check_pending(&ground.history, &self.name, cluster)? {
-            anstream::eprintln!("{note}");
-        }
         // Helm: only a release that is there has a revision to upgrade from. A first install that failed or was
         // interrupted is upgraded from what it left.
         let operation =

@@ -3,6 +3,7 @@
 mod apply;
 mod evidence;
 mod read;
+mod resume;
 mod reverse;
 mod run;
 mod sandbox;
@@ -46,6 +47,7 @@ async fn on_cluster(
         CommandLine::Deploy(deploy) => apply::deploy(cluster, global, *deploy).await,
         CommandLine::Install(install) => apply::install(cluster, global, *install).await,
         CommandLine::Upgrade(upgrade) => apply::upgrade(cluster, global, *upgrade).await,
+        CommandLine::Resume(arguments) => resume::resume(cluster, global, &arguments).await,
         CommandLine::Rollback(rollback) => reverse::rollback(cluster, global, rollback).await,
         CommandLine::Uninstall(uninstall) => reverse::uninstall(cluster, global, uninstall).await,
         CommandLine::List(list) => read::list(cluster, &list).await,

@@ -108,7 +108,7 @@ async fn uninstall_one(
             )
         }));
     }
-    if let Some(note) = check_pending(&ground.history, name, cluster)? {
+    if let Some(note) = check_pending(&ground, name, cluster).await? {
         anstream::eprintln!("{note}");
     }
     let Some(last) = ground.history.latest().cloned() else { return Ok(ExitCode::SUCCESS) };

@@ -22,6 +22,7 @@ use crate::cluster::Cluster;
 use crate::driver::Driver;
 use crate::execute::Executor;
 use crate::exit::{Exit, Stop};
+use crate::lease::SignOfLife;
 use crate::records::{RecordOptions, Records};
 use crate::reporter::{Header, Summary, reporter};
 use crate::signals::Signals;
@@ -78,7 +79,7 @@ pub(crate) async fn survey(
     release: &str,
     options: RecordOptions,
 ) -> anyhow::Result<Ground> {
-    let records = Rc::new(Records::new(cluster, release, &cluster.namespace, options));
+    let records = Rc::new(Records::new(cluster, release, &cluster.namespace, options)?);
     let history = records.read().await?;
     let current = match history.current() {
         Some(record) => Some(revision_of(cluster, &record.release).await?),
@@ -98,15 +99,22 @@ pub(crate) async fn survey(
 ///
 /// A pending revision of ours whose journal has been quiet is a dead run: the new one goes over it. Helm's pending
 /// revisions carry no sign of life, so only their age can speak.
-pub(crate) fn check_pending(
-    history: &History,
+pub(crate) async fn check_pending(
+    ground: &Ground,
     release: &str,
     cluster: &Cluster,
 ) -> anyhow::Result<Option<String>> {
-    let Some(pending) = history.pending(cluster.clock.now()) else { return Ok(None) };
+    let sign = ground.records.lease().look().await?;
+    if let SignOfLife::Held(holder) = &sign {
+        return Err(Stop::with(Exit::Held, format!("{release} is being changed: {holder}")));
+    }
+    let Some(pending) = ground.history.pending(cluster.clock.now()) else { return Ok(None) };
     let age = pending.age.map_or_else(|| "an unknown time".to_owned(), format_duration);
-    // A sandbox has one process at a time: whoever began there is gone.
-    let quiet = cluster.sandbox.is_some() || pending.age.is_none_or(|age| age > quiet_after(&pending.owner));
+    // A sandbox has one process at a time: whoever began there is gone. So is whoever gave its Lease back.
+    let is_ours = matches!(pending.owner, PendingOwner::Backstay { .. });
+    let quiet = cluster.sandbox.is_some()
+        || (is_ours && sign == SignOfLife::None)
+        || pending.age.is_none_or(|age| age > quiet_after(&pending.owner));
     let (who, advice) = match pending.owner {
         PendingOwner::Backstay { .. } => {
             ("backstay", "wait for it; a run that is dead is taken over after 30s")
@@ -148,9 +156,28 @@ pub(crate) async fn carry_out(
     let began = cluster.clock.now();
     let plan = plan_of(cluster, ground, &request).await?;
     let policy = policy(&request, &plan);
-    let header = header(&request, &plan, &policy, cluster, began);
-    let executor = Rc::new(executor_of(cluster, ground, &request).await?);
-    ground.records.hold(request.record.clone());
+    let resume = Some(super::resume::resumable(&request, &plan, &policy)?);
+    ground.records.hold(Record { resume, ..request.record.clone() });
+    let mut rollout = Rollout::new(plan, policy, began);
+    let verdict = drive(cluster, global, ground, &request, &mut rollout).await?;
+    if let (Some(notes), Verdict::Deployed, OutputFormat::Table) = (&request.notes, &verdict, request.output)
+    {
+        anstream::println!("\nNOTES:\n{}", notes.trim_end());
+    }
+    Ok(Exit::from(&verdict).into())
+}
+
+/// Drives a rollout, new or resumed, to its verdict and tells it.
+pub(crate) async fn drive(
+    cluster: &Cluster,
+    global: &GlobalArgs,
+    ground: &Ground,
+    request: &Request,
+    rollout: &mut Rollout,
+) -> anyhow::Result<Verdict> {
+    let began = cluster.clock.now();
+    let header = header(request, rollout.plan(), rollout.policy(), cluster, began);
+    let executor = Rc::new(executor_of(cluster, ground, request).await?);
     let mut driver = Driver {
         cluster: cluster.clone(),
         executor: Rc::clone(&executor),
@@ -159,19 +186,14 @@ pub(crate) async fn carry_out(
         signals: Signals::listen(),
         ready_at: BTreeMap::new(),
     };
-    let mut rollout = Rollout::new(plan, policy, began);
-    driver.reporter.started(&header, &rollout);
-    let verdict = driver.run(&mut rollout).await?;
+    driver.reporter.started(&header, rollout);
+    let verdict = driver.run(rollout).await;
+    ground.records.end(matches!(verdict, Err(_) | Ok(Verdict::Interrupted { .. }))).await;
     let ended = cluster.clock.now();
-    let mut summary = summarise(&request, &rollout, &executor, cluster, verdict, ended.since(began), ended);
-    summary.slowest = slowest(&rollout, &driver.ready_at, began);
+    let mut summary = summarise(request, rollout, &executor, cluster, verdict?, ended.since(began), ended);
+    summary.slowest = slowest(rollout, &driver.ready_at, began);
     driver.reporter.finished(&summary, ended);
-    if let (Some(notes), Verdict::Deployed, OutputFormat::Table) =
-        (&request.notes, &summary.verdict, request.output)
-    {
-        anstream::println!("\nNOTES:\n{}", notes.trim_end());
-    }
-    Ok(Exit::from(&summary.verdict).into())
+    Ok(summary.verdict)
 }
 
 /// `--dry-run=server`: the plan, checked by the server object by object; nothing is changed.

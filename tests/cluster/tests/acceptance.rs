@@ -265,3 +265,27 @@ promise!(p10_helm_goes_on_where_we_stopped, |world: &World| {
         assert_eq!(statuses(world, &name), ["1 superseded", "2 superseded", "3 deployed"]);
     }
 });
+
+promise!(p11_killed_and_resumed, Node::Real, |world: &World| {
+    world.with_chart(&["deploy", "app", "--create-namespace"], &[]).exits(0);
+    world.backstay(&["resume", "app"]).exits(1).shows("nothing of app is unfinished");
+    if world.is_sandbox() {
+        // A sandbox is saved when a command ends: a killed one has changed nothing.
+        return;
+    }
+    let words =
+        world.chart_words(&["deploy", "app", "--output", "json"], &["path=/nothing-here", "text=two"]);
+    let started = world.start(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    let _ = started.wait_for("\"verifying\"", Duration::from_secs(60));
+    started.signal("KILL");
+    started.finish(Duration::from_secs(10)).exits(-1);
+    // While it may still be alive nobody else may write.
+    world.deploy("app", &["tag=1.5.0"]).exits(5).shows("holds the release since");
+    let resumed = world.deploy("app", &["tag=1.5.0", "text=three"]);
+    assert_eq!(resumed.code, 5);
+    let words = ["deploy", "app", "--wait-for-lock", "60s"];
+    let last = world.with_chart(&words, &["tag=1.5.0", "text=three"]).exits(0).shows("going back");
+    assert!(last.text().contains("aborted"), "{}", last.text());
+    assert_eq!(running(world, "app"), ("1.5.0".to_owned(), 2));
+    assert_eq!(statuses(world, "app"), ["1 superseded", "2 failed", "3 superseded", "4 deployed"]);
+});

@@ -1,0 +1,243 @@
+//! One writer per release: a Lease says who works on it, and its number of transitions fences whoever lost it.
+//!
+//! A sandbox has one process at a time and needs none. Where the user may not write Leases, the release record alone
+//! carries the signs of life.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use backstay_core::object::format_duration;
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff::Timestamp as Time;
+use kube::api::{Api, ObjectMeta, PostParams};
+
+use crate::cluster::Cluster;
+
+/// For how long a holder is believed to live after its last renewal.
+const DURATION_SECONDS: i32 = 30;
+
+/// A Lease of one release.
+pub(crate) struct ReleaseLease {
+    api: Option<Api<Lease>>,
+    name: String,
+    identity: String,
+    held: RefCell<Option<Lease>>,
+    /// Somebody said to take it whoever holds it.
+    seized: Cell<bool>,
+}
+
+/// What a Lease says of a release's writer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SignOfLife {
+    /// Somebody lives and holds it; in words.
+    Held(String),
+    /// Whoever held it gave it back, or is silent for too long.
+    None,
+    /// There is no Lease to tell.
+    Unknown,
+}
+
+/// Why the Lease is not ours.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LeaseFailure {
+    /// Another process holds it.
+    #[error("{0}")]
+    Held(String),
+    /// Another process took it from us.
+    #[error("lease {0} was taken over by another process")]
+    Lost(String),
+    /// Anything else; may pass.
+    #[error(transparent)]
+    Other(#[from] kube::Error),
+}
+
+impl ReleaseLease {
+    pub(crate) fn new(cluster: &Cluster, release: &str, namespace: &str) -> anyhow::Result<Self> {
+        let mut bytes = [0; 8];
+        getrandom::fill(&mut bytes)
+            .map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
+        let machine = std::fs::read_to_string("/proc/sys/kernel/hostname")
+            .unwrap_or_else(|_| "unknown-host".to_owned());
+        let identity =
+            format!("{}-{}-{:016x}", machine.trim(), std::process::id(), u64::from_le_bytes(bytes));
+        let api = cluster.sandbox.is_none().then(|| Api::namespaced(cluster.client.clone(), namespace));
+        Ok(Self {
+            api,
+            name: format!("backstay-{release}"),
+            identity,
+            held: RefCell::default(),
+            seized: Cell::default(),
+        })
+    }
+
+    /// Takes the Lease, or says who holds it since when.
+    pub(crate) async fn acquire(&self) -> Result<(), LeaseFailure> {
+        let Some(api) = &self.api else { return Ok(()) };
+        let now = Time::now();
+        let found = match api.get_opt(&self.name).await {
+            Err(error) if is_forbidden(&error) => return Ok(()),
+            found => found?,
+        };
+        let stored = match found {
+            None => {
+                let lease = Lease {
+                    metadata: ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
+                    spec: Some(self.spec(now, 1)),
+                };
+                api.create(&PostParams::default(), &lease).await
+            }
+            Some(lease) => {
+                let spec = lease.spec.clone().unwrap_or_default();
+                if let Some(holder) = holder(&spec, now)
+                    .filter(|_| !self.seized.get() && spec.holder_identity.as_deref() != Some(&self.identity))
+                {
+                    return Err(LeaseFailure::Held(holder));
+                }
+                let transitions = spec.lease_transitions.unwrap_or(0).saturating_add(1);
+                let mine = Lease { spec: Some(self.spec(now, transitions)), ..lease };
+                api.replace(&self.name, &PostParams::default(), &mine).await
+            }
+        };
+        match stored {
+            Ok(lease) => {
+                *self.held.borrow_mut() = Some(lease);
+                Ok(())
+            }
+            Err(error) if is_forbidden(&error) => Ok(()),
+            Err(error) if has_code(&error, 409) => {
+                Err(LeaseFailure::Held("another process took the release at the same moment".to_owned()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Who holds it, without taking it.
+    pub(crate) async fn look(&self) -> anyhow::Result<SignOfLife> {
+        let Some(api) = &self.api else { return Ok(SignOfLife::Unknown) };
+        let found = match api.get_opt(&self.name).await {
+            Err(error) if is_forbidden(&error) => None,
+            found => found?,
+        };
+        let Some(lease) = found else { return Ok(SignOfLife::Unknown) };
+        Ok(holder(&lease.spec.unwrap_or_default(), Time::now()).map_or(SignOfLife::None, SignOfLife::Held))
+    }
+
+    /// Lets the next [`ReleaseLease::acquire`] take it whoever holds it.
+    pub(crate) fn seize(&self) {
+        self.seized.set(true);
+    }
+
+    /// Whether a Lease is held (and not only the record).
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.borrow().is_some()
+    }
+
+    /// Gives a sign of life. Whoever lost the Lease must stop before its next write.
+    pub(crate) async fn renew(&self) -> Result<(), LeaseFailure> {
+        let (Some(api), Some(mut lease)) = (&self.api, self.held.borrow().clone()) else { return Ok(()) };
+        if let Some(spec) = &mut lease.spec {
+            spec.renew_time = Some(MicroTime(Time::now()));
+        }
+        match api.replace(&self.name, &PostParams::default(), &lease).await {
+            Ok(stored) => {
+                *self.held.borrow_mut() = Some(stored);
+                Ok(())
+            }
+            // A lost reply to our own renewal looks the same: whose it is decides.
+            Err(error) if has_code(&error, 409) || has_code(&error, 404) => {
+                let found = api.get_opt(&self.name).await?;
+                let ours = |lease: &Lease| {
+                    lease.spec.as_ref().and_then(|spec| spec.holder_identity.clone())
+                        == Some(self.identity.clone())
+                };
+                match found.filter(ours) {
+                    Some(lease) => {
+                        *self.held.borrow_mut() = Some(lease);
+                        Ok(())
+                    }
+                    None => Err(LeaseFailure::Lost(self.name.clone())),
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Gives the Lease back, so that the next one need not wait until it expires. A failure only costs that wait.
+    pub(crate) async fn release(&self) {
+        let held = self.held.borrow_mut().take();
+        let (Some(api), Some(mut lease)) = (&self.api, held) else { return };
+        if let Some(spec) = &mut lease.spec {
+            spec.holder_identity = Some(String::new());
+            spec.renew_time = None;
+        }
+        let _kept_until_it_expires = api.replace(&self.name, &PostParams::default(), &lease).await;
+    }
+
+    fn spec(&self, now: Time, transitions: i32) -> LeaseSpec {
+        LeaseSpec {
+            holder_identity: Some(self.identity.clone()),
+            acquire_time: Some(MicroTime(now)),
+            renew_time: Some(MicroTime(now)),
+            lease_duration_seconds: Some(DURATION_SECONDS),
+            lease_transitions: Some(transitions),
+            ..LeaseSpec::default()
+        }
+    }
+}
+
+/// Who holds a Lease, in words; `None` when nobody does (any more).
+fn holder(spec: &LeaseSpec, now: Time) -> Option<String> {
+    let name = spec.holder_identity.as_deref().filter(|name| !name.is_empty())?;
+    let since = |time: &MicroTime| Duration::try_from(now.duration_since(time.0)).unwrap_or_default();
+    let silent = spec.renew_time.as_ref().map(since)?;
+    let limit = Duration::from_secs(
+        u64::try_from(spec.lease_duration_seconds.unwrap_or(DURATION_SECONDS)).unwrap_or(0),
+    );
+    if silent > limit {
+        return None;
+    }
+    let held = spec.acquire_time.as_ref().map(since).unwrap_or_default();
+    let seconds = |time: Duration| format_duration(Duration::from_secs(time.as_secs()));
+    Some(format!(
+        "{name} holds the release since {}, last sign of life {} ago",
+        seconds(held),
+        seconds(silent)
+    ))
+}
+
+fn is_forbidden(error: &kube::Error) -> bool {
+    has_code(error, 403)
+}
+
+fn has_code(error: &kube::Error, code: u16) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_held_while_its_holder_gives_signs_of_life() {
+        let now = Time::from_second(1_800_000_000).unwrap();
+        let ago = |seconds: i64| Some(MicroTime(Time::from_second(1_800_000_000 - seconds).unwrap()));
+        for (name, renewed, held) in [
+            (Some("a"), ago(5), true),
+            (Some("a"), ago(29), true),
+            (Some("a"), ago(31), false),
+            (Some("a"), None, false),
+            (Some(""), ago(5), false),
+            (None, ago(5), false),
+        ] {
+            let spec = LeaseSpec {
+                holder_identity: name.map(str::to_owned),
+                renew_time: renewed.clone(),
+                acquire_time: ago(60),
+                lease_duration_seconds: Some(30),
+                ..LeaseSpec::default()
+            };
+            assert_eq!(holder(&spec, now).is_some(), held, "{name:?} {renewed:?}");
+        }
+    }
+}
