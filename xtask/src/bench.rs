@@ -207,7 +207,7 @@ impl Bench {
         Ok(entries.into_iter().filter(ours).collect())
     }
 
-    /// Seconds from the first event about the missing image to the first change of the deployment after it.
+    /// Seconds from the first event about the missing image to the last change of the deployment: the way back.
     fn decided_after(&self, requests: &[Value], namespace: &str) -> anyhow::Result<Option<f64>> {
         let events = self.kubectl(&["get", "events", "-n", namespace, "-o", "json"])?;
         let events: Value = serde_json::from_str(&events)?;
@@ -222,10 +222,14 @@ impl Bench {
         };
         let back = requests.iter().filter(|entry| {
             let verb = entry["verb"].as_str().unwrap_or_default();
-            entry["objectRef"]["resource"] == "deployments" && matches!(verb, "patch" | "update" | "delete")
+            let is_real = !entry["requestURI"].as_str().unwrap_or_default().contains("dryRun");
+            is_real
+                && entry["objectRef"]["resource"] == "deployments"
+                && matches!(verb, "patch" | "update" | "delete")
         });
         let times = back.filter_map(|entry| seconds_of(entry["requestReceivedTimestamp"].as_str()?));
-        Ok(times.filter(|time| *time >= reported).reduce(f64::min).map(|time| time - reported))
+        // The deployment is changed twice in such a run: by the upgrade and by the way back.
+        Ok(times.filter(|time| *time >= reported).reduce(f64::max).map(|time| time - reported))
     }
 
     fn kubectl(&self, arguments: &[&str]) -> anyhow::Result<String> {

@@ -10,6 +10,7 @@
 )]
 
 mod process;
+mod proxy;
 mod served;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use process::{Run, Started, binary, tool};
+pub use proxy::{Cut, Proxy};
 pub use served::Served;
 
 /// How long one command may take before the test gives up.

@@ -104,11 +104,9 @@ pub struct Started {
 }
 
 impl Started {
-    pub(crate) fn new<S: AsRef<OsStr>>(
-        program: &Path,
-        arguments: &[S],
-        environment: &[(&str, &OsStr)],
-    ) -> Self {
+    /// Starts a program.
+    #[must_use]
+    pub fn new<S: AsRef<OsStr>>(program: &Path, arguments: &[S], environment: &[(&str, &OsStr)]) -> Self {
         let mut command = Command::new(program);
         command.args(arguments).envs(environment.iter().copied()).env("NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -158,6 +156,13 @@ impl Started {
                 }
             }
         }
+    }
+
+    /// Whether it has ended by itself.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        // Its standard output is closed when the process is gone.
+        self.readers.iter().all(std::thread::JoinHandle::is_finished)
     }
 
     /// Sends a signal, e.g. `INT`.
