@@ -6,15 +6,14 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::diagnose::{certainty, diagnose};
-use crate::readiness::readiness;
+use crate::readiness::by_policy;
 use crate::types::{Assessment, Circumstances, Finding, Related, Status};
 
 /// Judges one object of a release with what belongs to it: how far it is, what stands in the way, and from when on that is
 /// certain. What is ready or on its way out has no findings. Costs time in proportion to `related`, nothing else.
 #[must_use]
 pub fn assess(object: &Value, related: &Related<'_>, circumstances: &Circumstances<'_>) -> Assessment {
-    let rules = circumstances.policy.readiness;
-    let readiness = readiness(object, related, rules, circumstances.now);
+    let readiness = by_policy(object, related, circumstances.policy, circumstances.now);
     let findings = match readiness.status {
         Status::InProgress | Status::Failed => diagnose(object, related, circumstances, &readiness),
         Status::Current | Status::Terminating | Status::NotFound | Status::Unknown => Vec::new(),

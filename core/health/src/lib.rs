@@ -15,6 +15,7 @@ extern crate alloc;
 mod assess;
 mod code;
 mod diagnose;
+mod expression;
 mod policy;
 mod readiness;
 mod refusal;
@@ -23,7 +24,8 @@ mod types;
 
 pub use assess::assess;
 pub use code::{CauseCode, UnknownCode};
-pub use policy::{FailFast, Policy, ReadinessRules};
+pub use expression::{Expression, ExpressionError};
+pub use policy::{FailFast, Policy, ReadinessRule, ReadinessRules};
 pub use readiness::readiness;
 pub use refusal::{is_transient_refusal, refusal};
 pub use revision::{new_pods, new_replica_set};

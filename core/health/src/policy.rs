@@ -1,6 +1,13 @@
 //! When a suspicion becomes a verdict: numbers, as data.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use backstay_object::{kind, text_at};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::expression::Expression;
 
 /// How eager a rollout is to give up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +35,21 @@ pub enum ReadinessRules {
     HelmWatcher,
 }
 
+/// What ready and failed mean for one kind, as a user has it. Goes before every rule of ours; not asked with Helm's rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReadinessRule {
+    /// The kind's `apiVersion`; `group/*` stands for all versions of a group.
+    pub api_version: String,
+    /// The kind.
+    pub kind: String,
+    /// When it is ready.
+    pub ready: Expression,
+    /// When it has failed for good: that ends the wait at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Expression>,
+}
+
 /// The rules of judging. Times in milliseconds, each from the first sight of its trouble.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -36,6 +58,10 @@ pub struct Policy {
     pub fail_fast: FailFast,
     /// What counts as ready.
     pub readiness: ReadinessRules,
+    /// Rules for certain kinds; the first that fits counts.
+    pub readiness_rules: Vec<ReadinessRule>,
+    /// A custom resource that calls itself failed, from the time its condition tells. Its controller may try again.
+    pub declared_grace_ms: u64,
     /// How many restarts may crash before a crash loop is certain. Recordings of real nodes show applications that healed
     /// at the third restart, about 40 s in, and looked until then like those that never did.
     pub crash_restarts: u32,
@@ -69,6 +95,8 @@ impl Default for Policy {
         Self {
             fail_fast: FailFast::Default,
             readiness: ReadinessRules::Backstay,
+            readiness_rules: Vec::new(),
+            declared_grace_ms: 60_000,
             crash_restarts: 3,
             crash_share_percent: 34,
             image_grace_ms: 0,
@@ -86,6 +114,18 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// The user's rule for an object, if there is one.
+    pub(crate) fn rule_for(&self, object: &Value) -> Option<&ReadinessRule> {
+        let version = text_at(object, &["apiVersion"])?;
+        self.readiness_rules.iter().find(|rule| {
+            let group = rule.api_version.strip_suffix("/*");
+            let fits = rule.api_version == version
+                || group
+                    .is_some_and(|group| version.split_once('/').is_some_and(|(other, _)| other == group));
+            fits && rule.kind == kind(object)
+        })
+    }
+
     /// The numbers of a level.
     #[must_use]
     pub fn at(fail_fast: FailFast) -> Self {

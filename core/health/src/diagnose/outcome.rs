@@ -26,7 +26,11 @@ pub(super) fn declared(scene: &mut Scene<'_>, readiness: &Readiness) {
                 readiness.message.as_str(),
             ));
         }
-        _ => scene.declare(Trouble::new(CauseCode::NoProgress, Class::FatalNow, readiness.message.as_str())),
+        _ => {
+            let (class, seen) = crate::readiness::certainty(scene.object, scene.circumstances.policy);
+            let trouble = Trouble::new(CauseCode::NoProgress, class, readiness.message.as_str());
+            scene.declare(Trouble { seen, ..trouble });
+        }
     }
 }
 

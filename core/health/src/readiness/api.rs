@@ -1,6 +1,6 @@
 //! Kinds that extend or partition the API: definitions, aggregated APIs, namespaces.
 
-use backstay_object::{condition, condition_is_true, text_at};
+use backstay_object::{condition, condition_is_true, list_at, text_at};
 
 use super::{Subject, state};
 use crate::types::{Readiness, Status};
@@ -37,5 +37,19 @@ pub(super) fn namespace(subject: Subject<'_>) -> Readiness {
     match text_at(subject.object, &["status", "phase"]) {
         Some("Terminating") => state(Status::Terminating, "being deleted", 0, 1),
         _ => state(Status::Current, "active", 1, 1),
+    }
+}
+
+/// A PodDisruptionBudget never stands in the way of a rollout: it is about what may be taken away. Only what its controller
+/// cannot work with is a failure.
+pub(super) fn budget(subject: Subject<'_>) -> Readiness {
+    let broken = list_at(subject.object, &["status", "conditions"])
+        .iter()
+        .find(|found| text_at(found, &["reason"]) == Some("SyncFailed"));
+    match broken {
+        Some(found) if subject.is_ours() => {
+            state(Status::Failed, text_at(found, &["message"]).unwrap_or("its pods cannot be counted"), 0, 1)
+        }
+        _ => state(Status::Current, "needs no waiting", 1, 1),
     }
 }

@@ -9,16 +9,19 @@ use crate::types::{Readiness, Status};
 /// What holds for every kind, before its own rule.
 pub(super) fn before(subject: Subject<'_>) -> Option<Readiness> {
     let object = subject.object;
-    if let (Some(seen), Some(wanted)) =
-        (int_at(object, &["status", "observedGeneration"]), generation(object))
-        && seen != wanted
-    {
+    if is_unseen(object) {
         return Some(state(Status::InProgress, NOT_SEEN, 0, 1));
     }
     if is_true(object, "Reconciling") {
         return Some(state(Status::InProgress, message(object, "Reconciling", "reconciling"), 0, 1));
     }
     is_true(object, "Stalled").then(|| state(Status::Failed, message(object, "Stalled", "stalled"), 0, 1))
+}
+
+/// Whether the controller says that it has not seen the present spec.
+pub(super) fn is_unseen(object: &Value) -> bool {
+    let seen = int_at(object, &["status", "observedGeneration"]);
+    seen.zip(generation(object)).is_some_and(|(seen, wanted)| seen != wanted)
 }
 
 /// What holds for kinds without a rule of their own.

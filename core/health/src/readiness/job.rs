@@ -35,3 +35,9 @@ pub(super) fn job(subject: Subject<'_>) -> Readiness {
     }
     waiting(format!("{succeeded}/{desired} completions"), succeeded, desired)
 }
+
+/// A CronJob needs no waiting: when its time comes is its own business, and so is how its Jobs end.
+pub(super) fn cron(subject: Subject<'_>) -> Readiness {
+    let suspended = subject.is_ours() && bool_at(subject.object, &["spec", "suspend"]) == Some(true);
+    state(Status::Current, if suspended { "suspended, as its spec says" } else { "needs no waiting" }, 1, 1)
+}

@@ -1,21 +1,27 @@
 //! How far an object is. One rule per kind, the general rule for all others.
 
 mod api;
+mod autoscaler;
+mod custom;
 mod deployment;
 mod generic;
 mod job;
+mod kinds_table;
 mod legacy;
 mod pod;
 mod service;
 mod sets;
 mod storage;
+mod wishes;
 
 use alloc::string::{String, ToString};
 
 use backstay_object::{Timestamp, int_at, is_deleting, kind, split_api_version, text_at};
 use serde_json::Value;
 
-use crate::policy::ReadinessRules;
+pub(crate) use custom::certainty;
+
+use crate::policy::{Policy, ReadinessRules};
 use crate::types::{Readiness, Related, Status};
 
 /// What a rule may look at.
@@ -48,40 +54,59 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("apps", "StatefulSet", sets::stateful_set),
     ("apps", "DaemonSet", sets::daemon_set),
     ("batch", "Job", job::job),
-    ("batch", "CronJob", always),
+    ("batch", "CronJob", job::cron),
     ("", "Pod", pod::pod),
     ("", "PersistentVolumeClaim", storage::claim),
     ("", "Service", service::service),
     ("", "Namespace", api::namespace),
-    ("policy", "PodDisruptionBudget", always),
+    ("policy", "PodDisruptionBudget", api::budget),
+    ("autoscaling", "HorizontalPodAutoscaler", autoscaler::horizontal),
     ("apiextensions.k8s.io", "CustomResourceDefinition", api::definition),
     ("apiregistration.k8s.io", "APIService", api::service),
 ];
 
-/// Judges how far an object is. `related` is what belongs to it, `now` the cluster's time.
+/// Judges how far an object is. `related` is what belongs to it, `now` the cluster's time. Rules of a user's policy are
+/// asked by [`crate::assess`] alone.
 #[must_use]
 pub fn readiness(object: &Value, related: &Related<'_>, rules: ReadinessRules, now: Timestamp) -> Readiness {
-    let subject = Subject { object, related, rules, now };
+    judge(Subject { object, related, rules, now }, None)
+}
+
+/// The same with a policy: its choice of rules, and its own ones for certain kinds.
+pub(crate) fn by_policy(object: &Value, related: &Related<'_>, policy: &Policy, now: Timestamp) -> Readiness {
+    judge(Subject { object, related, rules: policy.readiness, now }, Some(policy))
+}
+
+fn judge(subject: Subject<'_>, policy: Option<&Policy>) -> Readiness {
+    let object = subject.object;
     if is_deleting(object) {
         return state(Status::Terminating, "being deleted", 0, 1);
     }
-    if rules == ReadinessRules::HelmLegacy {
+    if subject.rules == ReadinessRules::HelmLegacy {
         return legacy::ready(subject);
+    }
+    if subject.is_ours() {
+        if let Some(readiness) = wishes::honoured(object) {
+            return readiness;
+        }
+        if let Some(rule) = policy.and_then(|policy| policy.rule_for(object)) {
+            return custom::by_user(subject, rule);
+        }
+    }
+    let (group, _) = split_api_version(text_at(object, &["apiVersion"]).unwrap_or(""));
+    let row = subject.is_ours().then(|| kinds_table::find(group, kind(object))).flatten();
+    if let Some(row) = row {
+        return custom::by_table(subject, row);
     }
     if let Some(readiness) = generic::before(subject) {
         return readiness;
     }
-    let (group, _) = split_api_version(text_at(object, &["apiVersion"]).unwrap_or(""));
     let rule =
         RULES.iter().find(|(rule_group, rule_kind, _)| *rule_group == group && *rule_kind == kind(object));
     match rule {
         Some((_, _, rule)) => rule(subject),
         None => generic::after(subject),
     }
-}
-
-fn always(_: Subject<'_>) -> Readiness {
-    state(Status::Current, "needs no waiting", 1, 1)
 }
 
 pub(crate) fn state(status: Status, message: &str, ready: i64, desired: i64) -> Readiness {

@@ -1,0 +1,37 @@
+//! Annotations by which somebody says that an object is not to be waited for.
+
+use backstay_object::{annotation, list_at};
+use serde_json::Value;
+
+use super::state;
+use crate::types::{Readiness, Status};
+
+/// Annotation, its value, what it means.
+///
+/// * `argocd.argoproj.io/ignore-healthcheck`: <https://argo-cd.readthedocs.io/en/stable/operator-manual/health/>
+/// * `config.kubernetes.io/local-config`, any value but `false`:
+///   <https://kubectl.docs.kubernetes.io/references/kustomize/glossary/> (never meant for the cluster)
+/// * `pulumi.com/skipAwait`: <https://www.pulumi.com/registry/packages/kubernetes/> and `kapp.k14s.io/disable-wait`:
+///   <https://carvel.dev/kapp/docs/latest/apply-waiting/>
+const NO_WAITING: &[(&str, &str, &str)] = &[
+    (
+        "argocd.argoproj.io/ignore-healthcheck",
+        "true",
+        "not waited for: argocd.argoproj.io/ignore-healthcheck",
+    ),
+    ("pulumi.com/skipAwait", "true", "not waited for: pulumi.com/skipAwait"),
+    ("kapp.k14s.io/disable-wait", "", "not waited for: kapp.k14s.io/disable-wait"),
+];
+
+/// Current with the reason, where an annotation says that nobody should wait.
+pub(super) fn honoured(object: &Value) -> Option<Readiness> {
+    object.pointer("/metadata/annotations")?;
+    let found = NO_WAITING.iter().find(|(key, value, _)| annotation(object, key) == Some(*value));
+    if let Some((_, _, why)) = found {
+        return Some(state(Status::Current, why, 1, 1));
+    }
+    let local = annotation(object, "config.kubernetes.io/local-config").is_some_and(|value| value != "false");
+    let is_empty = list_at(object, &["status", "conditions"]).is_empty();
+    (local && is_empty)
+        .then(|| state(Status::Current, "not waited for: config.kubernetes.io/local-config", 1, 1))
+}
