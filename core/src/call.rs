@@ -198,6 +198,8 @@ fn policy(plan: &Plan, timeout_ms: Option<u64>) -> Policy {
         cleanup_on_fail: true,
         hooks: true,
         forward_ms: timeout_ms.map_or(plan.budget.forward_ms, |total| total - undo_ms),
+        bake_ms: 0,
+        patience_ms: None,
         undo_ms,
         evidence_ms: 10_000,
         attempts: 5,

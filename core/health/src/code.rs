@@ -95,8 +95,10 @@ codes! {
         "create it, or use --create-namespace";
     WebhookUnreachable "webhook-unreachable" "An admission webhook does not answer, so the API server refuses."
         "bring the webhook's service up again, or ask who owns it";
-    NoProgress "no-progress" "The workload's own progress deadline has passed."
-        "see what its pods wait for; progressDeadlineSeconds sets the limit";
+    NoProgress "no-progress" "The workload does not come further, for longer than it may take."
+        "see what its pods wait for; probes and progressDeadlineSeconds set the limit";
+    NotStable "not-stable" "It was ready, and then a container ended or readiness was lost within the bake window."
+        "read the container's last log lines; --bake sets how long a revision has to hold";
     DeadlineExceeded "deadline-exceeded" "The time is up."
         "raise the limit if the work is only slow";
     ApiUnreachable "api-unreachable" "The API server does not answer."

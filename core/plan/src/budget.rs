@@ -102,6 +102,22 @@ pub fn budget_of(plan: &Plan) -> Budget {
     Budget { forward_ms, reserve_ms, terms }
 }
 
+/// How long an object may go without any progress, and how that was computed: what its manifest allows one pod, from its
+/// image to its probes, with the reserve for scheduling. `None` for what has no pods, and for Jobs, whose work may take
+/// any time.
+#[must_use]
+pub fn patience(object: &Value) -> Option<(u64, String)> {
+    let stop_ms = match text_at(object, &["kind"])? {
+        "Deployment" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Pod" => 0,
+        // One pod has to stop before the next begins.
+        "StatefulSet" => grace_ms(object),
+        _ => return None,
+    };
+    let (pod_ms, how) = pod_time(object);
+    let how = format!("{how} + reserve {}s", RESERVE_MS / 1000);
+    Some((pod_ms.saturating_add(stop_ms).saturating_add(RESERVE_MS), how))
+}
+
 fn object_time(object: &Value) -> Option<(u64, String)> {
     let kind = text_at(object, &["kind"])?;
     let replicas = u64::try_from(int_at(object, &["spec", "replicas"]).unwrap_or(1)).unwrap_or(0);
@@ -243,6 +259,20 @@ mod tests {
     fn check(object: Value, time_ms: Option<u64>) {
         let time = object_time(&object).map(|(time_ms, _)| time_ms);
         assert_eq!(time, time_ms, "{}", object);
+    }
+
+    #[test]
+    fn patience_is_what_one_pod_may_take() {
+        let probe = json!({"periodSeconds": 2, "failureThreshold": 3});
+        let template = json!({"spec": {"containers": [{"readinessProbe": probe}]}});
+        for (object, expected) in [
+            (json!({"kind": "Deployment", "spec": {"replicas": 9, "template": template}}), Some(66_000)),
+            (json!({"kind": "StatefulSet", "spec": {"replicas": 9, "template": template}}), Some(96_000)),
+            (json!({"kind": "Job", "spec": {"template": template}}), None),
+            (json!({"kind": "ConfigMap"}), None),
+        ] {
+            assert_eq!(patience(&object).map(|(time_ms, _)| time_ms), expected, "{object}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod digest;
 mod hook;
 mod step;
 
-pub use budget::{Budget, BudgetTerm, budget_of};
+pub use budget::{Budget, BudgetTerm, budget_of, patience};
 pub use build::{PlanError, PlanInput, PreviousRevision, build};
 pub use hook::{DeletePolicy, HookEvent, PlannedHook};
 pub use step::{

@@ -186,7 +186,7 @@ impl Checker {
         {
             self.violated("S13", now, "the way back begins with less than its share of time");
         }
-        if matches!(next, Phase::Verifying { .. } | Phase::Applying { .. })
+        if matches!(next, Phase::Verifying { .. } | Phase::Applying { .. } | Phase::Baking)
             && now > state.forward_deadline.after(slack)
         {
             self.violated("S13", now, "the way forward goes on in the time of the way back");

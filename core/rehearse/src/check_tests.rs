@@ -30,6 +30,8 @@ fn rollout() -> Rollout {
         cleanup_on_fail: true,
         hooks: true,
         forward_ms: 1000,
+        bake_ms: 0,
+        patience_ms: None,
         undo_ms: 1000,
         evidence_ms: 100,
         attempts: 1,

@@ -44,9 +44,9 @@ fn upgrades_end_as_they_should() {
             vec!["never-ready@deployment/web"],
             shop(BETTER),
             vec![],
-            "rolled-back deadline-exceeded",
+            "rolled-back probe-failing",
             GOOD,
-            420,
+            100,
         ),
         (
             "a good hook",

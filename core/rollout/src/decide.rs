@@ -14,7 +14,7 @@ use crate::phase::{HookStage, Phase};
 use crate::policy::{Policy, Remediation, Waiting, backoff_ms};
 use crate::state::State;
 use crate::view::ClusterView;
-use crate::{forward, hooks, undo};
+use crate::{bake, forward, hooks, undo};
 
 /// Everything a decision may look at.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +70,7 @@ pub(crate) fn decide(context: &Context<'_>) -> Decision {
         Phase::Applying { wave } => forward::apply(context, wave),
         Phase::Pruning { holding_data } => forward::prune(context, holding_data),
         Phase::Verifying { wave } => forward::verify(context, wave),
+        Phase::Baking => bake::bake(context),
         Phase::Uninstalling => forward::uninstall(context),
         Phase::Promoting => forward::promote(context),
         Phase::CapturingEvidence => undo::capture(context, false),
@@ -151,13 +152,16 @@ pub(crate) fn wait_for(context: &Context<'_>, keys: &[ResourceKey], deadline: Ti
     }
     let condemned_at = earliest.and_then(|finding| finding.condemned_at);
     if let Some(finding) = earliest.filter(|_| condemned_at.is_some_and(|at| at <= context.now)) {
+        // Time that passed proves nothing about a cluster that was not seen meanwhile.
+        let needs_look = matches!(finding.cause.class, Class::AfterGrace { grace_ms } if grace_ms > 0);
+        if needs_look && !has_looked_since(context, condemned_at) {
+            let keys = open.into_iter().cloned().collect();
+            return Waited::Decide(Decision::Read(ActionKind::Look { keys }));
+        }
         return Waited::Never(finding.cause.clone());
     }
     if context.now >= deadline {
-        let looked = context
-            .last_read
-            .is_some_and(|(kind, at)| matches!(kind, ActionKind::Look { .. }) && *at >= deadline);
-        if looked {
+        if has_looked_since(context, Some(deadline)) {
             return Waited::Never(out_of_time(context, &open, earliest));
         }
         return Waited::Decide(Decision::Read(ActionKind::Look {
@@ -166,6 +170,11 @@ pub(crate) fn wait_for(context: &Context<'_>, keys: &[ResourceKey], deadline: Ti
     }
     let wake = condemned_at.map_or(deadline, |at| at.min(deadline));
     Waited::Decide(Decision::Wait(Some(wake)))
+}
+
+/// Whether the last look at the cluster was taken at or after a time.
+pub(crate) fn has_looked_since(context: &Context<'_>, time: Option<Timestamp>) -> bool {
+    context.last_read.is_some_and(|(kind, at)| matches!(kind, ActionKind::Look { .. }) && Some(*at) >= time)
 }
 
 /// The cause of running out of time names the first object that is not ready, and what was suspected of it.

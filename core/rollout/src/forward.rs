@@ -33,7 +33,7 @@ pub(crate) fn main_work(context: &Context<'_>) -> Decision {
 }
 
 /// What comes when every object is as it should be.
-fn after_objects(context: &Context<'_>) -> Decision {
+pub(crate) fn after_objects(context: &Context<'_>) -> Decision {
     if hooks::has(context, HookStage::After) {
         return enter(Phase::Hooks { stage: HookStage::After, position: 0 });
     }
@@ -75,6 +75,9 @@ fn after_apply(context: &Context<'_>, wave: u32) -> Decision {
 fn next_wave(context: &Context<'_>, wave: u32) -> Decision {
     if wave + 1 < context.plan.wave_count() {
         return enter(Phase::Applying { wave: wave + 1 });
+    }
+    if context.policy.bake_ms > 0 && context.policy.waiting != Waiting::None {
+        return enter(Phase::Baking);
     }
     after_objects(context)
 }

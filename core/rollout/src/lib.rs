@@ -20,6 +20,7 @@
 #![warn(clippy::indexing_slicing)]
 extern crate alloc;
 
+mod bake;
 mod contract;
 mod decide;
 mod forward;
@@ -27,6 +28,7 @@ mod hooks;
 mod journal;
 mod phase;
 mod policy;
+mod progress;
 mod rollout;
 mod state;
 mod undo;

@@ -52,6 +52,8 @@ pub enum Phase {
         /// Which wave.
         wave: u32,
     },
+    /// Everything is ready and has to stay so for a while.
+    Baking,
     /// The objects of the release are deleted.
     Uninstalling,
     /// The success is recorded.
@@ -89,6 +91,7 @@ impl Phase {
             Self::Applying { .. } => "applying",
             Self::Pruning { .. } => "pruning",
             Self::Verifying { .. } => "verifying",
+            Self::Baking => "baking",
             Self::Uninstalling => "uninstalling",
             Self::Promoting => "promoting",
             Self::CapturingEvidence => "capturing-evidence",
@@ -115,6 +118,7 @@ impl Phase {
             | Self::Applying { .. }
             | Self::Pruning { .. }
             | Self::Verifying { .. }
+            | Self::Baking
             | Self::Uninstalling
             | Self::Promoting => true,
             _ => false,
@@ -145,7 +149,8 @@ const TRANSITIONS: &[(&str, &[&str])] = &[
     ),
     ("applying", &["verifying", "pruning", "applying", "hooks", "promoting", "capturing-evidence"]),
     ("pruning", &["verifying", "hooks", "promoting", "capturing-evidence"]),
-    ("verifying", &["applying", "pruning", "hooks", "promoting", "capturing-evidence"]),
+    ("verifying", &["applying", "pruning", "baking", "hooks", "promoting", "capturing-evidence"]),
+    ("baking", &["hooks", "pruning", "promoting", "capturing-evidence"]),
     ("uninstalling", &["hooks", "purging", "capturing-evidence"]),
     ("promoting", &["finished"]),
     ("capturing-evidence", &["recording-failure", "cleaning-hooks"]),

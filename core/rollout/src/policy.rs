@@ -37,6 +37,13 @@ pub struct Policy {
     pub hooks: bool,
     /// Time for the way forward, from the first record on.
     pub forward_ms: u64,
+    /// How long everything has to stay ready before the revision counts as deployed; zero for not at all. Part of
+    /// `forward_ms`.
+    #[serde(default)]
+    pub bake_ms: u64,
+    /// How long an object whose pods run may go without progress; `None` computes it from its probes.
+    #[serde(default)]
+    pub patience_ms: Option<u64>,
     /// Time for the way back, kept in reserve (S13).
     pub undo_ms: u64,
     /// Time for keeping evidence (S12).

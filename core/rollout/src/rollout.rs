@@ -16,7 +16,7 @@ use crate::phase::{HookStage, Phase};
 use crate::policy::{Policy, Waiting, backoff_ms};
 use crate::state::State;
 use crate::undo::{created_steps, restored_steps};
-use crate::view::ClusterView;
+use crate::view::{ClusterView, Measure};
 
 /// A host called the machine in a way its contract excludes. The machine is unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -414,7 +414,14 @@ impl Rollout {
         self.outputs.push_back(Output::Record { entry: entry.clone() });
         match entry.event {
             JournalEvent::Entered { next } => {
-                if matches!(next, Phase::BeginningUndo | Phase::Restoring | Phase::DeletingCreated) {
+                if matches!(
+                    next,
+                    Phase::Baking
+                        | Phase::CapturingEvidence
+                        | Phase::BeginningUndo
+                        | Phase::Restoring
+                        | Phase::DeletingCreated
+                ) {
                     self.view.invalidate();
                 }
                 self.event(Event::Entered { phase: next });
@@ -467,7 +474,10 @@ impl Rollout {
         };
         let circumstances =
             Circumstances { now: self.now, since, policy: &self.policy.health, provided: &self.provided };
-        for key in self.view.reassess(&circumstances) {
+        let baking_since =
+            self.state.as_ref().filter(|state| state.phase == Phase::Baking).map(|state| state.phase_since);
+        let measure = Measure { circumstances, policy: &self.policy, baking_since };
+        for key in self.view.reassess(&measure) {
             let Some(assessment) = self.view.assessment(&key) else { continue };
             let event = Event::Readiness {
                 readiness: assessment.readiness.clone(),

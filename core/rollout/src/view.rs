@@ -8,11 +8,13 @@ use alloc::vec::Vec;
 
 use backstay_health::{Assessment, Circumstances, Readiness, Related, Status, assess};
 use backstay_object::{
-    ResourceKey, controller_owner, generation, kind, label, list_at, namespace, text_at, uid,
+    ResourceKey, Timestamp, controller_owner, generation, kind, label, list_at, namespace, text_at, uid,
 };
 use serde_json::Value;
 
 use crate::contract::Applied;
+use crate::policy::Policy;
+use crate::{bake, progress};
 
 /// What was last seen of the cluster.
 #[derive(Debug, Default)]
@@ -32,6 +34,15 @@ struct Tracked {
     expected: Option<Applied>,
     always_ready: bool,
     assessment: Option<Assessment>,
+}
+
+/// By what objects are judged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measure<'a> {
+    pub(crate) circumstances: Circumstances<'a>,
+    pub(crate) policy: &'a Policy,
+    /// Since when everything has to stay as it is, while it does.
+    pub(crate) baking_since: Option<Timestamp>,
 }
 
 impl ClusterView {
@@ -82,12 +93,12 @@ impl ClusterView {
 
     /// Judges again what observations touched since the last call; returns the keys whose readiness or first finding
     /// changed.
-    pub(crate) fn reassess(&mut self, circumstances: &Circumstances<'_>) -> Vec<ResourceKey> {
+    pub(crate) fn reassess(&mut self, measure: &Measure<'_>) -> Vec<ResourceKey> {
         let stale = core::mem::take(&mut self.stale);
         let mut changed = Vec::new();
         for key in stale {
             let Some(tracked) = self.tracked.get(&key) else { continue };
-            let assessment = self.judge(&key, tracked, circumstances);
+            let assessment = self.judge(&key, tracked, measure);
             let Some(tracked) = self.tracked.get_mut(&key) else { continue };
             if tracked.assessment.as_ref() != Some(&assessment) {
                 tracked.assessment = Some(assessment);
@@ -140,13 +151,29 @@ impl ClusterView {
         }
     }
 
-    fn judge(&self, key: &ResourceKey, tracked: &Tracked, circumstances: &Circumstances<'_>) -> Assessment {
+    fn judge(&self, key: &ResourceKey, tracked: &Tracked, measure: &Measure<'_>) -> Assessment {
         if tracked.always_ready {
             return Assessment { readiness: fixed(Status::Current, "applied", 1), findings: Vec::new() };
         }
         match self.objects.get(key) {
             Some(object) if self.has_seen_expected(key) => {
-                assess(object, &self.related(key, object), circumstances)
+                let related = self.related(key, object);
+                let mut assessment = assess(object, &related, &measure.circumstances);
+                progress::judge(
+                    key,
+                    object,
+                    &related,
+                    measure.policy,
+                    measure.circumstances.since,
+                    &mut assessment,
+                );
+                let unstable = measure
+                    .baking_since
+                    .and_then(|since| bake::instability(key, object, &related, &assessment.readiness, since));
+                if let Some(finding) = unstable {
+                    assessment.findings.insert(0, finding);
+                }
+                assessment
             }
             Some(_) => Assessment {
                 readiness: fixed(Status::InProgress, "applied, not seen yet", 0),

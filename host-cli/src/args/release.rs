@@ -74,6 +74,9 @@ pub(crate) struct ApplyArgs {
     /// Time for the rollout: a duration such as 5m, or `auto` to compute it from the manifests
     #[arg(long, value_parser = timeout, value_name = "DURATION")]
     pub(crate) timeout: Option<Timeout>,
+    /// How long everything has to stay ready, without a restart, before it counts as deployed
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    pub(crate) bake: Option<Duration>,
     /// Only show what would be done: client or server
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "client", default_value = "none", hide_default_value = true)]
     pub(crate) dry_run: DryRun,

@@ -168,6 +168,7 @@ impl Apply {
             cleanup_on_fail: self.cleanup_on_fail,
             run_hooks: !self.apply.no_hooks,
             timeout: self.timeout,
+            bake: self.apply.bake.unwrap_or_default(),
             fail_fast: self.apply.fail_fast,
             force_conflicts: self.apply.force_conflicts,
             take_ownership: self.apply.take_ownership,

@@ -47,6 +47,7 @@ pub(crate) struct Request {
     pub(crate) cleanup_on_fail: bool,
     pub(crate) run_hooks: bool,
     pub(crate) timeout: TimeoutRule,
+    pub(crate) bake: Duration,
     pub(crate) fail_fast: FailFast,
     pub(crate) force_conflicts: bool,
     pub(crate) take_ownership: bool,
@@ -293,6 +294,8 @@ async fn namespace_exists(cluster: &Cluster) -> anyhow::Result<bool> {
 fn policy(request: &Request, plan: &Plan) -> Policy {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let budget = &plan.budget;
+    // What holds long enough has to be waited for, too: computed times grow by it, given ones contain it.
+    let bake_ms = millis(request.bake);
     let (forward_ms, undo_ms) = match request.timeout {
         TimeoutRule::Total(Some(Timeout::Given(total))) => {
             // The way back keeps its share, but never more than half of what there is.
@@ -302,7 +305,7 @@ fn policy(request: &Request, plan: &Plan) -> Policy {
         TimeoutRule::Helm(Some(Timeout::Given(given))) => (millis(given), millis(given)),
         TimeoutRule::Helm(None) => (HELM_TIMEOUT_MS, HELM_TIMEOUT_MS),
         TimeoutRule::Total(_) | TimeoutRule::Helm(Some(Timeout::Auto)) => {
-            (budget.forward_ms, budget.reserve_ms)
+            (budget.forward_ms.saturating_add(bake_ms), budget.reserve_ms)
         }
     };
     let level = match request.fail_fast {
@@ -316,6 +319,8 @@ fn policy(request: &Request, plan: &Plan) -> Policy {
         cleanup_on_fail: request.cleanup_on_fail,
         hooks: request.run_hooks,
         forward_ms,
+        bake_ms,
+        patience_ms: None,
         undo_ms,
         evidence_ms: 10_000,
         attempts: 5,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use backstay_core::health::Status;
 use backstay_core::object::{ResourceKey, Timestamp, format_duration};
 use backstay_core::plan::Change;
-use backstay_core::rollout::{ActionKind, Event, Rollout};
+use backstay_core::rollout::{ActionKind, Event, Phase, Rollout};
 
 use super::{Header, Reporter, Summary};
 
@@ -103,7 +103,9 @@ impl Reporter for PlainReporter {
             Event::Started { kind, .. } if self.debug || is_worth_a_line(kind) => {
                 self.line(now, &in_words(kind, rollout))
             }
-            Event::Entered { phase } if self.debug => self.line(now, &format!("phase {}", phase.name())),
+            Event::Entered { phase } if self.debug || *phase == Phase::Baking => {
+                self.line(now, &format!("phase {}", phase.name()))
+            }
             Event::Started { .. } | Event::Entered { .. } => {}
         }
     }

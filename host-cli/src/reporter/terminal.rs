@@ -148,6 +148,9 @@ impl Reporter for TerminalReporter {
             Event::Entered { phase: Phase::Verifying { .. } } => {
                 self.doing = "waiting until everything is ready".into()
             }
+            Event::Entered { phase: Phase::Baking } => {
+                self.doing = "everything is ready; it has to hold".into();
+            }
             Event::Entered { phase: Phase::VerifyingUndo } => {
                 self.doing = "undo: waiting until everything is ready again".into()
             }

@@ -23,6 +23,8 @@ pub(crate) fn policy() -> Policy {
         cleanup_on_fail: true,
         hooks: true,
         forward_ms: 300_000,
+        bake_ms: 0,
+        patience_ms: None,
         undo_ms: 120_000,
         evidence_ms: 10_000,
         attempts: 5,
