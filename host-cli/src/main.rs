@@ -8,6 +8,7 @@ mod driver;
 mod execute;
 mod exit;
 mod lease;
+mod notify;
 mod paths;
 mod records;
 mod reporter;

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::chart::RenderArgs;
 use super::global::OutputFormat;
+use crate::notify::Hidden;
 
 /// Reads Go's durations, and `auto`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +78,18 @@ pub(crate) struct ApplyArgs {
     /// How long everything has to stay ready, without a restart, before it counts as deployed
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub(crate) bake: Option<Duration>,
+    /// Tell somebody how it ended: slack=URL or webhook=URL; may be repeated
+    #[arg(
+        long,
+        env = "BACKSTAY_NOTIFY",
+        hide_env_values = true,
+        value_delimiter = ' ',
+        value_name = "slack=URL|webhook=URL"
+    )]
+    pub(crate) notify: Vec<Hidden>,
+    /// File with the secret that signs what goes to webhooks; or set BACKSTAY_NOTIFY_SECRET
+    #[arg(long, value_name = "FILE")]
+    pub(crate) notify_secret_file: Option<PathBuf>,
     /// Only show what would be done: client or server
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "client", default_value = "none", hide_default_value = true)]
     pub(crate) dry_run: DryRun,

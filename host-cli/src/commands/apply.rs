@@ -18,7 +18,9 @@ use crate::args::{
 use crate::charts::{self, RenderInput, Rendered};
 use crate::cluster::Cluster;
 use crate::exit::{Exit, Stop};
+use crate::notify;
 use crate::records::RecordOptions;
+use crate::reporter::Summary;
 
 /// What the three commands have in common, and where they differ.
 struct Apply {
@@ -123,6 +125,8 @@ impl Apply {
         let compatibility = charts::compatibility(&self.render.compat);
         let mut chart = charts::load(&self.chart)?;
         let given = charts::values(&self.render.values, compatibility)?;
+        let secret = notify::secret(self.apply.notify_secret_file.as_deref())?;
+        let targets = notify::targets(&self.apply.notify, secret.as_deref())?;
         let options = RecordOptions {
             create_namespace: self.apply.create_namespace,
             history_max: self.apply.history_max,
@@ -147,6 +151,19 @@ impl Apply {
         let config = self.reused_values(&ground, &mut chart, &given)?;
         let revision = ground.history.next_revision();
         let rendered = self.render(cluster, &chart, &config, revision, operation).await?;
+        if self.apply.dry_run != DryRun::None {
+            let summary = Summary::supposed(
+                &self.name,
+                &cluster.namespace,
+                operation,
+                revision,
+                ground.current.as_ref().map(|current| current.revision),
+                cluster.clock.now(),
+            );
+            notify::preview(&targets, &summary, &cluster.server)
+                .iter()
+                .for_each(|text| anstream::eprintln!("{text}"));
+        }
         if self.apply.dry_run == DryRun::Client {
             anstream::print!("{}", rendered.rendered.template_text(true, false));
             return Ok(ExitCode::SUCCESS);
@@ -178,6 +195,7 @@ impl Apply {
             notes: (!hide_notes)
                 .then(|| rendered.rendered.notes.clone())
                 .filter(|notes| !notes.trim().is_empty()),
+            notify: targets,
         };
         if self.apply.dry_run == DryRun::Server {
             return super::run::check_only(cluster, &ground, request).await;

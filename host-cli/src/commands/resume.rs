@@ -177,6 +177,7 @@ async fn finish(
         cleanup_on_fail: rollout.policy().cleanup_on_fail,
         run_hooks: rollout.policy().hooks,
         timeout: TimeoutRule::Helm(None),
+        bake: std::time::Duration::ZERO,
         fail_fast: FailFast::Default,
         force_conflicts: kept.force_conflicts,
         take_ownership: kept.take_ownership,
@@ -184,6 +185,8 @@ async fn finish(
         output,
         evidence_dir: None,
         notes: None,
+        // Addresses hold tokens, so they are not kept with the release.
+        notify: Vec::new(),
     };
     ground.records.go_on(record.clone()).await.map_err(|error| Stop::with(Exit::Held, error.to_string()))?;
     drive(cluster, global, ground, &request, &mut rollout).await

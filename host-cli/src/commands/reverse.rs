@@ -70,6 +70,7 @@ pub(crate) async fn rollback(
         output: arguments.output,
         evidence_dir: None,
         notes: None,
+        notify: Vec::new(),
     };
     carry_out(cluster, global, &ground, request).await
 }
@@ -137,6 +138,7 @@ async fn uninstall_one(
         output: arguments.output,
         evidence_dir: None,
         notes: None,
+        notify: Vec::new(),
     };
     ground.current = Some(running);
     ground.healthy = None;

@@ -23,6 +23,7 @@ use crate::driver::Driver;
 use crate::execute::Executor;
 use crate::exit::{Exit, Stop};
 use crate::lease::SignOfLife;
+use crate::notify::{self, Target};
 use crate::records::{RecordOptions, Records};
 use crate::reporter::{Header, Summary, reporter};
 use crate::signals::Signals;
@@ -55,6 +56,8 @@ pub(crate) struct Request {
     pub(crate) output: OutputFormat,
     pub(crate) evidence_dir: Option<std::path::PathBuf>,
     pub(crate) notes: Option<String>,
+    /// Who is told how it ended.
+    pub(crate) notify: Vec<Target>,
 }
 
 /// What `--timeout` means.
@@ -194,6 +197,9 @@ pub(crate) async fn drive(
     let mut summary = summarise(request, rollout, &executor, cluster, verdict?, ended.since(began), ended);
     summary.slowest = slowest(rollout, &driver.ready_at, began);
     driver.reporter.finished(&summary, ended);
+    for line in notify::tell(&request.notify, &summary, &cluster.server).await {
+        anstream::eprintln!("{line}");
+    }
     Ok(summary.verdict)
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct Subject {
 }
 
 /// What was kept of one object.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct EvidenceBundle {
     /// The object, in its long form.
     pub(crate) object: String,

@@ -15,6 +15,8 @@ use backstay_core::object::ResourceKey;
 use backstay_core::plan::{PlannedHook, Step};
 use backstay_core::rollout::{Action, ActionKind, HookStage, Outcome};
 
+#[cfg(test)]
+pub(crate) use evidence::{EventEvidence, PodEvidence};
 pub(crate) use evidence::{EvidenceBundle, Subject};
 pub(crate) use failure::failed;
 

@@ -33,6 +33,34 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
+    /// The end that everybody hopes for, to show beforehand what would be told of it.
+    pub(crate) fn supposed(
+        release: &str,
+        namespace: &str,
+        operation: Operation,
+        revision: u32,
+        from: Option<u32>,
+        ended: Timestamp,
+    ) -> Self {
+        Self {
+            release: release.to_owned(),
+            namespace: namespace.to_owned(),
+            operation,
+            revision,
+            from,
+            verdict: Verdict::Deployed,
+            took: Duration::ZERO,
+            ended,
+            evidence: Vec::new(),
+            evidence_path: None,
+            undone: Vec::new(),
+            slowest: None,
+            nothing_changed: false,
+            notes: Vec::new(),
+            pace: None,
+        }
+    }
+
     /// The verdict's word in machine-readable output.
     pub(crate) fn verdict_word(&self) -> &'static str {
         match self.verdict {

@@ -1,0 +1,82 @@
+//! Telling others how a rollout ended. Never changes the outcome and never takes longer than [`BUDGET`].
+
+mod message;
+mod send;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+pub(crate) use message::{Story, new_id};
+pub(crate) use send::deliver;
+pub(crate) use target::{Hidden, Target};
+
+use crate::exit::Stop;
+use crate::reporter::Summary;
+
+/// The most time all messages together may take.
+pub(crate) const BUDGET: Duration = Duration::from_secs(10);
+
+/// The receivers that flags and environment name, each with the secret that signs what it gets.
+///
+/// # Errors
+/// With exit code 4, before anything is changed, when one cannot be used. The error never holds the address.
+pub(crate) fn targets(given: &[Hidden], secret: Option<&[u8]>) -> anyhow::Result<Vec<Target>> {
+    let texts = given.iter().map(|hidden| hidden.0.trim()).filter(|text| !text.is_empty());
+    texts
+        .map(|text| {
+            let target: Target = text.parse().map_err(|error| Stop::refused(format!("--notify: {error}")))?;
+            Ok(Target { secret: secret.map(<[u8]>::to_vec), ..target })
+        })
+        .collect()
+}
+
+/// The secret that signs: from a file, or from the environment.
+///
+/// # Errors
+/// When the file cannot be read or is empty.
+pub(crate) fn secret(file: Option<&Path>) -> anyhow::Result<Option<Vec<u8>>> {
+    let Some(file) = file else {
+        let from_environment = std::env::var("BACKSTAY_NOTIFY_SECRET").ok();
+        return Ok(from_environment.filter(|secret| !secret.is_empty()).map(String::into_bytes));
+    };
+    let refused = |error: anyhow::Error| Stop::refused(format!("{error:#}"));
+    let bytes = std::fs::read(file)
+        .with_context(|| format!("the secret file {} cannot be read", file.display()))
+        .map_err(refused)?;
+    let secret = bytes.trim_ascii_end();
+    if secret.is_empty() {
+        return Err(Stop::refused(format!("the secret file {} is empty", file.display())));
+    }
+    Ok(Some(secret.to_vec()))
+}
+
+/// Tells everybody. Returns a line for each receiver that was not reached.
+pub(crate) async fn tell(targets: &[Target], summary: &Summary, cluster: &str) -> Vec<String> {
+    if targets.is_empty() {
+        return Vec::new();
+    }
+    let story = Story { summary, cluster, id: new_id(summary.ended) };
+    let failed = |delivery: send::Delivery| {
+        let failure = delivery.failure?;
+        let tries =
+            if delivery.tries == 1 { "1 try".to_owned() } else { format!("{} tries", delivery.tries) };
+        Some(format!("notification to {} was not delivered: {failure} ({tries})", delivery.to))
+    };
+    deliver(targets, &story, BUDGET).await.into_iter().filter_map(failed).collect()
+}
+
+/// For a dry run: what each receiver would get, were the rollout to end like this.
+pub(crate) fn preview(targets: &[Target], summary: &Summary, cluster: &str) -> Vec<String> {
+    let story = Story { summary, cluster, id: new_id(summary.ended) };
+    let shown = targets.iter().filter(|target| target.wants(story.is_success())).map(|target| {
+        let (content_type, body) = story.body(target);
+        let signed = if target.secret.is_some() { ", signed" } else { "" };
+        format!("would notify {target} ({content_type}{signed}) on {}:\n{body:#}", target.occasions)
+    });
+    shown.collect()
+}
