@@ -5,6 +5,7 @@ mod cluster;
 mod paths;
 mod run;
 mod setup;
+mod soak;
 mod test;
 mod tools;
 mod wasm;
@@ -30,6 +31,8 @@ enum Task {
     Wasm(wasm::Options),
     /// Backstay beside both Helms on a real control plane, as figures and ratios
     Bench(bench::Options),
+    /// Random rollouts with random faults, by the thousand
+    Soak(soak::Options),
     /// A real Kubernetes on this machine, for tests and for trying things out
     #[command(subcommand)]
     Cluster(cluster::Command),
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Wasm(options) => wasm::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Soak(options) => soak::run(&options),
         Task::Cluster(command) => cluster::run(&command),
     };
     match result {
