@@ -10,6 +10,7 @@ mod exit;
 mod lease;
 mod notify;
 mod paths;
+mod policy;
 mod records;
 mod reporter;
 mod signals;

@@ -37,6 +37,6 @@ pub use manifests::{
 pub use metadata::{Dependency, Maintainer, Metadata};
 pub use pattern::path_match;
 pub use render::{RenderError, RenderInput, Rendered, TemplateCache, render, render_cached};
-pub use schema::validate_schemas;
+pub use schema::{validate as validate_json, validate_schemas};
 pub use strvals::{SetFlag, set};
 pub use values::{ReusePolicy, ValueSources, all_values, merge_maps, read_values, reuse_values};

@@ -59,7 +59,7 @@ fn check_chart(chart: &Chart, values: &Map, text: &mut String) {
 ///
 /// # Errors
 /// When it does not fit.
-pub(crate) fn validate(schema: &Value, value: &Value) -> Result<(), String> {
+pub fn validate(schema: &Value, value: &Value) -> Result<(), String> {
     let validator = Validator { root: schema, draft: draft(schema) };
     let mut path = Vec::new();
     let (errors, _) = validator.check(schema, value, &mut path, 0);

@@ -106,8 +106,11 @@ pub(crate) struct ApplyArgs {
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
     /// When a failure counts as certain
-    #[arg(long, value_enum, default_value = "default")]
-    pub(crate) fail_fast: FailFast,
+    #[arg(long, value_enum)]
+    pub(crate) fail_fast: Option<FailFast>,
+    /// File with what a team has decided: graces, time limits, receivers of messages; flags win over it
+    #[arg(long, env = "BACKSTAY_POLICY", value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// Keep evidence of a failure in this folder, too
     #[arg(long, value_name = "DIR")]
     pub(crate) evidence_dir: Option<PathBuf>,

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use backstay_core::chart::{Capabilities, Chart, ReusePolicy, reuse_values};
 use backstay_core::gotemplate::{Map, Value, from_json_floats, map_to_json};
+use backstay_core::health::FailFast as Level;
 use backstay_core::plan::Operation;
 use backstay_core::release::{ApplyMethod, Info, Record, Release, Status, description, validate_name};
 use backstay_core::rollout::{Remediation, Waiting};
@@ -12,13 +13,14 @@ use super::resume::settled;
 use super::reverse::waiting;
 use super::run::{Ground, Request, TimeoutRule, carry_out, exists, survey};
 use crate::args::{
-    ApplyArgs, DeployArgs, DryRun, GlobalArgs, InstallArgs, OutputFormat, RenderArgs, ReuseArgs, UpgradeArgs,
-    WaitArgs,
+    ApplyArgs, DeployArgs, DryRun, FailFast, GlobalArgs, InstallArgs, OutputFormat, RenderArgs, ReuseArgs,
+    UpgradeArgs, WaitArgs,
 };
 use crate::charts::{self, RenderInput, Rendered};
 use crate::cluster::Cluster;
 use crate::exit::{Exit, Stop};
 use crate::notify;
+use crate::policy::PolicyFile;
 use crate::records::RecordOptions;
 use crate::reporter::Summary;
 
@@ -34,6 +36,8 @@ struct Apply {
     replace: bool,
     waiting: Waiting,
     remediation: Remediation,
+    /// Whether flags said what happens after a failure; a policy file has no say then.
+    remediation_is_given: bool,
     cleanup_on_fail: bool,
     timeout: TimeoutRule,
 }
@@ -55,6 +59,7 @@ pub(crate) async fn deploy(
         replace: true,
         waiting: Waiting::All,
         remediation: Remediation::Undo,
+        remediation_is_given: false,
         cleanup_on_fail: true,
         timeout,
     };
@@ -79,6 +84,7 @@ pub(crate) async fn install(
         replace: arguments.replace,
         waiting,
         remediation,
+        remediation_is_given: arguments.wait.rollback_on_failure,
         cleanup_on_fail: false,
         timeout,
     };
@@ -103,10 +109,21 @@ pub(crate) async fn upgrade(
         replace: true,
         waiting,
         remediation,
+        remediation_is_given: arguments.wait.rollback_on_failure,
         cleanup_on_fail: arguments.cleanup_on_fail,
         timeout,
     };
     apply.run(cluster, global).await
+}
+
+/// How eager to give up: the flag, the file, the default.
+fn level(flag: Option<FailFast>, file: &PolicyFile) -> Level {
+    match flag {
+        Some(FailFast::Off) => Level::Off,
+        Some(FailFast::Default) => Level::Default,
+        Some(FailFast::Strict) => Level::Strict,
+        None => file.fail_fast.unwrap_or_default(),
+    }
 }
 
 /// Atomic implies waiting, as in Helm.
@@ -119,14 +136,16 @@ fn helm_rules(arguments: &WaitArgs) -> (Waiting, Remediation) {
 }
 
 impl Apply {
-    async fn run(self, cluster: &Cluster, global: &GlobalArgs) -> anyhow::Result<ExitCode> {
+    async fn run(mut self, cluster: &Cluster, global: &GlobalArgs) -> anyhow::Result<ExitCode> {
         validate_name(&self.name).map_err(|error| Stop::refused(error.to_string()))?;
         // Bad input is found before the cluster is asked anything.
         let compatibility = charts::compatibility(&self.render.compat);
         let mut chart = charts::load(&self.chart)?;
         let given = charts::values(&self.render.values, compatibility)?;
+        let file = PolicyFile::load(self.apply.policy.as_deref())?;
+        self.follow(&file);
         let secret = notify::secret(self.apply.notify_secret_file.as_deref())?;
-        let targets = notify::targets(&self.apply.notify, secret.as_deref())?;
+        let targets = notify::targets(&self.apply.notify, &file.notify, secret.as_deref())?;
         let options = RecordOptions {
             create_namespace: self.apply.create_namespace,
             history_max: self.apply.history_max,
@@ -185,8 +204,9 @@ impl Apply {
             cleanup_on_fail: self.cleanup_on_fail,
             run_hooks: !self.apply.no_hooks,
             timeout: self.timeout,
-            bake: self.apply.bake.unwrap_or_default(),
-            fail_fast: self.apply.fail_fast,
+            bake: self.apply.bake.or(file.bake).unwrap_or_default(),
+            health: file.health(level(self.apply.fail_fast, &file)),
+            patience: file.patience,
             force_conflicts: self.apply.force_conflicts,
             take_ownership: self.apply.take_ownership,
             validate: true,
@@ -201,6 +221,25 @@ impl Apply {
             return super::run::check_only(cluster, &ground, request).await;
         }
         carry_out(cluster, global, &ground, request).await
+    }
+
+    /// What the policy file says counts where no flag does.
+    fn follow(&mut self, file: &PolicyFile) {
+        self.timeout = match self.timeout {
+            TimeoutRule::Total(given) => TimeoutRule::Total(given.or(file.timeout)),
+            TimeoutRule::Helm(given) => TimeoutRule::Helm(given.or(file.timeout)),
+        };
+        match file.undo.filter(|_| !self.remediation_is_given) {
+            Some(true) => {
+                self.remediation = Remediation::Undo;
+                // Only what is waited for can be seen to fail.
+                if self.waiting == Waiting::None {
+                    self.waiting = Waiting::AllButJobs;
+                }
+            }
+            Some(false) => self.remediation = Remediation::None,
+            None => {}
+        }
     }
 
     fn check_existence(&self, ground: &Ground, is_install: bool) -> anyhow::Result<()> {

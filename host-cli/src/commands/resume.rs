@@ -9,7 +9,7 @@ use backstay_core::rollout::{Command, Input, JournalEntry, JournalEvent, Policy,
 use serde::{Deserialize, Serialize};
 
 use super::run::{Ground, Request, TimeoutRule, check_pending, drive, survey};
-use crate::args::{FailFast, GlobalArgs, LockArgs, OnInterrupted, OutputFormat, ResumeArgs};
+use crate::args::{GlobalArgs, LockArgs, OnInterrupted, OutputFormat, ResumeArgs};
 use crate::cluster::Cluster;
 use crate::exit::{Exit, Stop};
 use crate::records::RecordOptions;
@@ -178,7 +178,8 @@ async fn finish(
         run_hooks: rollout.policy().hooks,
         timeout: TimeoutRule::Helm(None),
         bake: std::time::Duration::ZERO,
-        fail_fast: FailFast::Default,
+        health: backstay_core::health::Policy::default(),
+        patience: None,
         force_conflicts: kept.force_conflicts,
         take_ownership: kept.take_ownership,
         validate: false,

@@ -8,7 +8,7 @@ use backstay_core::rollout::{Remediation, Waiting};
 
 use super::read::chart_of;
 use super::run::{Request, TimeoutRule, carry_out, check_pending, exists, survey};
-use crate::args::{DryRun, FailFast, GlobalArgs, RollbackArgs, Timeout, UninstallArgs, WaitStrategy};
+use crate::args::{DryRun, GlobalArgs, RollbackArgs, Timeout, UninstallArgs, WaitStrategy};
 use crate::charts::revision_of;
 use crate::cluster::Cluster;
 use crate::exit::{Exit, Stop};
@@ -63,7 +63,8 @@ pub(crate) async fn rollback(
         run_hooks: !arguments.no_hooks,
         timeout: TimeoutRule::Helm(arguments.timeout),
         bake: std::time::Duration::ZERO,
-        fail_fast: FailFast::Default,
+        health: backstay_core::health::Policy::default(),
+        patience: None,
         force_conflicts: arguments.force_conflicts,
         take_ownership: false,
         validate: true,
@@ -131,7 +132,8 @@ async fn uninstall_one(
         run_hooks: !arguments.no_hooks,
         timeout: TimeoutRule::Helm(Some(Timeout::Given(arguments.timeout))),
         bake: std::time::Duration::ZERO,
-        fail_fast: FailFast::Default,
+        health: backstay_core::health::Policy::default(),
+        patience: None,
         force_conflicts: false,
         take_ownership: false,
         validate: false,

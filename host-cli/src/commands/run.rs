@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
-use backstay_core::health::FailFast as Level;
+use backstay_core::health::Policy as Health;
 use backstay_core::object::{ResourceKey, Timestamp, format_duration};
 use backstay_core::plan::{
     Change, Operation, Plan, PlanInput, PlannedObject, PreviousRevision, Step, build, is_always_ready,
@@ -16,7 +16,7 @@ use futures::StreamExt as _;
 use serde_json::Value;
 
 use super::evidence::{self, EvidenceFile};
-use crate::args::{FailFast, GlobalArgs, OutputFormat, Timeout};
+use crate::args::{GlobalArgs, OutputFormat, Timeout};
 use crate::charts::revision_of;
 use crate::cluster::Cluster;
 use crate::driver::Driver;
@@ -49,7 +49,10 @@ pub(crate) struct Request {
     pub(crate) run_hooks: bool,
     pub(crate) timeout: TimeoutRule,
     pub(crate) bake: Duration,
-    pub(crate) fail_fast: FailFast,
+    /// When a suspicion becomes a verdict.
+    pub(crate) health: Health,
+    /// How long running pods may go without progress; `None` computes it.
+    pub(crate) patience: Option<Duration>,
     pub(crate) force_conflicts: bool,
     pub(crate) take_ownership: bool,
     pub(crate) validate: bool,
@@ -314,11 +317,6 @@ fn policy(request: &Request, plan: &Plan) -> Policy {
             (budget.forward_ms.saturating_add(bake_ms), budget.reserve_ms)
         }
     };
-    let level = match request.fail_fast {
-        FailFast::Off => Level::Off,
-        FailFast::Default => Level::Default,
-        FailFast::Strict => Level::Strict,
-    };
     Policy {
         waiting: request.waiting,
         remediation: request.remediation,
@@ -326,12 +324,12 @@ fn policy(request: &Request, plan: &Plan) -> Policy {
         hooks: request.run_hooks,
         forward_ms,
         bake_ms,
-        patience_ms: None,
+        patience_ms: request.patience.map(millis),
         undo_ms,
         evidence_ms: 10_000,
         attempts: 5,
         validate: request.validate,
-        health: backstay_core::health::Policy::at(level),
+        health: request.health.clone(),
     }
 }
 

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 
 pub(crate) use message::{Story, new_id};
 pub(crate) use send::deliver;
-pub(crate) use target::{Hidden, Target};
+pub(crate) use target::{Format, Hidden, Occasions, Target};
 
 use crate::exit::Stop;
 use crate::reporter::Summary;
@@ -21,12 +21,24 @@ use crate::reporter::Summary;
 /// The most time all messages together may take.
 pub(crate) const BUDGET: Duration = Duration::from_secs(10);
 
-/// The receivers that flags and environment name, each with the secret that signs what it gets.
+/// The receivers that flags and environment name, or else those of the policy file, each with the secret that signs what
+/// it gets.
 ///
 /// # Errors
 /// With exit code 4, before anything is changed, when one cannot be used. The error never holds the address.
-pub(crate) fn targets(given: &[Hidden], secret: Option<&[u8]>) -> anyhow::Result<Vec<Target>> {
-    let texts = given.iter().map(|hidden| hidden.0.trim()).filter(|text| !text.is_empty());
+pub(crate) fn targets(
+    given: &[Hidden],
+    of_policy: &[Target],
+    secret: Option<&[u8]>,
+) -> anyhow::Result<Vec<Target>> {
+    let mut texts = given.iter().map(|hidden| hidden.0.trim()).filter(|text| !text.is_empty()).peekable();
+    if texts.peek().is_none() {
+        let with_secret = |target: &Target| {
+            let secret = target.secret.clone().or_else(|| secret.map(<[u8]>::to_vec));
+            Target { secret, ..target.clone() }
+        };
+        return Ok(of_policy.iter().map(with_secret).collect());
+    }
     texts
         .map(|text| {
             let target: Target = text.parse().map_err(|error| Stop::refused(format!("--notify: {error}")))?;
