@@ -194,7 +194,7 @@ fn notes_and_hooks() {
     use backstay_chart::{RenderInput, render};
     use backstay_gotemplate::Environment;
     let chart = common::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/charts/order")).unwrap();
-    let environment = Environment::offline(0, 1);
+    let environment = Environment::offline(0, [1; 32]);
     let mut input = RenderInput::new("web", "space", &environment);
     let rendered = render(&chart, &input).unwrap();
     assert_eq!(rendered.notes, "Root notes for web in space.\n");
@@ -231,7 +231,7 @@ fn lookups() {
         ("templates/a.yaml", "kind: {{ (lookup \"v1\" \"Secret\" \"space\" \"s\").kind }}\n"),
     ])
     .unwrap();
-    let mut environment = Environment::offline(0, 1);
+    let mut environment = Environment::offline(0, [1; 32]);
     environment.lookup = Rc::new(|key| Err(FunctionError::NeedsLookup(key.clone())));
     let mut cache = TemplateCache::default();
     match render_cached(&chart, &RenderInput::new("web", "space", &environment), &mut cache) {

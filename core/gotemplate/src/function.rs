@@ -106,8 +106,8 @@ pub type Lookup = Rc<dyn Fn(&LookupKey) -> Result<Value, FunctionError>>;
 pub struct Environment {
     /// The time that `now` gives, in nanoseconds since 1970-01-01T00:00:00Z.
     pub now_ns: i128,
-    /// The source of everything random.
-    pub seed: u64,
+    /// The source of everything random: keys, certificates and passwords are as secret as these bits.
+    pub seed: [u8; 32],
     /// Which Helm to follow.
     pub compatibility: Compatibility,
     /// The answers to `lookup`; `Ok(Nil)`-like empty maps where nothing is there.
@@ -117,7 +117,7 @@ pub struct Environment {
 impl Environment {
     /// An environment where nothing can be looked up, as `helm template` has it.
     #[must_use]
-    pub fn offline(now_ns: i128, seed: u64) -> Self {
+    pub fn offline(now_ns: i128, seed: [u8; 32]) -> Self {
         Self {
             now_ns,
             seed,
@@ -132,7 +132,6 @@ impl fmt::Debug for Environment {
         formatter
             .debug_struct("Environment")
             .field("now_ns", &self.now_ns)
-            .field("seed", &self.seed)
             .field("compatibility", &self.compatibility)
             .finish_non_exhaustive()
     }
@@ -152,6 +151,6 @@ pub trait Runtime {
     fn tpl(&mut self, text: &str, data: Value) -> Result<String, FunctionError>;
     /// The environment.
     fn environment(&self) -> &Environment;
-    /// The next number of the seeded source of randomness.
+    /// The next number of the seeded, cryptographic source of randomness.
     fn random(&mut self) -> u64;
 }

@@ -232,3 +232,43 @@ pub(crate) fn number(text: &str) -> Result<Number, String> {
     }
     Ok(number)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Number, character, number};
+
+    fn read(text: &str) -> Number {
+        let parsed = if text.starts_with('\'') { character(text) } else { number(text) };
+        parsed.unwrap_or_default()
+    }
+
+    /// Go's own answers, where they are at hand.
+    #[test]
+    fn as_go() {
+        let path =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/reference/oracle/gotemplate-parse.jsonl");
+        let Ok(recording) = std::fs::read_to_string(path) else {
+            println!("skipped: no recording gotemplate-parse.jsonl");
+            return;
+        };
+        let mut count = 0;
+        for line in recording.lines() {
+            let case: serde_json::Value = serde_json::from_str(line).expect(line);
+            let Some(text) = case["text"].as_str() else { continue };
+            let found = read(text);
+            assert_eq!(found.int.is_some(), case["isInt"] == true, "{line}: {found:?}");
+            assert_eq!(found.uint.is_some(), case["isUint"] == true, "{line}: {found:?}");
+            assert_eq!(found.float.is_some(), case["isFloat"] == true, "{line}: {found:?}");
+            assert_eq!(found.complex.is_some(), case["isComplex"] == true, "{line}: {found:?}");
+            assert_eq!(found.int.unwrap_or(0), case["int"].as_i64().unwrap_or(0), "{line}");
+            assert_eq!(found.uint.unwrap_or(0), case["uint"].as_u64().unwrap_or(0), "{line}");
+            assert_eq!(
+                found.float.unwrap_or(0.0).to_bits(),
+                case["float"].as_f64().unwrap_or(0.0).to_bits(),
+                "{line}"
+            );
+            count += 1;
+        }
+        assert!(count > 30, "only {count} cases");
+    }
+}

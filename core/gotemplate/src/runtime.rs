@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore as _, SeedableRng as _};
+use sha2::{Digest as _, Sha256};
+
 use crate::error::{Outcome, RenderError};
 use crate::exec::{Got, Run};
 use crate::function::{Environment, FunctionError, Runtime};
@@ -51,7 +55,7 @@ pub(crate) struct Executor<'e> {
     parsed: BTreeMap<Text, Rc<Vec<Shared>>>,
     depth: usize,
     stack: usize,
-    random: u64,
+    random: ChaCha20Rng,
 }
 
 /// Where the stack is now.
@@ -68,11 +72,8 @@ impl<'e> Executor<'e> {
         missing: Missing,
         name: &str,
     ) -> Self {
-        // Every file has random numbers of its own.
-        let mut random = environment.seed ^ 0xcbf2_9ce4_8422_2325;
-        for byte in name.bytes() {
-            random = (random ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
+        // Every file has random numbers of its own, whatever was rendered before it.
+        let key = Sha256::new().chain_update(environment.seed).chain_update(name);
         Self {
             functions: &templates.functions,
             missing,
@@ -83,7 +84,7 @@ impl<'e> Executor<'e> {
             parsed: BTreeMap::new(),
             depth: 0,
             stack: stack_address(),
-            random,
+            random: ChaCha20Rng::from_seed(key.finalize().into()),
         }
     }
 
@@ -213,10 +214,6 @@ impl Runtime for Executor<'_> {
     }
 
     fn random(&mut self) -> u64 {
-        // SplitMix64.
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.random ^ (self.random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.random.next_u64()
     }
 }

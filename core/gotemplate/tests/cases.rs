@@ -76,7 +76,7 @@ fn render(template: &str, data: Value) -> Result<String, String> {
     let parsed = Parsed::new("c/t.yaml", template, &functions).map_err(|error| error.to_string())?;
     let mut set = Templates::new(functions);
     set.add(parsed);
-    let environment = Environment::offline(0, 1);
+    let environment = Environment::offline(0, [1; 32]);
     set.render("c/t.yaml", data, &environment, Options::default()).map_err(|error| error.to_string())
 }
 

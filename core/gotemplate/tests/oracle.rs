@@ -43,7 +43,7 @@ fn render(name: &str, template: &str, data: Value) -> Result<String, String> {
     let parsed = Parsed::new(name, template, &functions).map_err(|error| error.to_string())?;
     let mut set = Templates::new(functions);
     set.add(parsed);
-    let environment = Environment::offline(0, 1);
+    let environment = Environment::offline(0, [1; 32]);
     set.render_as_go(name, data, &environment).map_err(|error| error.to_string())
 }
 
@@ -136,7 +136,7 @@ fn renders_as_helm() {
         let got = Parsed::new("c/t.yaml", template, &functions).map_err(|error| error.to_string());
         let got = got.and_then(|parsed| {
             set.add(parsed);
-            let environment = Environment::offline(0, 1);
+            let environment = Environment::offline(0, [1; 32]);
             set.render("c/t.yaml", data, &environment, Options::default()).map_err(|error| error.to_string())
         });
         count += 1;

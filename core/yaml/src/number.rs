@@ -15,7 +15,7 @@ pub fn format_float(value: f64, format: char, precision: Option<usize>, bits: u3
     if value.is_nan() {
         return "NaN".to_owned();
     }
-    if value.is_infinite() {
+    if value.is_infinite() || bits == 32 && (value as f32).is_infinite() {
         return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
     let mut out = String::with_capacity(24);

@@ -1,6 +1,7 @@
 //! Reading: from the parser's events straight to the caller's values.
 
 mod build;
+mod repair;
 mod text;
 
 use granit_parser::{Event, Parser, Span, StrInput};
@@ -152,9 +153,18 @@ pub fn read_with<B: Builder>(
     builder: &mut B,
     options: ReadOptions,
 ) -> Result<B::Value, ReadError> {
-    let first = Documents::new(source, builder, options).next().transpose()?;
-    Ok(match first {
-        Some(document) => document.value,
-        None => builder.null(),
-    })
+    let mut text = std::borrow::Cow::Borrowed(source);
+    let mut repairs = 0;
+    loop {
+        let error = match Documents::new(&text, builder, options).next() {
+            Some(Ok(document)) => return Ok(document.value),
+            None => return Ok(builder.null()),
+            Some(Err(error)) => error,
+        };
+        repairs += 1;
+        match repair::repaired(&text, &error) {
+            Some(repaired) if repairs <= repair::MOST => text = repaired.into(),
+            _ => return Err(error),
+        }
+    }
 }

@@ -105,7 +105,7 @@ fn render_once(
     chart: &Chart,
     values: &Map,
     input: &RenderInput,
-    seed: u64,
+    seed: [u8; 32],
     answers: Option<Rc<RefCell<BTreeMap<LookupKey, Value>>>>,
 ) -> Result<chart::Rendered, RenderError> {
     let mut environment = Environment::offline(i128::from(input.now.0) * 1_000_000, seed);
@@ -156,9 +156,9 @@ async fn planned(cluster: &Cluster, rendered: chart::Rendered, namespace: &str) 
 }
 
 /// What `randAlphaNum` and the like begin from: not to be guessed, because charts make passwords of it.
-fn seed() -> anyhow::Result<u64> {
-    let mut bytes = [0; 8];
+fn seed() -> anyhow::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)
         .map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
-    Ok(u64::from_le_bytes(bytes))
+    Ok(bytes)
 }

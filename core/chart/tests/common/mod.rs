@@ -46,7 +46,7 @@ fn run(
     folder: &Path,
     compatibility: Compatibility,
 ) -> Result<String, String> {
-    let mut environment = Environment::offline(0, 1);
+    let mut environment = Environment::offline(0, [1; 32]);
     environment.compatibility = compatibility;
     let mut input = RenderInput::new("web", "default", &environment);
     let mut sources = ValueSources::default();

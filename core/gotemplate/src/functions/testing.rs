@@ -12,7 +12,7 @@ pub(super) struct Bench {
 impl Bench {
     /// At 2024-05-14T20:55:43.123456789Z.
     pub(super) fn new() -> Self {
-        Self { environment: Environment::offline(1_715_720_143_123_456_789, 7), state: 7 }
+        Self { environment: Environment::offline(1_715_720_143_123_456_789, [7; 32]), state: 7 }
     }
 }
 

@@ -38,9 +38,25 @@ fn from_toml(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, Function
         Err(error) => {
             let before = error.span().and_then(|span| source.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
-            error_map(format!("toml: line {line}: {}", error.message()))
+            let message = match error.message() {
+                // The commonest one, in the words of BurntSushi/toml v1.6.0 (`lexKeyEnd`).
+                "key with no value, expected `=`" => key_alone(source, error.span()),
+                other => other.to_owned(),
+            };
+            error_map(format!("toml: line {line}: {message}"))
         }
     })
+}
+
+/// What Go's reader says where a key has no `=`.
+fn key_alone(source: &str, at: Option<std::ops::Range<usize>>) -> String {
+    let rest = at.and_then(|span| source.get(span.end..)).unwrap_or_default();
+    match rest.trim_start_matches([' ', '\t']).chars().next() {
+        None => "unexpected EOF; expected key separator '='".to_owned(),
+        Some(next) => {
+            format!("expected '.' or '=', but got {} instead", crate::print_quote::quote_rune(next, false))
+        }
+    }
 }
 
 fn convert(toml: &Toml) -> Value {
@@ -253,7 +269,16 @@ mod tests {
                 r#"{"a":"1979-05-27T00:00:00Z","b":"0000-01-01T07:32:00Z","c":"1979-05-27T07:32:00Z","d":"1979-05-27T07:32:00-07:00","e":"1979-05-27T07:32:00Z"}"#,
             ),
             ("fromToml", r#"[""]"#, "{}"),
-            ("fromToml", r#"["a = 1\none"]"#, r#"{"Error":"toml: line 2: key with no value, expected `=`"}"#),
+            (
+                "fromToml",
+                r#"["a = 1\none"]"#,
+                r#"{"Error":"toml: line 2: unexpected EOF; expected key separator '='"}"#,
+            ),
+            (
+                "fromToml",
+                r#"["one\ntwo"]"#,
+                r#"{"Error":"toml: line 1: expected '.' or '=', but got '\\n' instead"}"#,
+            ),
         ]);
     }
 }

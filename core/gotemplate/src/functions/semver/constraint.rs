@@ -91,8 +91,18 @@ impl Constraint {
     /// Whether the version is in the range. Pre-releases are not, unless a condition beside names one.
     #[must_use]
     pub fn check(&self, version: &Version) -> bool {
+        self.holds(version, false)
+    }
+
+    /// Whether the version is in the range, pre-releases too (`Constraints.IncludePrerelease` of Masterminds/semver v3.4).
+    #[must_use]
+    pub fn check_with_prereleases(&self, version: &Version) -> bool {
+        self.holds(version, true)
+    }
+
+    fn holds(&self, version: &Version, prereleases: bool) -> bool {
         self.groups.iter().any(|group| {
-            (group.prereleases || version.prerelease.is_empty())
+            (prereleases || group.prereleases || version.prerelease.is_empty())
                 && group.conditions.iter().all(|condition| condition.holds(version))
         })
     }
