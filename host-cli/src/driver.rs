@@ -78,11 +78,11 @@ impl Driver {
             self.reporter.waiting(rollout, self.cluster.clock.now());
             let input = tokio::select! {
                 biased;
-                Some(seen) = channels.seen.1.recv() => observed(seen),
+                Some(seen) = channels.seen.1.recv() => self.observed(seen),
                 Some(ended) = channels.ended.1.recv() => {
                     // What was seen before the action ended comes before its end.
                     while let Ok(seen) = channels.seen.1.try_recv() {
-                        rollout.handle(observed(seen), self.cluster.clock.now())?;
+                        rollout.handle(self.observed(seen), self.cluster.clock.now())?;
                     }
                     open_watches.extend(ended.watches);
                     Input::Completed { id: ended.id, outcome: ended.outcome }
@@ -183,6 +183,13 @@ impl Driver {
         });
     }
 
+    /// What was seen, without what must not be told.
+    fn observed(&self, seen: Seen) -> Input {
+        let Seen { mut object, deleted } = seen;
+        self.executor.secrets.clean_observed(&mut object);
+        Input::Observed { object, deleted }
+    }
+
     fn stopped(&self) -> Cause {
         self.cause(CauseCode::Aborted, "stopped by a second signal".to_owned())
     }
@@ -233,10 +240,6 @@ async fn perform(
             Err(error) => (fail(&error), None),
         },
     }
-}
-
-fn observed(seen: Seen) -> Input {
-    Input::Observed { object: seen.object, deleted: seen.deleted }
 }
 
 /// Completes when it is time for a sign of life. A sandbox has one process at a time and needs none.

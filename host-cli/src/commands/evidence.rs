@@ -76,6 +76,13 @@ fn print(file: &EvidenceFile) {
     anstream::println!("{} {} revision {}, {}", file.release, file.namespace, file.revision, file.at);
     for bundle in &file.objects {
         anstream::println!("\n{}{}", bundle.object, if bundle.of_undo { "  (on the way back)" } else { "" });
+        if !bundle.changes.is_empty() {
+            anstream::println!("  changed by this revision:");
+        }
+        for change in &bundle.changes {
+            let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "(absent)".to_owned());
+            anstream::println!("    {}: {} -> {}", change.field, side(&change.before), side(&change.after));
+        }
         for event in &bundle.events {
             anstream::println!(
                 "  {} {} {} {}: {} (x{})",

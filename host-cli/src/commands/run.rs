@@ -20,7 +20,7 @@ use crate::args::{GlobalArgs, OutputFormat, Timeout};
 use crate::charts::revision_of;
 use crate::cluster::Cluster;
 use crate::driver::Driver;
-use crate::execute::Executor;
+use crate::execute::{Executor, Secrets};
 use crate::exit::{Exit, Stop};
 use crate::lease::SignOfLife;
 use crate::notify::{self, Target};
@@ -184,7 +184,7 @@ pub(crate) async fn drive(
 ) -> anyhow::Result<Verdict> {
     let began = cluster.clock.now();
     let header = header(request, rollout.plan(), rollout.policy(), cluster, began);
-    let executor = Rc::new(executor_of(cluster, ground, request).await?);
+    let executor = Rc::new(executor_of(cluster, ground, request, rollout.plan()).await?);
     let mut driver = Driver {
         cluster: cluster.clone(),
         executor: Rc::clone(&executor),
@@ -213,9 +213,9 @@ pub(crate) async fn check_only(
     request: Request,
 ) -> anyhow::Result<ExitCode> {
     let plan = plan_of(cluster, ground, &request).await?;
-    let executor = executor_of(cluster, ground, &request).await?;
+    let executor = executor_of(cluster, ground, &request, &plan).await?;
     let steps: Vec<Step> = plan.steps.iter().filter(|step| step.desired.is_some()).cloned().collect();
-    if let Outcome::Failed { causes, .. } = executor.validate(&steps).await {
+    if let Outcome::Failed { causes, .. } = executor.secrets.clean_outcome(executor.validate(&steps).await) {
         let lines: Vec<String> = causes
             .iter()
             .map(|cause| format!("{}: {}: {}", cause.code, cause.object, cause.message))
@@ -263,7 +263,12 @@ async fn plan_of(cluster: &Cluster, ground: &Ground, request: &Request) -> anyho
     Ok(plan)
 }
 
-async fn executor_of(cluster: &Cluster, ground: &Ground, request: &Request) -> anyhow::Result<Executor> {
+async fn executor_of(
+    cluster: &Cluster,
+    ground: &Ground,
+    request: &Request,
+    plan: &Plan,
+) -> anyhow::Result<Executor> {
     Ok(Executor {
         cluster: cluster.clone(),
         records: Rc::clone(&ground.records),
@@ -272,6 +277,7 @@ async fn executor_of(cluster: &Cluster, ground: &Ground, request: &Request) -> a
         force_conflicts: request.force_conflicts,
         take_ownership: request.take_ownership,
         namespace_is_new: request.options.create_namespace && !namespace_exists(cluster).await?,
+        secrets: Secrets::of(plan),
         evidence: Default::default(),
         notes: Default::default(),
     })

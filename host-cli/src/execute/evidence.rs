@@ -11,6 +11,7 @@ use kube::api::{Api, ListParams, LogParams};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::difference::{Change, changes};
 use super::{Executor, done};
 
 /// Most lines of one container's log.
@@ -31,6 +32,7 @@ pub(crate) struct Subject {
     object: Option<Value>,
     pods: Vec<Value>,
     events: Vec<Value>,
+    changes: Vec<Change>,
 }
 
 /// What was kept of one object.
@@ -46,6 +48,9 @@ pub(crate) struct EvidenceBundle {
     pub(crate) pods: Vec<PodEvidence>,
     /// Events about it and its parts, oldest first.
     pub(crate) events: Vec<EventEvidence>,
+    /// What this run changed of it: the difference that brought the failure. Empty for a new object.
+    #[serde(default)]
+    pub(crate) changes: Vec<Change>,
 }
 
 /// What was kept of a pod.
@@ -93,6 +98,7 @@ impl Subject {
             object: view.object(key).cloned(),
             pods: unready.take(PODS_MOST).cloned().collect(),
             events: related.events.into_iter().cloned().collect(),
+            changes: changes(rollout.plan(), &key.path()),
         }
     }
 }
@@ -118,22 +124,21 @@ impl Executor {
         self.add_late_events(&subject.pods, &mut told, deadline).await;
         let pods = subject.pods.into_iter().map(|pod| async move {
             let logs = self.logs(&pod, deadline).await;
-            PodEvidence {
-                name: name(&pod).to_owned(),
-                status: at(&pod, &["status"]).cloned().unwrap_or_default(),
-                logs,
-            }
+            let mut status = at(&pod, &["status"]).cloned().unwrap_or_default();
+            self.secrets.clean_value(&mut status);
+            PodEvidence { name: name(&pod).to_owned(), status, logs }
         });
         let pods = futures::future::join_all(pods).await;
         let mut object = subject.object.unwrap_or_default();
         redact_secret(&mut object);
-        EvidenceBundle {
-            object: subject.key.path(),
-            of_undo,
-            status: at(&object, &["status"]).cloned().unwrap_or_default(),
-            pods,
-            events: events(&told),
+        let mut status = at(&object, &["status"]).cloned().unwrap_or_default();
+        self.secrets.clean_value(&mut status);
+        told.iter_mut().for_each(|event| self.secrets.clean_observed(event));
+        let mut changes = subject.changes;
+        for value in changes.iter_mut().flat_map(|change| [&mut change.before, &mut change.after]).flatten() {
+            *value = self.secrets.clean(value).into_owned();
         }
+        EvidenceBundle { object: subject.key.path(), of_undo, status, pods, events: events(&told), changes }
     }
 
     /// A kubelet writes a pod's status and the events about it apart: the verdict may come before the event that
@@ -190,7 +195,8 @@ impl Executor {
                     () = self.cluster.clock.sleep_until(deadline) => return None,
                     () = tokio::time::sleep(Duration::from_secs(10)) => return None,
                 };
-                let lines: Vec<String> = text.lines().map(ToOwned::to_owned).collect();
+                let lines: Vec<String> =
+                    text.lines().map(|line| self.secrets.clean(line).into_owned()).collect();
                 (!lines.is_empty()).then_some(LogEvidence { container, previous, lines })
             }
         });

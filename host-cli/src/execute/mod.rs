@@ -2,10 +2,12 @@
 
 mod apply;
 mod delete;
+mod difference;
 mod evidence;
 mod failure;
 mod hook;
 mod managers;
+mod secrets;
 mod validate;
 
 use std::cell::RefCell;
@@ -19,6 +21,7 @@ use backstay_core::rollout::{Action, ActionKind, HookStage, Outcome};
 pub(crate) use evidence::{EventEvidence, PodEvidence};
 pub(crate) use evidence::{EvidenceBundle, Subject};
 pub(crate) use failure::failed;
+pub(crate) use secrets::Secrets;
 
 use crate::cluster::Cluster;
 use crate::records::Records;
@@ -33,6 +36,8 @@ pub(crate) struct Executor {
     pub(crate) take_ownership: bool,
     /// The namespace will be created by this run, so that the server cannot check objects in it yet.
     pub(crate) namespace_is_new: bool,
+    /// What must not be told.
+    pub(crate) secrets: Secrets,
     pub(crate) evidence: RefCell<Vec<EvidenceBundle>>,
     /// Lines worth telling a person that change nothing: skipped deletions and the like.
     pub(crate) notes: RefCell<Vec<String>>,
@@ -63,6 +68,11 @@ pub(crate) enum Work {
 impl Executor {
     /// Does the work and says how it ended.
     pub(crate) async fn execute(&self, action: &Action, work: Work) -> Outcome {
+        let outcome = self.attempt(action, work).await;
+        self.secrets.clean_outcome(outcome)
+    }
+
+    async fn attempt(&self, action: &Action, work: Work) -> Outcome {
         match work {
             Work::Validate(steps) => self.validate(&steps).await,
             Work::Apply(steps) => self.apply(&steps, false).await,
