@@ -1,0 +1,189 @@
+//! Real output of the binary on the sandbox: it fits the published schemas, and a seeded secret appears nowhere in it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot do its work has to fail loudly")]
+
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use backstay_core::chart::validate_json;
+use base64::Engine as _;
+use serde_json::Value;
+
+/// Stands in the chart where secrets stand.
+const SEEDED: [&str; 3] = ["Seeded-Secret-4711", "Seeded-Env-0815", "Seeded-Arg-1234"];
+
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("backstay-output-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("chart/templates")).unwrap();
+        let chart = "apiVersion: v2\nname: shop\nversion: 1.0.0\n";
+        std::fs::write(folder.join("chart/Chart.yaml"), chart).unwrap();
+        std::fs::write(folder.join("chart/templates/all.yaml"), TEMPLATE).unwrap();
+        Self(folder)
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_backstay"))
+            .args(words)
+            .arg(format!("--sandbox={}", self.0.join("sandbox.json").display()))
+            .env("XDG_STATE_HOME", self.0.join("state"))
+            .env_remove("BACKSTAY_NOTIFY")
+            .env_remove("BACKSTAY_POLICY")
+            .output()
+            .unwrap()
+    }
+
+    fn deploy(&self, more: &[&str]) -> Output {
+        let chart = self.0.join("chart");
+        let mut words = vec!["deploy", "shop", chart.to_str().unwrap()];
+        words.extend(more);
+        self.run(&words)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+const TEMPLATE: &str = r#"
+apiVersion: v1
+kind: Secret
+metadata: {name: keys}
+stringData: {password: "Seeded-Secret-4711"}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, annotations: {sandbox.backstay.dev/note: "Seeded-Env-0815"}}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}, annotations: {sandbox.backstay.dev/fault: "{{ .Values.fault }}"}}
+    spec:
+      containers:
+        - name: web
+          image: registry.example/web:{{ .Values.tag }}
+          args: ["--token=Seeded-Arg-1234-{{ .Values.tag }}"]
+          env:
+            - {name: DATABASE, value: "Seeded-Env-0815"}
+            - {name: VERSION, value: "Seeded-Env-0815-{{ .Values.tag }}"}
+"#;
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn says_no_secret(what: &str, text: &str) {
+    for seeded in SEEDED {
+        let encoded = base64::engine::general_purpose::STANDARD.encode(seeded);
+        assert!(!text.contains(seeded) && !text.contains(&encoded), "{what} tells {seeded}:\n{text}");
+    }
+}
+
+fn schema(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schemas").join(name);
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// A receiver that keeps the one message it gets.
+fn receiver() -> (String, std::thread::JoinHandle<String>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/t0ken", listener.local_addr().unwrap());
+    let thread = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut bytes = Vec::new();
+        loop {
+            let mut buffer = [0; 4096];
+            let count = stream.read(&mut buffer).unwrap();
+            bytes.extend_from_slice(&buffer[..count]);
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+            if count == 0 || length.is_some_and(|length: usize| body.len() >= length) {
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+                return text;
+            }
+        }
+    });
+    (address, thread)
+}
+
+#[test]
+fn output_fits_the_schemas_and_tells_no_secret() {
+    let place = Place::new("failure");
+    let good = place.deploy(&["--set", "tag=v1,fault=", "-o", "json"]);
+    assert_eq!(good.status.code(), Some(0), "{}", text(&good));
+    let kept = place.0.join("evidence");
+    let (address, received) = receiver();
+    let notify = format!("--notify=webhook={address}");
+    let folder = format!("--evidence-dir={}", kept.display());
+    let bad = place.deploy(&["--set", "tag=v2,fault=crash", "-o", "json", &folder, &notify]);
+    assert_eq!(bad.status.code(), Some(1), "{}", text(&bad));
+
+    let events = schema("events.schema.json");
+    for output in [&good, &bad] {
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            let event: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(validate_json(&events, &event), Ok(()), "{line}");
+        }
+    }
+    let wrong = serde_json::json!({"v": 1, "t": 1.0, "type": "phase", "phase": "dreaming"});
+    assert!(validate_json(&events, &wrong).is_err());
+
+    let file = std::fs::read_dir(&kept).unwrap().next().unwrap().unwrap().path();
+    let evidence: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    assert_eq!(validate_json(&schema("evidence.schema.json"), &evidence), Ok(()), "{evidence:#}");
+    let changes = evidence["objects"][0]["changes"].as_array().unwrap();
+    let image = changes.iter().find(|change| change["field"].as_str().unwrap().ends_with("[web].image"));
+    assert_eq!(image.unwrap()["after"], "registry.example/web:v2", "{changes:#?}");
+    assert!(changes.iter().any(|change| change["field"].as_str().unwrap().ends_with("env[VERSION].value")));
+
+    let message = received.join().unwrap();
+    assert!(message.contains("rolled-back"), "{message}");
+    says_no_secret("the notification", &message);
+    says_no_secret("the evidence", &evidence.to_string());
+    for (what, output) in [("a deploy", &good), ("a failed deploy", &bad)] {
+        says_no_secret(what, &text(output));
+        assert!(!text(output).contains("t0ken"), "{what} tells an address");
+    }
+    for words in [vec!["evidence", "shop"], vec!["history", "shop"], vec!["status", "shop"]] {
+        says_no_secret(words[0], &text(&place.run(&words)));
+    }
+    let sandbox = std::fs::read_to_string(place.0.join("sandbox.json")).unwrap();
+    let journals: Vec<&str> = sandbox.split("\"backstay.journal\":").skip(1).collect();
+    assert!(journals.len() >= 2, "the journals are kept with the records");
+    for journal in journals {
+        let encoded = journal.trim_start().trim_start_matches('"').split('"').next().unwrap();
+        let journal = base64::engine::general_purpose::STANDARD.decode(encoded).unwrap();
+        says_no_secret("the journal", &String::from_utf8_lossy(&journal));
+    }
+    let plain = place.deploy(&["--set", "tag=v3,fault=crash", "--debug"]);
+    assert_eq!(plain.status.code(), Some(1), "{}", text(&plain));
+    says_no_secret("a failed deploy with --debug", &text(&plain));
+}
+
+#[test]
+fn a_dry_run_shows_what_would_be_sent_and_no_address() {
+    let place = Place::new("dry-run");
+    let shown = place.deploy(&[
+        "--set",
+        "tag=v1,fault=",
+        "--dry-run=server",
+        "--notify",
+        "slack=https://hooks.slack.example/services/t0ken",
+    ]);
+    let told = String::from_utf8_lossy(&shown.stderr).into_owned();
+    assert!(told.contains("would notify slack https://hooks.slack.example/…"), "{told}");
+    assert!(told.contains("\"blocks\"") && !told.contains("t0ken"), "{told}");
+    let wrong = place.deploy(&["--set", "tag=v1,fault=", "--notify", "mail=https://t0ken.example"]);
+    assert_eq!(wrong.status.code(), Some(4));
+    assert!(
+        text(&wrong).contains("slack=URL or webhook=URL") && !text(&wrong).contains("t0ken"),
+        "{}",
+        text(&wrong)
+    );
+}
