@@ -2,6 +2,7 @@
 
 mod bench;
 mod cluster;
+mod mutants;
 mod paths;
 mod run;
 mod setup;
@@ -31,6 +32,8 @@ enum Task {
     Wasm(wasm::Options),
     /// Backstay beside both Helms on a real control plane, as figures and ratios
     Bench(bench::Options),
+    /// Deliberate bugs that the simulation tests have to catch
+    Mutants(mutants::Options),
     /// Random rollouts with random faults, by the thousand
     Soak(soak::Options),
     /// A real Kubernetes on this machine, for tests and for trying things out
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Wasm(options) => wasm::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Mutants(options) => mutants::run(&options),
         Task::Soak(options) => soak::run(&options),
         Task::Cluster(command) => cluster::run(&command),
     };

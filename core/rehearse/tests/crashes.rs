@@ -39,6 +39,7 @@ fn a_crash_at_every_output_ends_in_the_same_verdict() {
 fn an_abort_at_any_time_goes_back_or_is_done() {
     let cluster = running_shop(22);
     let from = cluster.now();
+    let mut went_back = 0;
     for tenth in 0..120 {
         let abort_at = Some(from.after(std::time::Duration::from_millis(100 * tenth)));
         let trouble = Trouble { seed: tenth, abort_at, ..Trouble::default() };
@@ -46,11 +47,15 @@ fn an_abort_at_any_time_goes_back_or_is_done() {
         let word = in_a_word(&report.verdict);
         let runs = match word.as_str() {
             "deployed" => BETTER,
-            "rolled-back aborted" | "refused aborted" => GOOD,
+            "rolled-back aborted" | "refused aborted" => {
+                went_back += 1;
+                GOOD
+            }
             other => panic!("abort after {tenth} tenths: {other}"),
         };
         assert_eq!(image(&left).as_deref(), Some(runs), "abort after {tenth} tenths");
     }
+    assert!(went_back > 40, "only {went_back} of 120 aborts were honoured");
 }
 
 #[test]

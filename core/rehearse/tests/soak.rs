@@ -63,6 +63,8 @@ struct Shape {
     database: bool,
     services: bool,
     configs: u64,
+    /// Whether the workloads go in waves of their own.
+    waves: bool,
 }
 
 impl Shape {
@@ -71,7 +73,13 @@ impl Shape {
         let deployments = NAMES.iter().take(usize::try_from(count).unwrap());
         let deployments =
             deployments.map(|name| (*name, 1 + u32::try_from(dice.below(3)).unwrap())).collect();
-        Self { deployments, database: dice.one_in(3), services: dice.one_in(2), configs: dice.below(3) }
+        Self {
+            deployments,
+            database: dice.one_in(3),
+            services: dice.one_in(2),
+            configs: dice.below(3),
+            waves: dice.one_in(3),
+        }
     }
 
     fn objects(&self, version: &str) -> Vec<PlannedObject> {
@@ -81,7 +89,12 @@ impl Shape {
             if self.services {
                 objects.push(service(name));
             }
-            objects.push(deployment(name, &format!("registry.example/{name}:{version}"), *replicas));
+            let mut workload = deployment(name, &format!("registry.example/{name}:{version}"), *replicas);
+            if self.waves {
+                let wave = objects.len().to_string();
+                workload.object["metadata"]["annotations"] = serde_json::json!({"backstay.dev/wave": wave});
+            }
+            objects.push(workload);
         }
         if self.database {
             objects.push(stateful_set("db", &format!("registry.example/db:{version}"), 1));

@@ -149,3 +149,24 @@ fn recreate(image: &str) -> backstay_plan::PlannedObject {
     planned.object["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "Always".into();
     planned
 }
+
+#[test]
+fn what_somebody_else_took_over_is_not_deleted() {
+    let mut cluster = running_shop(9);
+    let path = "/api/v1/namespaces/default/configmaps/conf".to_owned();
+    let mut theirs = config("conf", "theirs").object;
+    theirs["metadata"]["annotations"] = serde_json::json!({"meta.helm.sh/release-name": "another"});
+    let put = backstay_sim::api::Request {
+        method: "PUT".into(),
+        path,
+        content_type: "application/json".into(),
+        body: theirs.to_string().into_bytes(),
+        ..Default::default()
+    };
+    assert_eq!(cluster.handle(&put).status, 200);
+    let after = shop(BETTER).into_iter().filter(|object| object.key.name != "conf").collect();
+    let (cluster, report) = rehearse(cluster, upgrade(shop(GOOD), after, vec![]), Trouble::default());
+    assert_eq!(in_a_word(&report.verdict), "deployed");
+    let key = ResourceKey::new("v1", "ConfigMap", "default", "conf");
+    assert!(cluster.store().get(&key).is_some(), "an object of another release was deleted");
+}

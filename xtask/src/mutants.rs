@@ -1,0 +1,141 @@
+//! `cargo xtask mutants`: deliberate bugs, each of which the simulation tests have to catch. A mutant that survives fails the
+//! run: then the tests prove less than they say.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context as _, bail, ensure};
+use clap::Args;
+
+use crate::paths;
+
+/// Which mutants.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Only mutants whose name contains this
+    #[arg(long, default_value = "")]
+    only: String,
+}
+
+struct Mutant {
+    name: String,
+    caught_by: String,
+    package: String,
+    file: PathBuf,
+    original: String,
+    mutated: String,
+}
+
+/// Tries them one after the other in a copy of the sources.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let table = paths::repository().join("tests/mutants/table.txt");
+    let mutants =
+        read(&fs::read_to_string(&table).with_context(|| format!("{}: cannot be read", table.display()))?)?;
+    let copy = std::env::temp_dir().join(format!("backstay-mutants-{}", std::process::id()));
+    copy_sources(&copy)?;
+    let mut survivors = Vec::new();
+    for mutant in mutants.iter().filter(|mutant| mutant.name.contains(&options.only)) {
+        let began = Instant::now();
+        let caught = try_one(&copy, mutant);
+        let caught = caught.with_context(|| format!("mutant {}", mutant.name))?;
+        let seconds = began.elapsed().as_secs_f64();
+        match caught {
+            Some(how) => {
+                println!("    caught    {:<28} {:<8} {seconds:>5.1} s  {how}", mutant.name, mutant.caught_by)
+            }
+            None => {
+                println!("    SURVIVED  {:<28} {:<8} {seconds:>5.1} s", mutant.name, mutant.caught_by);
+                survivors.push(mutant.name.clone());
+            }
+        }
+    }
+    fs::remove_dir_all(&copy).with_context(|| format!("{}: cannot be removed", copy.display()))?;
+    ensure!(survivors.is_empty(), "mutants survived: {}", survivors.join(", "));
+    Ok(())
+}
+
+/// Runs the tests with a mutant in place; `None` when they pass all the same.
+fn try_one(copy: &Path, mutant: &Mutant) -> anyhow::Result<Option<String>> {
+    let file = copy.join(&mutant.file);
+    let text = fs::read_to_string(&file).with_context(|| format!("{}: cannot be read", file.display()))?;
+    let places = text.matches(&mutant.original).count();
+    ensure!(
+        places == 1,
+        "{} has {places} places like {:?}; bring the table up to date",
+        mutant.file.display(),
+        mutant.original
+    );
+    fs::write(&file, text.replace(&mutant.original, &mutant.mutated))?;
+    // One cache for all mutants and for the next run.
+    let target = paths::repository().join("target/mutants");
+    let mut command = Command::new("cargo");
+    command.current_dir(copy).args(["test", "--quiet", "--package", &mutant.package, "--tests"]);
+    command.env("CARGO_TARGET_DIR", target).env("RUST_BACKTRACE", "0").env("BACKSTAY_SOAK", "0..40");
+    let output = command.stdin(Stdio::null()).output();
+    fs::write(&file, &text)?;
+    let output = output?;
+    if output.status.success() {
+        return Ok(None);
+    }
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    if said.contains("error: could not compile") || said.contains("error[E") {
+        bail!("it does not compile:\n{}", crate::run::last_lines(&said, 20));
+    }
+    let named = |line: &&str| line.contains("invariant: \"") || line.contains("panicked at");
+    let first = said.lines().find(named).unwrap_or_default().trim();
+    Ok(Some(first.chars().take(70).collect()))
+}
+
+/// Everything the tests are built from, without what was built.
+fn copy_sources(to: &Path) -> anyhow::Result<()> {
+    let listed = crate::run::read(Command::new("git").current_dir(paths::repository()).args([
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]))?;
+    for name in listed.lines() {
+        let from = paths::repository().join(name);
+        if !from.is_file() {
+            continue;
+        }
+        let target = to.join(name);
+        let parent = target.parent().context("a file has a folder")?;
+        fs::create_dir_all(parent)?;
+        fs::copy(&from, &target).with_context(|| format!("{name}: cannot be copied"))?;
+    }
+    Ok(())
+}
+
+fn read(table: &str) -> anyhow::Result<Vec<Mutant>> {
+    let lines = table.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let mut mutants = Vec::new();
+    let mut lines = lines.peekable();
+    while let Some(head) = lines.next() {
+        let words: Vec<&str> = head.trim_start_matches('=').split_whitespace().collect();
+        let [name, caught_by, package] = words[..] else {
+            bail!("{head:?} is not \"= NAME CAUGHT-BY PACKAGE\"")
+        };
+        let file = lines.next().context("a mutant without a file")?;
+        let original = lines
+            .next()
+            .and_then(|line| line.strip_prefix('-'))
+            .with_context(|| format!("{name} has no original line"))?;
+        let mutated = lines
+            .next()
+            .and_then(|line| line.strip_prefix('+'))
+            .with_context(|| format!("{name} has no mutated line"))?;
+        mutants.push(Mutant {
+            name: name.to_owned(),
+            caught_by: caught_by.to_owned(),
+            package: package.to_owned(),
+            file: file.into(),
+            original: original.trim_start().to_owned(),
+            mutated: mutated.trim_start().to_owned(),
+        });
+    }
+    Ok(mutants)
+}
