@@ -1,11 +1,13 @@
 //! Which pods are the new revision's. Only they can condemn it (S14).
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use backstay_object::{
-    Timestamp, annotation, at, controller_owner, generation, int_at, is_deleting, kind, label, text_at, uid,
+    Timestamp, annotation, at, controller_owner, generation, int_at, is_deleting, kind, label, map_at,
+    text_at, uid,
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::types::Related;
 
@@ -87,16 +89,15 @@ pub(crate) fn created_at(object: &Value) -> Option<Timestamp> {
 
 /// Pod templates are the same when they differ in nothing but the hash that the controller adds.
 fn same_template(left: &Value, right: &Value) -> bool {
-    let empty = Map::new();
-    let map = |value: &'_ Value| value.as_object().cloned();
-    let labels = |template: &Value| {
-        let mut labels = at(template, &["metadata", "labels"]).and_then(map).unwrap_or_default();
-        labels.remove(TEMPLATE_HASH);
-        labels
-    };
-    let annotations =
-        |template: &Value| at(template, &["metadata", "annotations"]).and_then(map).unwrap_or(empty.clone());
     left.get("spec") == right.get("spec")
-        && labels(left) == labels(right)
-        && annotations(left) == annotations(right)
+        && same_texts(left, right, "labels")
+        && same_texts(left, right, "annotations")
+}
+
+fn same_texts(left: &Value, right: &Value, field: &str) -> bool {
+    texts(left, field).eq(texts(right, field))
+}
+
+fn texts<'a>(template: &'a Value, field: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    map_at(template, &["metadata", field]).into_iter().flatten().filter(|(key, _)| *key != TEMPLATE_HASH)
 }

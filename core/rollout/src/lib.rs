@@ -25,6 +25,7 @@ mod contract;
 mod decide;
 mod forward;
 mod hooks;
+mod index;
 mod journal;
 mod phase;
 mod policy;

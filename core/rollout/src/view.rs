@@ -13,19 +13,20 @@ use backstay_object::{
 use serde_json::Value;
 
 use crate::contract::Applied;
+use crate::index::Index;
 use crate::policy::Policy;
 use crate::{bake, progress};
 
 /// What was last seen of the cluster.
 #[derive(Debug, Default)]
 pub struct ClusterView {
-    objects: BTreeMap<ResourceKey, Value>,
-    key_of_uid: BTreeMap<String, ResourceKey>,
-    owned_by_uid: BTreeMap<String, BTreeSet<ResourceKey>>,
-    events_about_uid: BTreeMap<String, BTreeSet<ResourceKey>>,
-    slices_of_service: BTreeMap<ResourceKey, BTreeSet<ResourceKey>>,
+    objects: Index<ResourceKey, Value>,
+    key_of_uid: Index<String, ResourceKey>,
+    owned_by_uid: Index<String, BTreeSet<ResourceKey>>,
+    events_about_uid: Index<String, BTreeSet<ResourceKey>>,
+    slices_of_service: Index<ResourceKey, BTreeSet<ResourceKey>>,
     pods_of_claim: BTreeMap<(String, String), BTreeSet<ResourceKey>>,
-    tracked: BTreeMap<ResourceKey, Tracked>,
+    tracked: Index<ResourceKey, Tracked>,
     stale: BTreeSet<ResourceKey>,
 }
 
@@ -47,8 +48,8 @@ pub(crate) struct Measure<'a> {
 
 impl ClusterView {
     /// Begins to judge an object. `always_ready`: it is ready once applied, nobody watches it.
-    pub(crate) fn track(&mut self, key: &ResourceKey, always_ready: bool) {
-        self.tracked.entry(key.clone()).or_default().always_ready = always_ready;
+    pub fn track(&mut self, key: &ResourceKey, always_ready: bool) {
+        self.tracked.of(key).always_ready = always_ready;
         self.stale.insert(key.clone());
     }
 
@@ -61,7 +62,7 @@ impl ClusterView {
     }
 
     /// Takes in an observation.
-    pub(crate) fn observe(&mut self, object: Value, deleted: bool) {
+    pub fn observe(&mut self, object: Value, deleted: bool) {
         let Some(key) = ResourceKey::of(&object) else { return };
         if deleted {
             self.mark_stale(&key, &object);
@@ -89,6 +90,11 @@ impl ClusterView {
     #[must_use]
     pub fn assessment(&self, key: &ResourceKey) -> Option<&Assessment> {
         self.tracked.get(key)?.assessment.as_ref()
+    }
+
+    /// Judges again what observations touched since the last call, without a rollout around it: to look, and to measure.
+    pub fn look_again(&mut self, circumstances: &Circumstances<'_>, policy: &Policy) -> Vec<ResourceKey> {
+        self.reassess(&Measure { circumstances: *circumstances, policy, baking_since: None })
     }
 
     /// Judges again what observations touched since the last call; returns the keys whose readiness or first finding
@@ -187,36 +193,32 @@ impl ClusterView {
 
     /// Everything that belongs to an object: what it owns at any depth, the claims its pods use, the slices of a
     /// Service, and the events about all of it.
-    fn related(&self, key: &ResourceKey, object: &Value) -> Related<'_> {
-        let mut keys: Vec<&ResourceKey> = Vec::new();
-        let mut open: Vec<&str> = Vec::new();
-        let own_uid = self.key_of_uid.get_key_value(uid(object)).map(|(uid, _)| uid.as_str());
-        open.extend(own_uid);
+    fn related<'a>(&'a self, key: &ResourceKey, object: &'a Value) -> Related<'a> {
+        let mut found: Vec<(&ResourceKey, &Value)> = Vec::new();
         let mut uids: BTreeSet<&str> = BTreeSet::new();
+        let mut open: Vec<&str> = Vec::new();
+        open.push(uid(object));
         while let Some(owner) = open.pop() {
-            if !uids.insert(owner) {
+            if owner.is_empty() || !uids.insert(owner) {
                 continue;
             }
             for owned in self.owned_by_uid.get(owner).into_iter().flatten() {
-                keys.push(owned);
-                if let Some((uid, _)) =
-                    self.objects.get(owned).and_then(|owned| self.key_of_uid.get_key_value(uid(owned)))
-                {
-                    open.push(uid.as_str());
+                if let Some(value) = self.objects.get(owned) {
+                    found.push((owned, value));
+                    open.push(uid(value));
                 }
             }
         }
-        keys.extend(self.slices_of_service.get(key).into_iter().flatten());
+        let slices = self.slices_of_service.get(key).into_iter().flatten();
+        found.extend(slices.filter_map(|key| Some((key, self.objects.get(key)?))));
         // A slice is owned by its Service and names it, too.
-        keys.sort_unstable();
-        keys.dedup();
-        let mut owned: Vec<&Value> = keys.iter().filter_map(|key| self.objects.get(*key)).collect();
+        found.sort_unstable_by_key(|(key, _)| *key);
+        found.dedup_by_key(|(key, _)| *key);
+        let mut owned: Vec<&Value> = found.iter().map(|(_, value)| *value).collect();
         let mut claims = claim_keys(object);
         claims.extend(owned.iter().flat_map(|owned| claim_keys(owned)));
         for claim in claims.iter().filter_map(|key| self.objects.get(key)) {
-            if let Some((uid, _)) = self.key_of_uid.get_key_value(uid(claim)) {
-                uids.insert(uid.as_str());
-            }
+            uids.insert(uid(claim));
             owned.push(claim);
         }
         let events = uids
@@ -234,17 +236,17 @@ impl ClusterView {
             self.key_of_uid.insert(uid.to_string(), key.clone());
         }
         if let Some(owner) = controller_owner(object).and_then(|owner| text_at(owner, &["uid"])) {
-            self.owned_by_uid.entry(owner.to_string()).or_default().insert(key.clone());
+            self.owned_by_uid.of(owner).insert(key.clone());
         }
         match key.kind.as_str() {
             "Event" => {
                 if let Some(about) = text_at(object, &["involvedObject", "uid"]) {
-                    self.events_about_uid.entry(about.to_string()).or_default().insert(key.clone());
+                    self.events_about_uid.of(about).insert(key.clone());
                 }
             }
             "EndpointSlice" => {
                 if let Some(service) = service_of_slice(object) {
-                    self.slices_of_service.entry(service).or_default().insert(key.clone());
+                    self.slices_of_service.of(&service).insert(key.clone());
                 }
             }
             "Pod" => {
@@ -304,7 +306,7 @@ impl ClusterView {
                     open.push((pod.clone(), self.objects.get(pod).and_then(owner_uid)));
                 }
             }
-            if let Some(owner) = owner.and_then(|uid| self.key_of_uid.get(&uid)).cloned() {
+            if let Some(owner) = owner.and_then(|uid| self.key_of_uid.get(uid.as_str())).cloned() {
                 let next = self.objects.get(&owner).and_then(owner_uid);
                 open.push((owner, next));
             }
@@ -339,7 +341,7 @@ fn claim_names(pod: &Value) -> impl Iterator<Item = &str> {
         .filter_map(|volume| text_at(volume, &["persistentVolumeClaim", "claimName"]))
 }
 
-fn remove_from(index: &mut BTreeMap<String, BTreeSet<ResourceKey>>, uid: &str, key: &ResourceKey) {
+fn remove_from(index: &mut Index<String, BTreeSet<ResourceKey>>, uid: &str, key: &ResourceKey) {
     if let Some(keys) = index.get_mut(uid) {
         keys.remove(key);
         if keys.is_empty() {
