@@ -81,6 +81,6 @@ fn measure(objects: &[Value], rules: ReadinessRules) -> (u128, usize) {
             .count();
         rounds.push(begin.elapsed().as_nanos());
     }
-    rounds.sort_unstable();
-    (rounds.get(ROUNDS / 2).copied().unwrap_or_default() / objects.len().max(1) as u128, current)
+    // The quickest: what else the machine does only adds.
+    (rounds.iter().min().copied().unwrap_or_default() / objects.len().max(1) as u128, current)
 }

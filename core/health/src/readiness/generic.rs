@@ -1,6 +1,6 @@
 //! The rule for everything else: kstatus (`cli-utils/pkg/kstatus/status/{status,generic}.go`).
 
-use backstay_object::{condition, generation, int_at, text_at};
+use backstay_object::{condition, generation, int_at, list_at, text_at};
 use serde_json::Value;
 
 use super::{NOT_SEEN, Subject, state};
@@ -12,10 +12,19 @@ pub(super) fn before(subject: Subject<'_>) -> Option<Readiness> {
     if is_unseen(object) {
         return Some(state(Status::InProgress, NOT_SEEN, 0, 1));
     }
-    if is_true(object, "Reconciling") {
+    // One look through the conditions: this is asked of every object at every observation.
+    let (mut reconciling, mut stalled) = (false, false);
+    for found in list_at(object, &["status", "conditions"]) {
+        match text_at(found, &["type"]) {
+            Some("Reconciling") => reconciling = text_at(found, &["status"]) == Some("True"),
+            Some("Stalled") => stalled = text_at(found, &["status"]) == Some("True"),
+            _ => {}
+        }
+    }
+    if reconciling {
         return Some(state(Status::InProgress, message(object, "Reconciling", "reconciling"), 0, 1));
     }
-    is_true(object, "Stalled").then(|| state(Status::Failed, message(object, "Stalled", "stalled"), 0, 1))
+    stalled.then(|| state(Status::Failed, message(object, "Stalled", "stalled"), 0, 1))
 }
 
 /// Whether the controller says that it has not seen the present spec.
@@ -31,10 +40,6 @@ pub(super) fn after(subject: Subject<'_>) -> Readiness {
         Some(_) => state(Status::InProgress, message(subject.object, "Ready", "not ready"), 0, 1),
         None => state(Status::Current, "exists", 1, 1),
     }
-}
-
-fn is_true(object: &Value, name: &str) -> bool {
-    backstay_object::condition_is_true(object, name)
 }
 
 fn message<'a>(object: &'a Value, name: &str, fallback: &'a str) -> &'a str {

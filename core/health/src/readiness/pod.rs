@@ -118,11 +118,13 @@ fn trouble(subject: Subject<'_>, containers: &[Value]) -> Option<(Status, String
 
 /// Whether the pod is one that ends. The annotation is Argo CD's way to say that it is not, in spite of its policy.
 fn runs_to_an_end(object: &Value) -> bool {
-    let finite = matches!(text_at(object, &["spec", "restartPolicy"]), Some("Never" | "OnFailure"));
+    if !matches!(text_at(object, &["spec", "restartPolicy"]), Some("Never" | "OnFailure")) {
+        return false;
+    }
     let is_hook =
         ["argocd.argoproj.io/hook", "helm.sh/hook"].iter().any(|key| annotation(object, key).is_some());
     let overridden = annotation(object, "argocd.argoproj.io/ignore-restart-policy") == Some("true");
-    finite && (is_hook || !overridden)
+    is_hook || !overridden
 }
 
 fn waiting_reason(container: &Value) -> Option<&str> {

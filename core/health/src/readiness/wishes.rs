@@ -1,6 +1,6 @@
 //! Annotations by which somebody says that an object is not to be waited for.
 
-use backstay_object::{annotation, list_at};
+use backstay_object::{list_at, map_at};
 use serde_json::Value;
 
 use super::state;
@@ -25,13 +25,13 @@ const NO_WAITING: &[(&str, &str, &str)] = &[
 
 /// Current with the reason, where an annotation says that nobody should wait.
 pub(super) fn honoured(object: &Value) -> Option<Readiness> {
-    object.pointer("/metadata/annotations")?;
-    let found = NO_WAITING.iter().find(|(key, value, _)| annotation(object, key) == Some(*value));
-    if let Some((_, _, why)) = found {
+    let annotations = map_at(object, &["metadata", "annotations"])?;
+    let text = |key: &str| annotations.get(key).and_then(Value::as_str);
+    if let Some((_, _, why)) = NO_WAITING.iter().find(|(key, value, _)| text(key) == Some(*value)) {
         return Some(state(Status::Current, why, 1, 1));
     }
-    let local = annotation(object, "config.kubernetes.io/local-config").is_some_and(|value| value != "false");
-    let is_empty = list_at(object, &["status", "conditions"]).is_empty();
-    (local && is_empty)
+    let local = text("config.kubernetes.io/local-config").is_some_and(|value| value != "false");
+    let is_silent = list_at(object, &["status", "conditions"]).is_empty();
+    (local && is_silent)
         .then(|| state(Status::Current, "not waited for: config.kubernetes.io/local-config", 1, 1))
 }
