@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use backstay_gotemplate::{Compatibility, Map, MapType, Object, Text, Value};
+use backstay_gotemplate::{Compatibility, Elements, List, Map, MapType, Object, Text, Value};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -68,6 +68,11 @@ impl Object for Struct {
         let fields: Vec<String> = self.fields.iter().map(|field| display(&field.value)).collect();
         let pointer = if self.kind == "ptr" { "&" } else { "" };
         format!("{pointer}{{{}}}", fields.join(" "))
+    }
+
+    fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        let given = self.fields.iter().filter(|field| !field.optional || field.value.truth());
+        Some(given.map(|field| (field.json, field.value.clone())).collect())
     }
 
     fn plain(&self) -> Value {
@@ -201,6 +206,7 @@ impl Object for ApiVersions {
 pub(crate) fn chart(metadata: &Metadata, root: bool, compatibility: Compatibility) -> Value {
     let texts = |items: &[String]| match compatibility {
         Compatibility::Helm4 => Value::list(items.iter().map(Value::text).collect()),
+        Compatibility::Helm3 if items.is_empty() => Value::List(List::nil(Elements::Text)),
         Compatibility::Helm3 => Value::texts(items),
     };
     let fields = vec![
@@ -252,7 +258,8 @@ pub(crate) fn chart(metadata: &Metadata, root: bool, compatibility: Compatibilit
 }
 
 fn annotation_map(metadata: &Metadata) -> Value {
-    let entries = metadata.annotations.iter().flatten();
+    let Some(annotations) = &metadata.annotations else { return Value::Map(Map::nil(MapType::Texts)) };
+    let entries = annotations.iter();
     let entries = entries.map(|(key, value)| (Rc::from(key.as_str()), Value::text(value))).collect();
     Value::Map(Map::of(MapType::Texts, entries))
 }

@@ -373,7 +373,10 @@ struct Scopes {
 impl Scopes {
     fn chart(&mut self, chart: &Chart, path: &str, root: bool, values: Map) -> Map {
         let subcharts = Map::new();
-        let values = values.retyped(MapType::Values);
+        let values = values.retyped(match self.compatibility {
+            Compatibility::Helm4 => MapType::Values,
+            Compatibility::Helm3 => MapType::Values3,
+        });
         let scope = Map::new();
         scope.set("Chart", objects::chart(&chart.metadata, root, self.compatibility));
         scope.set("Files", Value::object(Files::new(&chart.files)));

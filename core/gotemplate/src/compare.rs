@@ -28,6 +28,7 @@ fn basic(value: &Value) -> Basic<'_> {
         Value::Float(value) => Basic::Float(*value),
         Value::Text(text) => Basic::Text(text),
         Value::Object(object) if object.kind() == "complex128" => Basic::Complex,
+        Value::Object(object) => object.number().map_or(Basic::Other, Basic::Int),
         _ => Basic::Other,
     }
 }

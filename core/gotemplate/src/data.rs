@@ -75,6 +75,7 @@ impl Source for Value {
             Self::Bytes(bytes) => sink.string(&crate::value::base64_text(bytes)),
             Self::List(list) if list.is_nil() => sink.null(),
             Self::List(list) => sink.list(&mut list.iter().map(|item| item as &dyn Source)),
+            Self::Map(map) if map.is_nil() => sink.null(),
             Self::Map(map) => {
                 let entries = map.borrow();
                 sink.map(&mut entries.iter().map(|(key, value)| (&**key, value as &dyn Source)))
@@ -133,6 +134,7 @@ pub fn to_json(value: &Value) -> serde_json::Value {
         Value::Bytes(bytes) => serde_json::Value::String(crate::value::base64_text(bytes)),
         Value::List(list) if list.is_nil() => serde_json::Value::Null,
         Value::List(list) => list.iter().map(to_json).collect(),
+        Value::Map(map) if map.is_nil() => serde_json::Value::Null,
         Value::Map(map) => map_to_json(map).into(),
         Value::Object(object) => to_json(&object.plain()),
     }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::error::{Outcome, RenderError, TemplateError};
+use crate::limits;
 use crate::print::display;
 use crate::print_float::format_float;
 use crate::print_quote::quote;
@@ -39,7 +40,7 @@ impl Got {
             MapType::Named(_) => {
                 Self { boxed: value.as_ref().is_none_or(Value::is_nil), value: value.unwrap_or_default() }
             }
-            MapType::Any | MapType::Values => Self::boxed(value.unwrap_or_default()),
+            MapType::Any | MapType::Values | MapType::Values3 => Self::boxed(value.unwrap_or_default()),
         }
     }
 
@@ -103,6 +104,7 @@ impl<'t> Run<'t, '_, '_> {
 
     pub(crate) fn walk(&mut self, dot: &Got, nodes: &'t [Node]) -> Outcome<Flow> {
         for node in nodes {
+            self.tick()?;
             match node {
                 Node::Text(text) => self.out.push_str(text),
                 Node::Action(pipe) => self.action(dot, pipe)?,
@@ -129,18 +131,37 @@ impl<'t> Run<'t, '_, '_> {
     fn action(&mut self, dot: &Got, pipe: &'t Pipe) -> Outcome<()> {
         let got = self.pipeline(dot, pipe)?;
         if pipe.variables.is_empty() {
-            self.print(&got.value);
+            self.print(&got.value)?;
         }
         Ok(())
     }
 
     #[inline(never)]
-    fn print(&mut self, value: &Value) {
+    fn print(&mut self, value: &Value) -> Outcome<()> {
         match value {
             Value::Nil => self.out.push_str("<no value>"),
             Value::Text(text) => self.out.push_str(text),
-            other => self.out.push_str(&display(other)),
+            other => {
+                self.out.push_str(&display(other));
+                if limits::take_cut() {
+                    return self.fail(limits::CUT.into());
+                }
+            }
         }
+        Ok(())
+    }
+
+    /// One step further, unless the template has taken too many or written too much.
+    fn tick(&mut self) -> Outcome<()> {
+        if !self.executor.spend(1) {
+            return self
+                .fail(format!("stopped after {} steps: the template seems to have no end", limits::STEPS));
+        }
+        if self.out.len() > limits::TEXT {
+            let limit = limits::TEXT >> 20;
+            return self.fail(format!("stopped: the template writes more than {limit} MiB"));
+        }
+        Ok(())
     }
 
     fn choose(&mut self, dot: &Got, branch: &'t Branch, with: bool) -> Outcome<Flow> {
@@ -165,6 +186,7 @@ impl<'t> Run<'t, '_, '_> {
         let mut empty = true;
         for (key, item) in items {
             empty = false;
+            self.tick()?;
             self.set_range_variables(&branch.pipe, key, &item)?;
             let flow = self.walk(&item, &branch.body)?;
             self.variables.truncate(inner);

@@ -6,6 +6,7 @@ use crate::builtins::Builtin;
 use crate::error::{Outcome, RenderError};
 use crate::exec::{Got, Run};
 use crate::function::{Function, FunctionError, Parameter};
+use crate::limits;
 use crate::print_quote::quote;
 use crate::set::Callable;
 use crate::tree::{Operand, OperandKind, Place};
@@ -33,9 +34,9 @@ impl Parameter {
     fn nil(self) -> Option<Value> {
         match self {
             Self::Any => Some(Value::Nil),
-            Self::Map => Some(Value::Map(Map::new())),
-            Self::List => Some(Value::list(Vec::new())),
-            Self::Texts => Some(Value::List(List::of(Elements::Text, Vec::new()))),
+            Self::Map => Some(Value::Map(Map::nil(MapType::Any))),
+            Self::List => Some(Value::List(List::nil(Elements::Any))),
+            Self::Texts => Some(Value::List(List::nil(Elements::Text))),
             Self::Bytes => Some(Value::Bytes(Rc::from([]))),
             Self::Named(name) if name.starts_with('*') => Some(Value::Nil),
             _ => None,
@@ -51,7 +52,9 @@ impl Parameter {
             | (Self::Int64, Value::Int64(_))
             | (Self::Float, Value::Float(_))
             | (Self::Bytes, Value::Bytes(_)) => true,
-            (Self::Map, Value::Map(map)) => matches!(map.map_type(), MapType::Any | MapType::Values),
+            (Self::Map, Value::Map(map)) => {
+                matches!(map.map_type(), MapType::Any | MapType::Values | MapType::Values3)
+            }
             (Self::List, Value::List(list)) => list.elements() == Elements::Any,
             (Self::Texts, Value::List(list)) => list.elements() == Elements::Text,
             (Self::Named(name), value) => {
@@ -98,10 +101,33 @@ impl<'t> Run<'t, '_, '_> {
             let parameter = parameters.get(values.len()).copied().or(variadic).unwrap_or(Parameter::Any);
             values.push(self.check(last, parameter)?.value);
         }
-        match call(self.executor, &values) {
+        let effort = limits::effort(name) + values.iter().map(limits::size).sum::<u64>();
+        let result = call(self.executor, &values).and_then(|value| {
+            self.fits(&value, effort).map_err(FunctionError::new)?;
+            Ok(value)
+        });
+        match result {
             Ok(value) => Ok(Got { boxed: value.is_nil(), value }),
             Err(error) => Err(self.call_error(whole, name, error)),
         }
+    }
+
+    /// Whether what a function made was written to its end and is not too much.
+    fn fits(&mut self, value: &Value, effort: u64) -> Result<(), &'static str> {
+        if limits::take_cut() {
+            return Err(limits::CUT);
+        }
+        let too_large = match value {
+            Value::Text(text) => text.len() > limits::TEXT,
+            Value::List(list) => list.len() > limits::ITEMS,
+            _ => false,
+        };
+        if too_large {
+            return Err("the result is too large");
+        }
+        // An empty purse is noticed by the next step of the template.
+        self.executor.spend(effort + limits::size(value));
+        Ok(())
     }
 
     #[cold]
@@ -150,7 +176,11 @@ impl<'t> Run<'t, '_, '_> {
             let parameter = if values.is_empty() { first } else { Parameter::Any };
             values.push(self.check(last, parameter)?);
         }
-        match (builtin.call)(&values) {
+        let result = (builtin.call)(&values).and_then(|got| {
+            self.fits(&got.value, 0)?;
+            Ok(got)
+        });
+        match result {
             Ok(got) => Ok(got),
             Err(problem) => {
                 let problem = if name == "call" { callee(&problem, arguments, &values) } else { problem };
@@ -252,6 +282,10 @@ impl<'t> Run<'t, '_, '_> {
             },
             (OperandKind::Bool(value), Parameter::Any | Parameter::Bool) => Value::Bool(*value),
             (OperandKind::Text(text), Parameter::Any | Parameter::Text) => Value::Text(text.0.clone()),
+            (OperandKind::Number(number), Parameter::Named("time.Duration")) => match number.int {
+                Some(int) => Value::Duration(int),
+                None => return self.unfit(Parameter::Int64, operand),
+            },
             (OperandKind::Number(number), Parameter::Any) => return self.number(number),
             (OperandKind::Number(number), Parameter::Int | Parameter::Int64 | Parameter::Float) => {
                 match (parameter, number.int, number.float) {

@@ -2,6 +2,7 @@
 
 use crate::error::Outcome;
 use crate::exec::{Complex, Got, Run};
+use crate::functions::duration_methods;
 use crate::print_quote::quote;
 use crate::runtime::Missing;
 use crate::tree::{Command, Number, Operand, OperandKind, Pipe, Place};
@@ -136,6 +137,9 @@ impl<'t> Run<'t, '_, '_> {
     ) -> Outcome<Got> {
         let end = names.len().saturating_sub(1);
         for (index, name) in names.iter().enumerate() {
+            if let Value::Duration(duration) = receiver.value {
+                receiver = Got::plain(duration_methods(duration));
+            }
             receiver = if index < end {
                 self.field(&receiver, name, false)?
             } else if let (Value::Object(_), true) =
@@ -164,7 +168,7 @@ impl<'t> Run<'t, '_, '_> {
                     return self.fail(format!("{name} is not a method but has arguments"));
                 }
                 // The one method of Helm's `Values` that charts call.
-                if name == "AsMap" && map.map_type() == MapType::Values {
+                if name == "AsMap" && matches!(map.map_type(), MapType::Values | MapType::Values3) {
                     return Ok(Got::plain(Value::Map(map.retyped(MapType::Any))));
                 }
                 let value = map.get(name);

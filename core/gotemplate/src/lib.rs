@@ -13,6 +13,7 @@ mod exec_value;
 mod function;
 mod functions;
 mod lexer;
+mod limits;
 mod parse;
 mod parse_number;
 mod print;
@@ -27,6 +28,7 @@ mod runtime;
 mod set;
 mod tree;
 mod value;
+mod value_walk;
 
 pub use data::{ValueBuilder, from_json, from_json_floats, map_to_json, to_json};
 pub use error::{RenderError, TemplateError};

@@ -1,5 +1,6 @@
 //! Values as texts: Go's `fmt` on the types that templates reach.
 
+use crate::limits;
 use crate::print_float::format_float;
 use crate::print_quote::{can_backquote, is_printable, quote, quote_bytes, quote_rune};
 use crate::value::{Elements, List, Map, Value};
@@ -71,9 +72,6 @@ pub(crate) fn duration(nanoseconds: i64) -> String {
     }
 }
 
-/// How deep values are shown.
-const NESTING: usize = 250;
-
 /// The state of `fmt`'s printer: flags of the verb at hand and what was written.
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools, reason = "these are the flags of a verb")]
@@ -87,6 +85,8 @@ pub(crate) struct Printer {
     pub(crate) sharp_v: bool,
     /// Inside `%!d(…)`, where methods are not called.
     complaining: bool,
+    /// Nothing more fits.
+    full: bool,
     pub(crate) width: Option<usize>,
     pub(crate) precision: Option<usize>,
 }
@@ -127,7 +127,10 @@ impl Printer {
     fn value(&mut self, value: &Value, verb: char, depth: usize) {
         match value {
             // A map may hold itself; Go ends with its stack then.
-            Value::List(_) | Value::Map(_) if depth > NESTING => self.out.push_str("..."),
+            _ if depth > limits::NESTING || self.out.len() > limits::TEXT => {
+                self.full = true;
+                limits::cut();
+            }
             Value::Nil if self.sharp_v => self.out.push_str("interface {}(nil)"),
             Value::Nil => self.out.push_str("<nil>"),
             Value::Bool(truth) if matches!(verb, 't' | 'v') => {
@@ -156,8 +159,12 @@ impl Printer {
             Value::Bytes(bytes) => self.bytes(bytes, verb, depth),
             Value::List(list) => self.list(list, verb, depth),
             Value::Map(map) => self.map(map, verb, depth),
-            Value::Object(object) => match verb {
-                'v' | 's' | 'x' | 'X' | 'q' => self.text(&object.print(), verb),
+            Value::Object(object) => match (verb, object.number()) {
+                (_, Some(number)) if self.sharp_v || self.complaining => {
+                    self.integer(value, number.unsigned_abs(), number < 0, verb);
+                }
+                ('v' | 's' | 'x' | 'X' | 'q', _) => self.text(&object.print(), verb),
+                (_, Some(number)) => self.integer(value, number.unsigned_abs(), number < 0, verb),
                 _ => self.bad_verb(value, verb),
             },
         }
@@ -171,6 +178,9 @@ impl Printer {
         }
         self.out.push_str(open);
         for (index, item) in list.iter().enumerate() {
+            if self.full {
+                break;
+            }
             if index > 0 {
                 self.out.push_str(separator);
             }
@@ -190,6 +200,9 @@ impl Printer {
         }
         self.out.push_str(open);
         for (index, (key, value)) in map.snapshot().into_iter().enumerate() {
+            if self.full {
+                break;
+            }
             if index > 0 {
                 self.out.push_str(separator);
             }

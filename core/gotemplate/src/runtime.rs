@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::error::{Outcome, RenderError};
 use crate::exec::{Got, Run};
 use crate::function::{Environment, FunctionError, Runtime};
+use crate::limits;
 use crate::parse::{ParseError, parse};
 use crate::print_quote::quote;
 use crate::set::{FunctionTable, Templates};
@@ -56,6 +57,8 @@ pub(crate) struct Executor<'e> {
     depth: usize,
     stack: usize,
     random: ChaCha20Rng,
+    /// What is left of [`limits::STEPS`].
+    steps: u64,
 }
 
 /// Where the stack is now.
@@ -85,6 +88,7 @@ impl<'e> Executor<'e> {
             depth: 0,
             stack: stack_address(),
             random: ChaCha20Rng::from_seed(key.finalize().into()),
+            steps: limits::STEPS,
         }
     }
 
@@ -98,6 +102,12 @@ impl<'e> Executor<'e> {
             scope = inner.outer.as_ref();
         }
         self.templates.find(name).cloned()
+    }
+
+    /// Takes steps off what is left; whether there are any.
+    pub(crate) fn spend(&mut self, steps: u64) -> bool {
+        self.steps = self.steps.saturating_sub(steps);
+        self.steps > 0
     }
 
     /// One template deeper, unless that is too deep.

@@ -72,8 +72,10 @@ pub enum MapType {
     /// `map[string]interface {}`.
     #[default]
     Any,
-    /// Helm's `Values` type: the same, with another name.
+    /// Helm 4's `Values` type: the same, with another name.
     Values,
+    /// Helm 3's `Values` type.
+    Values3,
     /// `map[string]string`: a missing key is the empty text.
     Texts,
     /// `map[string]` of a named struct or another map type, printed with this name.
@@ -85,6 +87,13 @@ struct MapCell {
     of: MapType,
     /// The map that has the entries, where this one is another type of it.
     alias: Option<Map>,
+    nil: bool,
+}
+
+impl Drop for MapCell {
+    fn drop(&mut self) {
+        crate::value_walk::release(std::mem::take(self.entries.get_mut()).into_values());
+    }
 }
 
 /// A map by reference.
@@ -115,6 +124,14 @@ pub trait Object: Any {
     }
     /// What `{{ . }}` prints.
     fn print(&self) -> String;
+    /// The number, for integer types with a name (`time.Month`).
+    fn number(&self) -> Option<i64> {
+        None
+    }
+    /// The fields as `encoding/json` writes them, in the order of the declaration; `None` where [`Object::plain`] says it all.
+    fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        None
+    }
     /// Whether `if` takes it for true. Structs always are.
     fn truth(&self) -> bool {
         true
@@ -256,6 +273,7 @@ impl Value {
             Self::Map(map) => match map.0.of {
                 MapType::Any => "map[string]interface {}",
                 MapType::Values => "common.Values",
+                MapType::Values3 => "chartutil.Values",
                 MapType::Texts => "map[string]string",
                 MapType::Named(name) => name,
             },
@@ -267,15 +285,7 @@ impl Value {
     /// An independent copy, all maps inside included.
     #[must_use]
     pub fn deep_copy(&self) -> Self {
-        match self {
-            Self::List(list) => Self::List(List {
-                items: Rc::new(list.iter().map(Self::deep_copy).collect()),
-                elements: list.elements,
-                nil: list.nil,
-            }),
-            Self::Map(map) => Self::Map(map.deep_copy()),
-            other => other.clone(),
-        }
+        crate::value_walk::copy(self).unwrap_or_else(|| self.clone())
     }
 }
 
@@ -305,6 +315,21 @@ impl List {
         self.nil
     }
 
+    /// A list of the same type.
+    pub(crate) fn with_items(&self, items: Vec<Value>) -> Self {
+        Self { items: Rc::new(items), elements: self.elements, nil: self.nil }
+    }
+
+    /// Whether both are of one type, and both `nil` or not.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.elements == other.elements && self.nil == other.nil
+    }
+
+    /// Takes the elements out, where nobody else has them.
+    pub(crate) fn take_items(&mut self) -> Vec<Value> {
+        Rc::get_mut(&mut self.items).map(std::mem::take).unwrap_or_default()
+    }
+
     /// The type of the elements.
     #[must_use]
     pub fn elements(&self) -> Elements {
@@ -330,7 +355,30 @@ impl Map {
     /// A map of the given type.
     #[must_use]
     pub fn of(of: MapType, entries: BTreeMap<Text, Value>) -> Self {
-        Self(Rc::new(MapCell { entries: RefCell::new(entries), of, alias: None }))
+        Self(Rc::new(MapCell { entries: RefCell::new(entries), of, alias: None, nil: false }))
+    }
+
+    /// A `nil` map: without entries, `null` in JSON and YAML, and nothing can be set in it.
+    #[must_use]
+    pub fn nil(of: MapType) -> Self {
+        Self(Rc::new(MapCell { entries: RefCell::default(), of, alias: None, nil: true }))
+    }
+
+    /// Whether it is a `nil` map.
+    #[must_use]
+    pub fn is_nil(&self) -> bool {
+        self.0.alias.as_ref().unwrap_or(self).0.nil
+    }
+
+    /// A map of the same type.
+    pub(crate) fn with_entries(&self, entries: BTreeMap<Text, Value>) -> Self {
+        let nil = self.is_nil();
+        Self(Rc::new(MapCell { entries: RefCell::new(entries), of: self.0.of, alias: None, nil }))
+    }
+
+    /// Takes the entries out, where nobody else has them.
+    pub(crate) fn take_entries(&mut self) -> BTreeMap<Text, Value> {
+        Rc::get_mut(&mut self.0).map(|cell| std::mem::take(cell.entries.get_mut())).unwrap_or_default()
     }
 
     /// The same map under another type: what is set in one is set in the other.
@@ -340,7 +388,7 @@ impl Map {
             return self.clone();
         }
         let alias = Some(self.0.alias.as_ref().unwrap_or(self).clone());
-        Self(Rc::new(MapCell { entries: RefCell::default(), of, alias }))
+        Self(Rc::new(MapCell { entries: RefCell::default(), of, alias, nil: false }))
     }
 
     /// Another map with the same entries; the maps inside are shared.
@@ -420,8 +468,7 @@ impl Map {
     /// An independent copy, all maps inside included.
     #[must_use]
     pub fn deep_copy(&self) -> Self {
-        let entries = self.borrow().iter().map(|(key, value)| (key.clone(), value.deep_copy())).collect();
-        Self::of(self.0.of, entries)
+        crate::value_walk::copy_map(self).unwrap_or_else(|| self.shallow_copy())
     }
 }
 
@@ -464,33 +511,6 @@ impl From<f64> for Value {
 impl From<Map> for Value {
     fn from(map: Map) -> Self {
         Self::Map(map)
-    }
-}
-
-/// Deep equality as `reflect.DeepEqual` has it: types count, so `int 1` differs from `int64 1`.
-impl PartialEq for Value {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Nil, Self::Nil) => true,
-            (Self::Bool(a), Self::Bool(b)) => a == b,
-            (Self::Int(a), Self::Int(b)) | (Self::Int64(a), Self::Int64(b)) => a == b,
-            (Self::Duration(a), Self::Duration(b)) => a == b,
-            (Self::Byte(a), Self::Byte(b)) => a == b,
-            (Self::Rune(a), Self::Rune(b)) => a == b,
-            (Self::Float(a), Self::Float(b)) => a == b,
-            (Self::Text(a), Self::Text(b)) => a == b,
-            (Self::Bytes(a), Self::Bytes(b)) => a == b,
-            (Self::List(a), Self::List(b)) => a.elements == b.elements && a.nil == b.nil && a[..] == b[..],
-            (Self::Map(a), Self::Map(b)) => a == b,
-            (Self::Object(a), Self::Object(b)) => Rc::ptr_eq(a, b),
-            _ => false,
-        }
-    }
-}
-
-impl PartialEq for Map {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.of == other.0.of && (self.is(other) || *self.borrow() == *other.borrow())
     }
 }
 

@@ -99,6 +99,9 @@ impl Emitter {
 
     fn node(&mut self, place: Place, value: &dyn Source) -> Result<(), WriteError> {
         self.place = place;
+        if self.out.len() > crate::MAX_TEXT {
+            return Err(WriteError::Size);
+        }
         value.describe(self)
     }
 

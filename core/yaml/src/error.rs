@@ -1,6 +1,6 @@
 //! What can go wrong in reading and writing.
 
-use crate::MAX_DEPTH;
+use crate::{MAX_DEPTH, MAX_TEXT};
 
 /// A YAML text that cannot be read, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,4 +80,7 @@ pub enum WriteError {
     /// Nested deeper than [`MAX_DEPTH`], or containing itself.
     #[error("the value is nested more than {MAX_DEPTH} levels deep or contains itself")]
     Depth,
+    /// More than [`MAX_TEXT`] bytes.
+    #[error("the value is written with more than {} MiB", MAX_TEXT >> 20)]
+    Size,
 }

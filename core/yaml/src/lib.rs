@@ -30,3 +30,7 @@ pub use write::{Dialect, Sink, Source, to_yaml, to_yaml_pretty, write};
 /// yaml.v2 stops at 10,000; this limit is what recursive code over the values can bear on a 1 MiB stack, and far
 /// above what charts use.
 pub const MAX_DEPTH: usize = 500;
+
+/// How many bytes are written for one value. Shared parts are written once for every place that has them, so a small value may
+/// become a text without measure.
+pub const MAX_TEXT: usize = 64 << 20;

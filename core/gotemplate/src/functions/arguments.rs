@@ -29,7 +29,7 @@ pub(super) fn rest(arguments: &[Value], from: usize) -> &[Value] {
 }
 
 /// Go would go on until the memory is used up; this engine does not make texts or lists larger than this.
-pub(super) const LARGEST: usize = 1 << 28;
+pub(super) const LARGEST: usize = crate::limits::TEXT;
 
 /// The index as Go's `len` and slices count.
 pub(super) fn length(length: usize) -> i64 {

@@ -25,6 +25,7 @@ pub(super) fn to_int64(value: &Value) -> i64 {
         Value::Rune(value) => i64::from(*value),
         Value::Float(value) => truncate(*value),
         Value::Text(text) => parse_int(without_zero_fraction(text), 0).unwrap_or_default(),
+        Value::Object(object) => object.number().unwrap_or_default(),
         _ => 0,
     }
 }

@@ -2,6 +2,7 @@
 
 use backstay_yaml::number::json_float;
 
+use crate::limits;
 use crate::value::{Value, base64_text};
 
 /// Deeper than this nothing that is no cycle goes; Go reports cycles from 1000 levels on.
@@ -52,11 +53,15 @@ impl Writer {
             Value::List(list) => {
                 self.group(value, '[', ']', list.iter().map(|item| (None, item)))?;
             }
+            Value::Map(map) if map.is_nil() => self.out.push_str("null"),
             Value::Map(map) => {
                 let entries = map.borrow();
                 self.group(value, '{', '}', entries.iter().map(|(key, item)| (Some(&**key), item)))?;
             }
             Value::Object(object) => {
+                if let Some(fields) = object.json_fields() {
+                    return self.group(value, '{', '}', fields.iter().map(|(key, item)| (Some(*key), item)));
+                }
                 self.enter(value)?;
                 self.value(&object.plain())?;
                 self.depth -= 1;
@@ -67,6 +72,10 @@ impl Writer {
 
     fn enter(&mut self, value: &Value) -> Result<(), String> {
         self.depth += 1;
+        if self.out.len() > limits::TEXT {
+            limits::cut();
+            return Err(limits::CUT.to_owned());
+        }
         if self.depth > MAX_DEPTH {
             let name = value.type_name();
             return Err(format!("json: unsupported value: encountered a cycle via {name}"));
@@ -114,6 +123,9 @@ impl Writer {
     }
 
     fn text(&mut self, text: &str) {
+        if self.out.len() > limits::TEXT {
+            return limits::cut();
+        }
         self.out.push('"');
         for c in text.chars() {
             match c {

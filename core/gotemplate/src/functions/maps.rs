@@ -5,6 +5,7 @@ use super::lists::NIL_POINTER;
 use super::merge::merge_into;
 use super::text::string;
 use crate::function::{Function, FunctionError, Parameter, Parameter::Any, Parameter::Text};
+use crate::limits;
 use crate::value::{Map, MapType, Value};
 
 /// The functions of this module.
@@ -45,8 +46,9 @@ fn dict(arguments: &[Value]) -> Value {
 }
 
 fn set(arguments: &[Value]) -> Result<Value, FunctionError> {
-    let Some(Value::Map(map)) = arguments.first() else {
-        return Err(FunctionError::new("assignment to entry in nil map"));
+    let map = match arguments.first() {
+        Some(Value::Map(map)) if !map.is_nil() => map,
+        _ => return Err(FunctionError::new("assignment to entry in nil map")),
     };
     map.set(text(arguments, 1), any(arguments, 2));
     Ok(returned(map))
@@ -75,9 +77,12 @@ fn part(arguments: &[Value], wanted: bool) -> Value {
 }
 
 fn merge(arguments: &[Value], overwrite: bool) -> Result<Value, FunctionError> {
-    let target = map(arguments, 0);
-    for source in rest(arguments, 1).iter().filter_map(Value::as_map) {
-        merge_into(&target, source, overwrite);
+    let mut target = map(arguments, 0);
+    for source in rest(arguments, 1).iter().filter_map(Value::as_map).filter(|source| !source.is_nil()) {
+        if target.is_nil() {
+            target = Map::new();
+        }
+        merge_into(&target, source, overwrite, 0).map_err(FunctionError::new)?;
     }
     Ok(returned(&target))
 }
@@ -119,6 +124,6 @@ fn wrong_type(value: &Value, wanted: &str) -> FunctionError {
 fn deep_copy(arguments: &[Value]) -> Result<Value, FunctionError> {
     match any(arguments, 0) {
         Value::Nil => Err(FunctionError::new("reflect: call of reflect.Value.Type on zero Value")),
-        value => Ok(value.deep_copy()),
+        value => crate::value_walk::copy(&value).ok_or_else(|| FunctionError::new(limits::CUT)),
     }
 }

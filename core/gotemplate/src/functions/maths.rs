@@ -1,9 +1,10 @@
 //! Arithmetic (Sprig v3.3.0 `numeric.go`): integers wrap around, sums of floats are decimal.
 
-use super::arguments::{LARGEST, any, fixed, int, open};
+use super::arguments::{any, fixed, int, open};
 use super::conversion::{to_float, to_int64};
 use super::decimal::Decimal;
 use crate::function::{Function, FunctionError, Parameter, Parameter::Any, Parameter::Float, Parameter::Int};
+use crate::limits::ITEMS;
 use crate::print::display;
 use crate::value::{Elements, List, Value};
 
@@ -113,8 +114,7 @@ fn steps(start: i64, stop: i64, step: i64) -> Result<Vec<i64>, FunctionError> {
         return Ok(Vec::new());
     }
     let count = start.abs_diff(stop).div_ceil(step.unsigned_abs());
-    let size = usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(size_of::<Value>());
-    if size > LARGEST {
+    if usize::try_from(count).unwrap_or(usize::MAX) > ITEMS {
         return Err(FunctionError::new(format!("a list of {count} numbers is too long")));
     }
     let mut numbers = Vec::new();

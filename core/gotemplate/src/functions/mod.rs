@@ -27,6 +27,7 @@ mod toml;
 mod url;
 mod words;
 
+pub(crate) use dates::duration_methods;
 pub use flow::chart_message;
 
 use crate::function::{Compatibility, Function};

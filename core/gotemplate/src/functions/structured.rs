@@ -1,6 +1,6 @@
 //! YAML and JSON (Helm v4.3 `pkg/engine/funcs.go`, Sprig v3.3.0 `defaults.go`). TOML is in `toml`.
 
-use backstay_yaml::{read, to_yaml, to_yaml_pretty};
+use backstay_yaml::{WriteError, read, to_yaml, to_yaml_pretty};
 
 use super::arguments::{any, text};
 use super::json::{self, Style};
@@ -35,7 +35,7 @@ const PRETTY: Style = Style { pretty: true, html: true };
 const RAW: Style = Style { pretty: false, html: false };
 
 fn yaml(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
-    Ok(without_break(to_yaml(&any(arguments, 0)).unwrap_or_default()))
+    Ok(without_break(unless_too_large(to_yaml(&any(arguments, 0)))?))
 }
 
 fn must_yaml(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
@@ -46,7 +46,15 @@ fn must_yaml(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, Function
 }
 
 fn pretty_yaml(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
-    Ok(without_break(to_yaml_pretty(&any(arguments, 0)).unwrap_or_default()))
+    Ok(without_break(unless_too_large(to_yaml_pretty(&any(arguments, 0)))?))
+}
+
+/// Helm answers with nothing where a value cannot be written; what is only too large is no such value.
+fn unless_too_large(written: Result<String, WriteError>) -> Result<String, FunctionError> {
+    match written {
+        Err(error @ WriteError::Size) => Err(FunctionError::new(error.to_string())),
+        other => Ok(other.unwrap_or_default()),
+    }
 }
 
 /// Helm takes one line break off.

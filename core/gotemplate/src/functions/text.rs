@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::arguments::{LARGEST, any, fixed, int, length, open, text};
 use super::words;
 use crate::function::{Function, FunctionError, Parameter, Parameter::Any, Parameter::Int, Parameter::Text};
+use crate::limits;
 use crate::print::{display, quoted};
 use crate::value::{Map, MapType, Value};
 
@@ -23,7 +24,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("contains", TWO, |_, a| Ok(text(a, 1).contains(text(a, 0)).into())),
     fixed("hasPrefix", TWO, |_, a| Ok(text(a, 1).starts_with(text(a, 0)).into())),
     fixed("hasSuffix", TWO, |_, a| Ok(text(a, 1).ends_with(text(a, 0)).into())),
-    fixed("replace", &[Text, Text, Text], |_, a| Ok(text(a, 2).replace(text(a, 0), text(a, 1)).into())),
+    fixed("replace", &[Text, Text, Text], |_, a| replace(a)),
     fixed("repeat", COUNT_TEXT, |_, a| Ok(repeat(text(a, 1), int(a, 0))?.into())),
     fixed("substr", &[Int, Int, Text], |_, a| substr(int(a, 0), int(a, 1), text(a, 2))),
     fixed("trunc", COUNT_TEXT, |_, a| Ok(trunc(int(a, 0), text(a, 1)))),
@@ -62,7 +63,18 @@ pub(super) fn string(value: &Value) -> String {
 pub(super) fn strings(value: &Value) -> Vec<String> {
     match value {
         Value::Nil => Vec::new(),
-        Value::List(list) => list.iter().filter(|item| !item.is_nil()).map(string).collect(),
+        Value::List(list) => {
+            let mut room = limits::TEXT;
+            let fits = |text: &String| {
+                let fits = room >= text.len();
+                room = room.saturating_sub(text.len());
+                if !fits {
+                    limits::cut();
+                }
+                fits
+            };
+            list.iter().filter(|item| !item.is_nil()).map(string).take_while(fits).collect()
+        }
         Value::Bytes(bytes) => bytes.iter().map(ToString::to_string).collect(),
         other => vec![string(other)],
     }
@@ -86,6 +98,15 @@ fn joined(values: &[Value], show: impl Fn(&Value) -> String) -> Value {
 
 fn trim_all<'a>(cut: &str, text: &'a str) -> &'a str {
     text.trim_matches(|c| cut.contains(c))
+}
+
+/// Every occurrence, where that fits.
+fn replace(arguments: &[Value]) -> Result<Value, FunctionError> {
+    let (old, new, whole) = (text(arguments, 0), text(arguments, 1), text(arguments, 2));
+    if new.len() > old.len() && whole.matches(old).count().saturating_mul(new.len()) > LARGEST {
+        return Err(FunctionError::new("the result is too large"));
+    }
+    Ok(whole.replace(old, new).into())
 }
 
 fn repeat(text: &str, count: i64) -> Result<String, FunctionError> {
@@ -185,6 +206,8 @@ fn pieces(separator: &str, limit: i64, text: &str) -> Vec<String> {
     if limit == 0 {
         return Vec::new();
     }
+    // One more than fits is one too many.
+    let limit = limit.min(limits::ITEMS + 2);
     if !separator.is_empty() {
         return text.splitn(limit, separator).map(str::to_owned).collect();
     }

@@ -1,5 +1,11 @@
 //! Go's `time.Duration`: nanoseconds in an `int64`.
 
+use std::any::Any;
+
+use crate::function::Parameter;
+use crate::functions::arguments::int;
+use crate::value::{Object, Value};
+
 pub(super) const SECOND: i64 = 1_000_000_000;
 const UNITS: &[(&str, u64)] = &[
     ("ns", 1),
@@ -151,4 +157,61 @@ pub(super) fn round(duration: i64, multiple: i64) -> i64 {
     let rounded = if rest * 2 < multiple { down } else { down + multiple };
     let signed = if wide < 0 { -rounded } else { rounded };
     i64::try_from(signed).unwrap_or(if wide < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// A `time.Duration` where a method of it is called.
+struct Methods(i64);
+
+/// The methods of a `time.Duration` (Go 1.26 `time/time.go`).
+pub(crate) fn methods(duration: i64) -> Value {
+    Value::object(Methods(duration))
+}
+
+#[allow(clippy::cast_precision_loss, reason = "as Go calculates")]
+fn in_units(duration: i64, unit: i64) -> Value {
+    Value::Float((duration / unit) as f64 + (duration % unit) as f64 / unit as f64)
+}
+
+impl Object for Methods {
+    fn type_name(&self) -> &str {
+        "time.Duration"
+    }
+
+    fn kind(&self) -> &'static str {
+        "int64"
+    }
+
+    fn parameters(&self, name: &str) -> Option<&'static [Parameter]> {
+        match name {
+            "Round" | "Truncate" => Some(&[Parameter::Named("time.Duration")]),
+            "Abs" | "Hours" | "Microseconds" | "Milliseconds" | "Minutes" | "Nanoseconds" | "Seconds"
+            | "String" => Some(&[]),
+            _ => None,
+        }
+    }
+
+    fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
+        let duration = self.0;
+        Some(Ok(match name {
+            "Abs" => Value::Duration(duration.saturating_abs()),
+            "Hours" => in_units(duration, 3_600 * SECOND),
+            "Microseconds" => Value::Int64(duration / 1_000),
+            "Milliseconds" => Value::Int64(duration / 1_000_000),
+            "Minutes" => in_units(duration, 60 * SECOND),
+            "Nanoseconds" => Value::Int64(duration),
+            "Round" => Value::Duration(round(duration, int(arguments, 0))),
+            "Seconds" => in_units(duration, SECOND),
+            "String" => text(duration).into(),
+            "Truncate" => Value::Duration(truncate(duration, int(arguments, 0))),
+            _ => return None,
+        }))
+    }
+
+    fn print(&self) -> String {
+        text(self.0)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
 }

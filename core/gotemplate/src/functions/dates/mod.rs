@@ -8,6 +8,7 @@ mod parse;
 mod spans;
 mod time;
 
+pub(crate) use self::duration::methods as duration_methods;
 use self::time::{Time, Zone};
 use super::arguments::{any, text};
 use crate::function::{Function, FunctionError, Parameter, Runtime};

@@ -274,6 +274,10 @@ impl Object for Named {
         self.name.to_owned()
     }
 
+    fn number(&self) -> Option<i64> {
+        Some(self.number)
+    }
+
     fn truth(&self) -> bool {
         self.number != 0
     }
