@@ -96,19 +96,35 @@ fn random_templates() {
     assert!(parsed_count > 5_000 && rendered > 1_000, "{parsed_count} parsed, {rendered} rendered");
 }
 
+/// Actions alone: Go prints the texts between them in quotes.
+fn actions(state: &mut u64) -> String {
+    let mut out = String::new();
+    for _ in 0..=below(state, 3) {
+        out.push_str("{{");
+        for _ in 0..below(state, 8) {
+            let part = PARTS.get(below(state, PARTS.len())).copied().unwrap_or_default();
+            if !part.contains(['{', '}']) {
+                out.push_str(part);
+                out.push(' ');
+            }
+        }
+        out.push_str("}}");
+    }
+    out
+}
+
 #[test]
 fn canonical_form_parses_to_itself() {
     let functions = Rc::new(helm_functions(Compatibility::Helm4));
-    let mut state = 7;
-    let mut count = 0;
+    let (mut state, mut count) = (7, 0);
     for _ in 0..60_000 {
-        let text = text(&mut state);
+        let text = actions(&mut state);
         let Ok(parsed) = Parsed::new("t", &text, &functions) else { continue };
         let shown = format!("{parsed:?}");
-        let again = Parsed::new("t", &shown, &functions)
-            .unwrap_or_else(|error| panic!("{text:?}\n{shown:?}\n{error}"));
+        let again = Parsed::new("t", &shown, &functions);
+        let again = again.unwrap_or_else(|error| panic!("{text:?}\n{shown:?}\n{error}"));
         assert_eq!(format!("{again:?}"), shown, "{text:?}");
         count += 1;
     }
-    assert!(count > 3_000, "only {count} templates");
+    assert!(count > 500, "only {count} templates");
 }

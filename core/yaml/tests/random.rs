@@ -8,7 +8,7 @@ use backstay_yaml::{JsonBuilder, read, to_yaml, to_yaml_pretty};
 use common::Floats;
 use serde_json::{Value, json};
 
-/// SplitMix64.
+/// SplitMix64. No key is `<<`: Go writes it without quotes and reads it as a merge.
 struct Chance(u64);
 
 impl Chance {
@@ -52,7 +52,6 @@ impl Chance {
             "?",
             "=",
             "~",
-            "<<",
             "0",
             "1",
             "0x1",
