@@ -37,6 +37,7 @@ fn main() -> ExitCode {
             };
         }
     };
+    let only_reads = arguments.command.only_reads();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         let local = tokio::task::LocalSet::new();
@@ -45,7 +46,11 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            let exit = exit_of(&error);
+            let exit = match exit_of(&error) {
+                Exit::Usage => Exit::Usage,
+                _ if only_reads => Exit::Failed,
+                exit => exit,
+            };
             anstream::eprintln!("Error: {error:#}");
             if exit != Exit::Failed {
                 anstream::eprintln!("exit {}", exit as u8);

@@ -8,8 +8,10 @@ mod chart;
 mod coalesce;
 mod dependencies;
 mod error;
+mod every;
 mod files;
 mod formats;
+mod hint;
 mod load;
 mod manifests;
 mod metadata;
@@ -28,6 +30,7 @@ pub use capabilities::{Capabilities, DEFAULT_API_VERSIONS, KubeVersion, KubeVers
 pub use chart::{Chart, CrdFile};
 pub use dependencies::process_dependencies;
 pub use error::{ChartError, ValuesError};
+pub use every::{every_error, rendered_files};
 pub use files::{ChartFile, IgnoreRules, MAX_CHART_SIZE, SourceFile};
 pub use load::{from_archive, from_files};
 pub use manifests::{

@@ -13,6 +13,7 @@ use crate::chart::{Chart, CrdFile};
 use crate::coalesce::Coalescer;
 use crate::dependencies::process_dependencies;
 use crate::error::{ChartError, ValuesError};
+use crate::hint;
 use crate::manifests::{ManifestError, RenderedHook, RenderedObject, manifest, sort_manifests};
 use crate::objects::{self, Files};
 use crate::pattern::base;
@@ -136,6 +137,8 @@ pub enum RenderError {
         message: String,
         /// Helm's text.
         text: String,
+        /// Which value was missing, and what was meant where that is certain.
+        hint: Option<String>,
     },
     /// A rendered document is not YAML.
     #[error(transparent)]
@@ -153,7 +156,7 @@ pub struct TemplateCache {
 }
 
 impl TemplateCache {
-    fn functions(&mut self, compatibility: Compatibility) -> Rc<FunctionTable> {
+    pub(crate) fn functions(&mut self, compatibility: Compatibility) -> Rc<FunctionTable> {
         match &self.functions {
             Some((of, table)) if *of == compatibility => table.clone(),
             _ => {
@@ -206,19 +209,7 @@ pub fn render_cached(
 ) -> Result<Rendered, RenderError> {
     let compatibility = input.environment.compatibility;
     chart.check_installable()?;
-    let mut chart = chart.clone();
-    if chart.metadata.deprecated {
-        chart.warnings.push("this chart is deprecated".into());
-    }
-    process_dependencies(&mut chart, &input.values, compatibility)?;
-    let mut coalescer = Coalescer::new(compatibility, false);
-    let values = coalescer.coalesce(&chart, &input.values)?;
-    let mut warnings = chart.warnings.clone();
-    for warning in coalescer.warnings {
-        if !warnings.contains(&warning) {
-            warnings.push(warning);
-        }
-    }
+    let (chart, values, mut warnings) = with_values(chart, input)?;
     if !input.skip_schema_validation {
         validate_schemas(&chart, &values).map_err(RenderError::Schema)?;
     }
@@ -249,6 +240,28 @@ pub fn render_cached(
     })
 }
 
+/// The chart with its dependencies processed, and all values.
+pub(crate) fn with_values(
+    chart: &Chart,
+    input: &RenderInput<'_>,
+) -> Result<(Chart, Map, Vec<String>), RenderError> {
+    let compatibility = input.environment.compatibility;
+    let mut chart = chart.clone();
+    if chart.metadata.deprecated {
+        chart.warnings.push("this chart is deprecated".into());
+    }
+    process_dependencies(&mut chart, &input.values, compatibility)?;
+    let mut coalescer = Coalescer::new(compatibility, false);
+    let values = coalescer.coalesce(&chart, &input.values)?;
+    let mut warnings = chart.warnings.clone();
+    for warning in coalescer.warnings {
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+    Ok((chart, values, warnings))
+}
+
 impl Rendered {
     /// What `helm template` prints: the manifest and the hooks.
     #[must_use]
@@ -262,7 +275,7 @@ impl Rendered {
     }
 }
 
-fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), RenderError> {
+pub(crate) fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), RenderError> {
     let wanted = &chart.metadata.kube_version;
     let kube = &capabilities.kube_version;
     if wanted.is_empty() || version::is_compatible(wanted, &kube.normalized) {
@@ -293,61 +306,109 @@ struct Renderable {
     base_path: String,
 }
 
+/// All templates of a chart and its subcharts, ready to run one by one.
+pub(crate) struct Prepared<'a> {
+    found: BTreeMap<String, Renderable>,
+    /// Deepest first, so that what a parent defines is parsed last and holds.
+    order: Vec<String>,
+    environment: &'a Environment,
+    templates: Templates,
+    defined: Vec<String>,
+}
+
+impl<'a> Prepared<'a> {
+    pub(crate) fn new(chart: &Chart, values: Map, input: &RenderInput<'a>, functions: Rc<FunctionTable>) -> Self {
+        let environment = input.environment;
+        let mut builder = Scopes {
+            release: release(input),
+            capabilities: objects::capabilities(&input.capabilities, environment.compatibility),
+            compatibility: environment.compatibility,
+            found: BTreeMap::new(),
+        };
+        builder.chart(chart, chart.name(), true, values);
+        let found = builder.found;
+        let mut order: Vec<String> = found.keys().cloned().collect();
+        order.sort_by(|a, b| depth(b).cmp(&depth(a)).then_with(|| b.cmp(a)));
+        let templates = Templates::new(functions);
+        Self { found, order, environment, templates, defined: Vec::new() }
+    }
+
+    /// Parses every file; what cannot be parsed goes to `failed`, which says whether to go on.
+    pub(crate) fn parse(
+        &mut self,
+        cache: &mut TemplateCache,
+        failed: &mut dyn FnMut(RenderError) -> Result<(), RenderError>,
+    ) -> Result<(), RenderError> {
+        let functions = cache.functions(self.environment.compatibility);
+        for name in &self.order {
+            let Some(renderable) = self.found.get(name) else { continue };
+            match cache.parse(name, &renderable.data, &functions) {
+                Ok(parsed) => {
+                    self.defined.extend(parsed.defines().map(str::to_owned));
+                    self.templates.add(parsed);
+                }
+                Err(error) => failed(error)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The files that render to something: all but partials.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &String> {
+        self.order.iter().filter(|name| !base(name).starts_with('_') && self.templates.contains(name))
+    }
+
+    /// Renders one file.
+    pub(crate) fn render(&self, name: &str) -> Result<String, RenderError> {
+        let Some(renderable) = self.found.get(name) else { return Ok(String::new()) };
+        let about = [("Name", name), ("BasePath", &renderable.base_path)];
+        let about = about.map(|(key, text)| (Rc::from(key), Value::text(text)));
+        renderable.scope.set("Template", Value::Map(Map::of(MapType::Values, about.into())));
+        let scope = Value::Map(renderable.scope.clone());
+        self.templates
+            .render(name, scope, self.environment, Options::default())
+            .map_err(|error| self.failed(error, &renderable.scope))
+    }
+
+    fn failed(&self, error: EngineError, scope: &Map) -> RenderError {
+        let error = match error {
+            EngineError::NeedsLookup(key) => return RenderError::NeedsLookup(key),
+            EngineError::Template(error) => error,
+        };
+        let text = trace::reformat(&error.text, self.environment.compatibility);
+        let Some(place) = hint::innermost(&error.text) else {
+            let (file, line, context, message) = (error.file, error.line, error.context, error.message);
+            return RenderError::Template { file, line, context, message, text, hint: None };
+        };
+        let source = self.found.get(place.file).map(|renderable| String::from_utf8_lossy(&renderable.data));
+        let line = source.as_ref().and_then(|text| text.lines().nth(place.line.wrapping_sub(1)));
+        let mut defined = self.defined.iter().cloned();
+        let hint = hint::hint(&place, scope, line.unwrap_or_default(), &mut defined);
+        RenderError::Template {
+            file: place.file.to_owned(),
+            line: place.line,
+            context: place.context.to_owned(),
+            message: place.message.to_owned(),
+            text,
+            hint,
+        }
+    }
+}
+
 fn render_files(
     chart: &Chart,
     values: Map,
     input: &RenderInput<'_>,
     cache: &mut TemplateCache,
 ) -> Result<BTreeMap<String, String>, RenderError> {
-    let environment = input.environment;
-    let mut builder = Scopes {
-        release: release(input),
-        capabilities: objects::capabilities(&input.capabilities, environment.compatibility),
-        compatibility: environment.compatibility,
-        found: BTreeMap::new(),
-    };
-    builder.chart(chart, chart.name(), true, values);
-    let found = builder.found;
-    let mut order: Vec<&String> = found.keys().collect();
-    // Deepest first, so that what a parent defines is parsed last and holds.
-    order.sort_by(|a, b| depth(b).cmp(&depth(a)).then_with(|| b.cmp(a)));
-    let functions = cache.functions(environment.compatibility);
-    let mut templates = Templates::new(functions.clone());
-    for name in &order {
-        if let Some(renderable) = found.get(*name) {
-            templates.add(cache.parse(name, &renderable.data, &functions)?);
-        }
-    }
-    let mut rendered = BTreeMap::new();
-    for name in order {
-        let Some(renderable) = found.get(name).filter(|_| !base(name).starts_with('_')) else { continue };
-        let about = [("Name", name), ("BasePath", &renderable.base_path)];
-        let about = about.map(|(key, text)| (Rc::from(key), Value::text(text)));
-        renderable.scope.set("Template", Value::Map(Map::of(MapType::Values, about.into())));
-        let scope = Value::Map(renderable.scope.clone());
-        let text = templates
-            .render(name, scope, environment, Options::default())
-            .map_err(|error| failed(error, environment.compatibility))?;
-        rendered.insert(name.clone(), text);
-    }
-    Ok(rendered)
+    let functions = cache.functions(input.environment.compatibility);
+    let mut prepared = Prepared::new(chart, values, input, functions);
+    prepared.parse(cache, &mut Err)?;
+    prepared.files().map(|name| Ok((name.clone(), prepared.render(name)?))).collect()
 }
 
 fn depth(path: &str) -> usize {
     path.matches('/').count()
-}
-
-fn failed(error: EngineError, compatibility: Compatibility) -> RenderError {
-    match error {
-        EngineError::NeedsLookup(key) => RenderError::NeedsLookup(key),
-        EngineError::Template(error) => RenderError::Template {
-            text: trace::reformat(&error.text, compatibility),
-            file: error.file,
-            line: error.line,
-            context: error.context,
-            message: error.message,
-        },
-    }
 }
 
 fn release(input: &RenderInput<'_>) -> Value {

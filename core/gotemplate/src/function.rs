@@ -112,6 +112,8 @@ pub struct Environment {
     pub compatibility: Compatibility,
     /// The answers to `lookup`; `Ok(Nil)`-like empty maps where nothing is there.
     pub lookup: Lookup,
+    /// Whether `required` and `fail` let templates go on, as `helm lint` has it (`LintMode`).
+    pub lint: bool,
 }
 
 impl Environment {
@@ -123,6 +125,7 @@ impl Environment {
             seed,
             compatibility: Compatibility::default(),
             lookup: Rc::new(|_| Ok(Value::Map(crate::value::Map::new()))),
+            lint: false,
         }
     }
 }

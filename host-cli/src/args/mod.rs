@@ -43,6 +43,19 @@ pub(crate) struct Arguments {
     pub(crate) global: GlobalArgs,
 }
 
+impl CommandLine {
+    /// Whether the command only answers a question: it ends with 0 or 1 (or 64), never with a code of a rollout.
+    pub(crate) fn only_reads(&self) -> bool {
+        match self {
+            Self::List(_) | Self::History(_) | Self::Status(_) | Self::Get(_) | Self::Evidence(_) => true,
+            Self::Template(_) | Self::Lint(_) | Self::Show(_) => true,
+            Self::Sandbox(command) => command.only_reads(),
+            Self::Deploy(_) | Self::Install(_) | Self::Upgrade(_) => false,
+            Self::Rollback(_) | Self::Uninstall(_) => false,
+        }
+    }
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CommandLine {

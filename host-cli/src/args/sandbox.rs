@@ -19,3 +19,10 @@ pub(crate) enum SandboxCommand {
         write_kubeconfig: Option<std::path::PathBuf>,
     },
 }
+
+impl SandboxCommand {
+    /// Whether the command only answers a question.
+    pub(crate) fn only_reads(&self) -> bool {
+        matches!(self, Self::Status)
+    }
+}

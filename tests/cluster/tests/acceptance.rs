@@ -233,7 +233,7 @@ promise!(p09_bad_input_changes_nothing, |world: &World| {
         words.push(&flag);
         elsewhere.backstay_on(&words).exits(7).shows("127.0.0.1:1");
         let missing = format!("--kubeconfig={}", directory.join("not-there").display());
-        elsewhere.backstay_on(&["list", &missing]).exits(7).shows("not-there");
+        elsewhere.backstay_on(&["list", &missing]).exits(1).shows("not-there");
     }
 });
 

@@ -1,0 +1,82 @@
+//! All independent errors of a chart at once, where Helm stops at the first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::chart::Chart;
+use crate::manifests::sort_manifests;
+use crate::render::{Prepared, RenderError, RenderInput, TemplateCache, check_kube_version, with_values};
+use crate::schema::validate_schemas;
+
+/// What is wrong with a chart: values that do not fit, and every template on its own. An error that several templates
+/// run into at the same place is told once; what only follows from a file that cannot be parsed is not told.
+///
+/// A look-up that is not answered yet comes alone: render again with its answer.
+#[must_use]
+pub fn every_error(chart: &Chart, input: &RenderInput<'_>) -> Vec<RenderError> {
+    // Without these nothing else can be judged.
+    let usable = chart.check_installable().map_err(RenderError::from);
+    let (chart, values, _) = match usable.and_then(|()| with_values(chart, input)) {
+        Ok(ready) => ready,
+        Err(error) => return vec![error],
+    };
+    let mut errors = Vec::new();
+    if !input.skip_schema_validation
+        && let Err(text) = validate_schemas(&chart, &values)
+    {
+        errors.push(RenderError::Schema(text));
+    }
+    errors.extend(check_kube_version(&chart, &input.capabilities).err());
+    let mut cache = TemplateCache::default();
+    let functions = cache.functions(input.environment.compatibility);
+    let mut prepared = Prepared::new(&chart, values, input, functions);
+    let mut unparsed = Vec::new();
+    // Going on is what the closure says, so there is no error to hand on.
+    let _parsed = prepared.parse(&mut cache, &mut |error| {
+        unparsed.push(error);
+        Ok(())
+    });
+    let all_parsed = unparsed.is_empty();
+    errors.append(&mut unparsed);
+    let mut seen = BTreeSet::new();
+    let mut names: Vec<&String> = prepared.files().collect();
+    names.sort();
+    for name in names {
+        match prepared.render(name) {
+            Ok(text) => {
+                let file = BTreeMap::from([(name.clone(), text)]);
+                if !name.ends_with("NOTES.txt") {
+                    errors.extend(
+                        sort_manifests(&file, input.environment.compatibility).err().map(RenderError::from),
+                    );
+                }
+            }
+            Err(error @ RenderError::NeedsLookup(_)) => return vec![error],
+            Err(error) => {
+                if let RenderError::Template { file, line, context, message, .. } = &error {
+                    let follows = !all_parsed && message.contains("no template \"");
+                    if follows || !seen.insert((file.clone(), *line, context.clone(), message.clone())) {
+                        continue;
+                    }
+                }
+                errors.push(error);
+            }
+        }
+    }
+    errors
+}
+
+/// The text of every template, by path, before it is read as YAML: what `helm template --debug` prints when it is none.
+///
+/// # Errors
+/// As [`crate::render`], apart from documents that are not YAML.
+pub fn rendered_files(
+    chart: &Chart,
+    input: &RenderInput<'_>,
+) -> Result<BTreeMap<String, String>, RenderError> {
+    let (chart, values, _) = with_values(chart, input)?;
+    let mut cache = TemplateCache::default();
+    let functions = cache.functions(input.environment.compatibility);
+    let mut prepared = Prepared::new(&chart, values, input, functions);
+    prepared.parse(&mut cache, &mut Err)?;
+    prepared.files().map(|name| Ok((name.clone(), prepared.render(name)?))).collect()
+}
