@@ -78,8 +78,13 @@ pub struct KubeVersion {
 
 /// A version that is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid kube version '{0}': could not parse it as version")]
-pub struct KubeVersionError(pub String);
+#[error("invalid kube version '{text}': {problem}")]
+pub struct KubeVersionError {
+    /// What was given.
+    pub text: String,
+    /// What is wrong with it, in Helm's words.
+    pub problem: String,
+}
 
 impl KubeVersion {
     /// Reads `v1.33.4-gke.1`, `1.33`, … Helm 3 forgets what follows the three numbers.
@@ -87,17 +92,30 @@ impl KubeVersion {
     /// # Errors
     /// When it does not start with two numbers.
     pub fn parse(text: &str, compatibility: Compatibility) -> Result<Self, KubeVersionError> {
-        let wrong = || KubeVersionError(text.to_owned());
-        let rest = text.trim().trim_start_matches('v');
+        let wrong = |problem: String| KubeVersionError { text: text.to_owned(), problem };
+        let rest = text.trim_start();
+        let rest = rest.strip_prefix('v').unwrap_or(rest);
         let end = rest.find(|char: char| !(char.is_ascii_digit() || char == '.')).unwrap_or(rest.len());
-        let core = rest.get(..end).unwrap_or_default().trim_end_matches('.');
-        let mut numbers = Vec::new();
-        for part in core.split('.').take(3) {
-            numbers.push(part.parse::<u64>().map_err(|_| wrong())?);
+        let core = rest.get(..end).unwrap_or_default();
+        // A dot without a number behind it ends the numbers.
+        let core =
+            core.find("..").map_or(core, |at| core.get(..at).unwrap_or_default()).trim_end_matches('.');
+        if !core.starts_with(|char: char| char.is_ascii_digit()) {
+            return Err(wrong(format!("could not parse {text:?} as version")));
         }
-        let [major, minor, ..] = numbers[..] else { return Err(wrong()) };
-        let patch = numbers.get(2).copied().unwrap_or(0);
-        let normalized = format!("v{major}.{minor}.{patch}");
+        let mut numbers = Vec::new();
+        for part in core.split('.') {
+            let illegal = |_| {
+                wrong(format!("illegal non-numeric version component {part:?} in {text:?}: out of range"))
+            };
+            numbers.push(part.parse::<u64>().map_err(illegal)?);
+        }
+        let [major, minor, ..] = numbers[..] else {
+            return Err(wrong(format!("illegal version string {text:?}")));
+        };
+        // As many numbers as were given.
+        let parts: Vec<String> = numbers.iter().map(u64::to_string).collect();
+        let normalized = format!("v{}", parts.join("."));
         let version = match compatibility {
             Compatibility::Helm3 => normalized.clone(),
             Compatibility::Helm4 if text.starts_with('v') => text.to_owned(),
@@ -160,7 +178,9 @@ mod tests {
         };
         check("1.31.2-eks-abc", Compatibility::Helm4, Some(("v1.31.2-eks-abc", "v1.31.2", "1", "31")));
         check("1.31.2-eks-abc", Compatibility::Helm3, Some(("v1.31.2", "v1.31.2", "1", "31")));
-        check("v1.30", Compatibility::Helm4, Some(("v1.30", "v1.30.0", "1", "30")));
+        check("v1.30", Compatibility::Helm4, Some(("v1.30", "v1.30", "1", "30")));
+        check("1.30", Compatibility::Helm3, Some(("v1.30", "v1.30", "1", "30")));
+        check("1.30.1.2+x", Compatibility::Helm3, Some(("v1.30.1.2", "v1.30.1.2", "1", "30")));
         check("one", Compatibility::Helm4, None);
         check("1", Compatibility::Helm4, None);
     }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use backstay_gotemplate::Map;
+
 use crate::chart::Chart;
 use crate::manifests::sort_manifests;
 use crate::render::{Prepared, RenderError, RenderInput, TemplateCache, check_kube_version, with_values};
@@ -26,31 +28,44 @@ pub fn every_error(chart: &Chart, input: &RenderInput<'_>) -> Vec<RenderError> {
         errors.push(RenderError::Schema(text));
     }
     errors.extend(check_kube_version(&chart, &input.capabilities).err());
+    let (rendered, failures) = render_each(&chart, values, input);
+    if let Some(unanswered) = failures.iter().position(|error| matches!(error, RenderError::NeedsLookup(_))) {
+        return failures.into_iter().skip(unanswered).take(1).collect();
+    }
+    errors.extend(failures);
+    for (name, text) in rendered {
+        if !name.ends_with("NOTES.txt") {
+            let file = BTreeMap::from([(name, text)]);
+            errors
+                .extend(sort_manifests(&file, input.environment.compatibility).err().map(RenderError::from));
+        }
+    }
+    errors
+}
+
+/// Renders each template on its own: the texts of those that can be, and every independent error of the others.
+pub(crate) fn render_each(
+    chart: &Chart,
+    values: Map,
+    input: &RenderInput<'_>,
+) -> (BTreeMap<String, String>, Vec<RenderError>) {
     let mut cache = TemplateCache::default();
     let functions = cache.functions(input.environment.compatibility);
-    let mut prepared = Prepared::new(&chart, values, input, functions);
-    let mut unparsed = Vec::new();
+    let mut prepared = Prepared::new(chart, values, input, functions);
+    let mut errors = Vec::new();
     // Going on is what the closure says, so there is no error to hand on.
     let _parsed = prepared.parse(&mut cache, &mut |error| {
-        unparsed.push(error);
+        errors.push(error);
         Ok(())
     });
-    let all_parsed = unparsed.is_empty();
-    errors.append(&mut unparsed);
+    let all_parsed = errors.is_empty();
+    let mut rendered = BTreeMap::new();
     let mut seen = BTreeSet::new();
-    let mut names: Vec<&String> = prepared.files().collect();
-    names.sort();
-    for name in names {
+    for name in prepared.files() {
         match prepared.render(name) {
             Ok(text) => {
-                let file = BTreeMap::from([(name.clone(), text)]);
-                if !name.ends_with("NOTES.txt") {
-                    errors.extend(
-                        sort_manifests(&file, input.environment.compatibility).err().map(RenderError::from),
-                    );
-                }
+                rendered.insert(name.clone(), text);
             }
-            Err(error @ RenderError::NeedsLookup(_)) => return vec![error],
             Err(error) => {
                 if let RenderError::Template { file, line, context, message, .. } = &error {
                     let follows = !all_parsed && message.contains("no template \"");
@@ -62,7 +77,7 @@ pub fn every_error(chart: &Chart, input: &RenderInput<'_>) -> Vec<RenderError> {
             }
         }
     }
-    errors
+    (rendered, errors)
 }
 
 /// The text of every template, by path, before it is read as YAML: what `helm template --debug` prints when it is none.

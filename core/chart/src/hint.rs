@@ -82,8 +82,7 @@ fn paths(text: &str) -> Vec<Vec<&str>> {
             continue;
         }
         let rest = text.get(at + word.len()..).unwrap_or_default();
-        let end =
-            rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).unwrap_or(rest.len());
+        let end = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).unwrap_or(rest.len());
         let path: Vec<&str> = rest.get(..end).unwrap_or_default().split('.').collect();
         if path.iter().all(|part| !part.is_empty()) && !found.contains(&path) {
             found.push(path);
@@ -118,7 +117,9 @@ impl Missing {
                     "the value .Values.{path} {state}; .Values.{meant} is set and differs by one letter: was it meant?"
                 )
             }
-            None => format!("the value .Values.{path} {state}: set it with --set {path}=… or in a values file"),
+            None => {
+                format!("the value .Values.{path} {state}: set it with --set {path}=… or in a values file")
+            }
         }
     }
 }
@@ -160,7 +161,9 @@ fn no_map(values: &Map, path: &[&str]) -> Option<String> {
         };
         let next = path.get(depth + 1)?;
         let path = path.get(..=depth)?.join(".");
-        return Some(format!("the value .Values.{path} is {what}; the template wants a map with the key {next}"));
+        return Some(format!(
+            "the value .Values.{path} is {what}; the template wants a map with the key {next}"
+        ));
     }
     None
 }
@@ -217,28 +220,45 @@ mod tests {
 
     #[test]
     fn hints() {
-        let values = "imge: {tag: one}\nport: 80\nempty:\ndeep: {sevice: {port: 1}, servce: {port: 2}, name: x}\n";
+        let values =
+            "imge: {tag: one}\nport: 80\nempty:\ndeep: {sevice: {port: 1}, servce: {port: 2}, name: x}\n";
         let Ok(values) = read_values("values.yaml", values.as_bytes()) else { return };
         let scope = Map::new();
         scope.set("Values", Value::Map(values));
         let nil = |field: &str| format!("nil pointer evaluating interface {{}}.{field}");
         let said = "error calling required: HELM_ERR_STARTgive itHELM_ERR_END".to_owned();
         for (context, message, line, expected) in [
-            (".Values.image.tag", nil("tag"), "", ".Values.image is not set; .Values.imge is set and differs"),
+            (
+                ".Values.image.tag",
+                nil("tag"),
+                "",
+                ".Values.image is not set; .Values.imge is set and differs",
+            ),
             ("$.Values.image.tag.x", nil("tag"), "", ".Values.imge is set"),
             (".Values.image.tag", nil("other"), "", ""),
             (".Values.empty.tag", nil("tag"), "", ".Values.empty is null: set it with --set empty=…"),
             // Two are near: nothing is certain.
             (".Values.deep.service.port", nil("port"), "", ".Values.deep.service is not set: set it"),
-            (".Values.port.number", "can't evaluate field number in type interface {}".into(), "", "is a number"),
+            (
+                ".Values.port.number",
+                "can't evaluate field number in type interface {}".into(),
+                "",
+                "is a number",
+            ),
             ("required \"give it\" .Values.deep.nam", said.clone(), "", ".Values.deep.name is set"),
-            ("required \"give it\"", said.clone(), "a: {{ .Values.prt | required \"give it\" }}", ".Values.port is"),
+            (
+                "required \"give it\"",
+                said.clone(),
+                "a: {{ .Values.prt | required \"give it\" }}",
+                ".Values.port is",
+            ),
             ("required \"give it\"", said.clone(), "{{ .Values.a }} {{ .Values.prt | required \"\" }}", ""),
             ("fail \"give it\"", said.clone(), "", ""),
             ("$x.Values.image.tag", nil("tag"), "", ""),
             (
                 "include \"web.nam\" .",
-                "error calling include: template: no template \"web.nam\" associated with template \"gotpl\"".into(),
+                "error calling include: template: no template \"web.nam\" associated with template \"gotpl\""
+                    .into(),
                 "",
                 "\"web.name\" differs",
             ),
@@ -256,12 +276,8 @@ mod tests {
         let text = "template: web/templates/a.yaml:3:4: executing \"web/templates/a.yaml\" at <include \"x\" .>: \
                     error calling include: template: web/templates/_x.tpl:7:2: executing \"x\" at <.Values.a.b>: nil pointer";
         let place = innermost(text);
-        let expected = Place {
-            file: "web/templates/_x.tpl",
-            line: 7,
-            context: ".Values.a.b",
-            message: "nil pointer",
-        };
+        let expected =
+            Place { file: "web/templates/_x.tpl", line: 7, context: ".Values.a.b", message: "nil pointer" };
         assert_eq!(place, Some(expected));
         assert_eq!(innermost("something else"), None);
     }

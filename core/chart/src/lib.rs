@@ -12,6 +12,7 @@ mod every;
 mod files;
 mod formats;
 mod hint;
+mod lint;
 mod load;
 mod manifests;
 mod metadata;
@@ -32,6 +33,7 @@ pub use dependencies::process_dependencies;
 pub use error::{ChartError, ValuesError};
 pub use every::{every_error, rendered_files};
 pub use files::{ChartFile, IgnoreRules, MAX_CHART_SIZE, SourceFile};
+pub use lint::{LintInput, LintMessage, Severity, lint};
 pub use load::{from_archive, from_files};
 pub use manifests::{
     INSTALL_ORDER, ManifestError, ManifestObject, RenderedHook, RenderedObject, Sorted, manifest,

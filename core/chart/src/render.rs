@@ -33,7 +33,7 @@ pub struct RenderInput<'a> {
     pub namespace: String,
     /// Whether a release of this name is there already.
     pub is_upgrade: bool,
-    /// `.Release.Revision`, from 1.
+    /// `.Release.Revision`, from 1; 0 for looking a chart over, where it is no installation either.
     pub revision: u32,
     /// What the user gave.
     pub values: Map,
@@ -317,7 +317,12 @@ pub(crate) struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    pub(crate) fn new(chart: &Chart, values: Map, input: &RenderInput<'a>, functions: Rc<FunctionTable>) -> Self {
+    pub(crate) fn new(
+        chart: &Chart,
+        values: Map,
+        input: &RenderInput<'a>,
+        functions: Rc<FunctionTable>,
+    ) -> Self {
         let environment = input.environment;
         let mut builder = Scopes {
             release: release(input),
@@ -416,7 +421,8 @@ fn release(input: &RenderInput<'_>) -> Value {
         ("Name", Value::text(&input.release_name)),
         ("Namespace", Value::text(&input.namespace)),
         ("IsUpgrade", Value::Bool(input.is_upgrade)),
-        ("IsInstall", Value::Bool(!input.is_upgrade)),
+        // Revision 0 is nobody's: `helm lint` renders for no release, neither as an installation nor as an upgrade.
+        ("IsInstall", Value::Bool(!input.is_upgrade && input.revision > 0)),
         ("Revision", Value::Int(i64::from(input.revision))),
         ("Service", Value::text("Helm")),
     ];

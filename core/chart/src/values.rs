@@ -244,3 +244,10 @@ pub(crate) fn display(value: &Value) -> String {
 pub(crate) fn single(key: &str, value: Value) -> Map {
     std::iter::once((Rc::from(key), value)).collect()
 }
+
+/// The user's values on the chart's own, as `helm lint` checks them: without those of subcharts.
+pub(crate) fn coalesced(given: &Map, own: &Map) -> Map {
+    let values = given.deep_copy();
+    coalesce_tables(&values, &own.deep_copy());
+    values
+}

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand, ValueEnum};
 
 /// The values given to a chart, weakest first (Helm `pkg/cli/values/options.go`).
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Values")]
 pub(crate) struct ValueArgs {
-    /// File with values, `-` for standard input; may be repeated, later ones win
+    /// File or http(s) address with values, `-` for standard input; may be repeated, later ones win
     #[arg(short = 'f', long, value_name = "FILE", value_delimiter = ',')]
     pub(crate) values: Vec<String>,
     /// Set a value: a=b,c.d[0]=e
@@ -42,6 +42,23 @@ pub(crate) struct RenderArgs {
     /// Do not install the chart's crds/ folder
     #[arg(long)]
     pub(crate) skip_crds: bool,
+    /// Program that gets the manifest on its standard input and prints the one to use (hooks are not given to it)
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) post_renderer: Option<String>,
+    /// Argument of the post-renderer; may be repeated
+    #[arg(long, value_name = "ARGUMENT", value_delimiter = ',', allow_hyphen_values = true)]
+    pub(crate) post_renderer_args: Vec<String>,
+}
+
+/// Where the name of a release comes from when it is not given (Helm `Install.NameAndChart`).
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct NameArgs {
+    /// Make a name of the chart's and the time
+    #[arg(short = 'g', long)]
+    pub(crate) generate_name: bool,
+    /// Go template that gives the name
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(crate) name_template: Option<String>,
 }
 
 /// `backstay template`.
@@ -50,6 +67,8 @@ pub(crate) struct TemplateArgs {
     /// Release name and chart, or the chart alone
     #[arg(value_name = "[NAME] CHART", num_args = 1..=2, required = true)]
     pub(crate) name_and_chart: Vec<String>,
+    #[command(flatten)]
+    pub(crate) name: NameArgs,
     #[command(flatten)]
     pub(crate) render: RenderArgs,
     /// Only the manifests of these templates
@@ -76,4 +95,86 @@ pub(crate) struct TemplateArgs {
     /// Write one file per template into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) output_dir: Option<PathBuf>,
+    /// With --output-dir: below a folder of the release's name
+    #[arg(long)]
+    pub(crate) release_name: bool,
+    /// client renders without a cluster; server asks it for versions and look-ups and lets it check every object
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "client", default_value = "client", hide_default_value = true)]
+    pub(crate) dry_run: TemplateDryRun,
+    /// The same as --dry-run=server (Helm's old flag)
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) validate: bool,
+    /// Show every independent error of the chart, not only the first
+    #[arg(long)]
+    pub(crate) all_errors: bool,
+}
+
+impl TemplateArgs {
+    /// Whether a cluster takes part.
+    pub(crate) fn is_online(&self) -> bool {
+        self.validate || self.dry_run == TemplateDryRun::Server
+    }
+}
+
+/// What `template --dry-run` means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TemplateDryRun {
+    /// No cluster.
+    #[value(aliases = ["true", "none", "false"])]
+    Client,
+    /// A cluster that is asked, not changed.
+    Server,
+}
+
+/// `backstay lint`.
+#[derive(Args, Debug)]
+pub(crate) struct LintArgs {
+    /// Folders or archives of charts
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
+    #[command(flatten)]
+    pub(crate) values: ValueArgs,
+    /// Lint as this Helm does: helm4 or helm3
+    #[arg(long, env = "BACKSTAY_COMPAT", default_value = "helm4", value_parser = ["helm4", "helm3"])]
+    pub(crate) compat: String,
+    /// Warnings fail, too
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Only warnings and errors
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    /// The charts below charts/, too
+    #[arg(long)]
+    pub(crate) with_subcharts: bool,
+    /// Do not check values against the chart's schema
+    #[arg(long)]
+    pub(crate) skip_schema_validation: bool,
+    /// Kubernetes version for .Capabilities and for what is deprecated
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) kube_version: Option<String>,
+}
+
+/// What `backstay show` shows.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ShowCommand {
+    /// Everything
+    All(ShowArgs),
+    /// Chart.yaml
+    Chart(ShowArgs),
+    /// The default values
+    Values(ShowArgs),
+    /// The README
+    Readme(ShowArgs),
+    /// The files of crds/
+    Crds(ShowArgs),
+}
+
+/// The chart to show.
+#[derive(Args, Debug)]
+pub(crate) struct ShowArgs {
+    /// Folder or archive of a chart
+    pub(crate) chart: String,
+    /// Show as this Helm does: helm4 or helm3
+    #[arg(long, env = "BACKSTAY_COMPAT", default_value = "helm4", value_parser = ["helm4", "helm3"])]
+    pub(crate) compat: String,
 }

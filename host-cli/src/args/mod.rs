@@ -6,7 +6,7 @@ mod global;
 mod release;
 mod sandbox;
 
-pub(crate) use chart::{RenderArgs, TemplateArgs, ValueArgs};
+pub(crate) use chart::{LintArgs, NameArgs, RenderArgs, ShowArgs, ShowCommand, TemplateArgs, ValueArgs};
 pub(crate) use global::{GlobalArgs, OutputFormat};
 pub(crate) use release::{
     ApplyArgs, DeployArgs, DryRun, FailFast, GetArgs, GetOne, GetWhat, HistoryArgs, InstallArgs, ListArgs,
@@ -80,10 +80,15 @@ pub(crate) enum CommandLine {
     History(HistoryArgs),
     /// Show the state of a release
     Status(StatusArgs),
-    /// Show the values, manifest, hooks or notes of a release
+    /// Show the values, manifest, hooks, notes or metadata of a release
     Get(GetArgs),
     /// Render a chart without a cluster
     Template(Box<TemplateArgs>),
+    /// Look a chart over for mistakes
+    Lint(Box<LintArgs>),
+    /// Show what a chart says about itself
+    #[command(subcommand, visible_alias = "inspect")]
+    Show(ShowCommand),
     /// Show the evidence kept of a failed revision
     Evidence(StatusArgs),
     /// The cluster in a file: show it, forget it, or serve it to kubectl and helm

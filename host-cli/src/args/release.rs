@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::chart::RenderArgs;
+use super::chart::{NameArgs, RenderArgs};
 use super::global::OutputFormat;
 use crate::notify::Hidden;
 
@@ -27,6 +27,12 @@ fn timeout(text: &str) -> Result<Timeout, String> {
 
 fn duration(text: &str) -> Result<Duration, String> {
     backstay_core::object::parse_duration(text).map_err(|error| error.to_string())
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) =
+        text.split_once('=').ok_or_else(|| format!("{text} must be formatted as key=value"))?;
+    Ok((key.trim().to_owned(), value.to_owned()))
 }
 
 /// What is waited for (Helm 4's strategies; Helm 3's plain `--wait` is `watcher`).
@@ -105,6 +111,9 @@ pub(crate) struct ApplyArgs {
     /// Text for the history
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
+    /// Labels of the release's record: a=b,c=d; on an upgrade added to those before, `a=null` takes one away
+    #[arg(short = 'l', long, value_name = "KEY=VALUE", value_delimiter = ',', value_parser = label)]
+    pub(crate) labels: Vec<(String, String)>,
     /// When a failure counts as certain
     #[arg(long, value_enum)]
     pub(crate) fail_fast: Option<FailFast>,
@@ -183,10 +192,11 @@ pub(crate) struct ReuseArgs {
 /// `backstay deploy`.
 #[derive(Args, Debug)]
 pub(crate) struct DeployArgs {
-    /// Release name
-    pub(crate) name: String,
-    /// Chart folder or .tgz
-    pub(crate) chart: String,
+    /// Release name and chart (a folder or a .tgz); the chart alone with --generate-name or --name-template
+    #[arg(value_name = "[NAME] CHART", num_args = 1..=2, required = true)]
+    pub(crate) name_and_chart: Vec<String>,
+    #[command(flatten)]
+    pub(crate) name: NameArgs,
     #[command(flatten)]
     pub(crate) render: RenderArgs,
     #[command(flatten)]
@@ -212,11 +222,11 @@ pub(crate) struct WaitArgs {
 /// `backstay install`.
 #[derive(Args, Debug)]
 pub(crate) struct InstallArgs {
-    /// Release name and chart
-    #[arg(value_name = "NAME")]
-    pub(crate) name: String,
-    /// Chart folder or .tgz
-    pub(crate) chart: String,
+    /// Release name and chart (a folder or a .tgz); the chart alone with --generate-name or --name-template
+    #[arg(value_name = "[NAME] CHART", num_args = 1..=2, required = true)]
+    pub(crate) name_and_chart: Vec<String>,
+    #[command(flatten)]
+    pub(crate) name: NameArgs,
     #[command(flatten)]
     pub(crate) render: RenderArgs,
     #[command(flatten)]
@@ -402,6 +412,16 @@ pub(crate) enum GetWhat {
         /// With the chart's own values
         #[arg(short = 'a', long)]
         all: bool,
+        /// table, json or yaml
+        #[arg(short = 'o', long, value_enum, default_value = "table")]
+        output: OutputFormat,
+    },
+    /// Everything of a revision
+    All(GetOne),
+    /// Chart, versions, labels and state of a revision
+    Metadata {
+        #[command(flatten)]
+        one: GetOne,
         /// table, json or yaml
         #[arg(short = 'o', long, value_enum, default_value = "table")]
         output: OutputFormat,

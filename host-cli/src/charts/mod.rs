@@ -1,7 +1,10 @@
 //! Charts and values from files, and manifests as objects: the adapter between the command line and `core/chart`, which
 //! reads no files itself.
 
+mod fetch;
+mod names;
 mod objects;
+mod post;
 mod render;
 
 use std::fs;
@@ -9,27 +12,59 @@ use std::io::Read as _;
 use std::path::Path;
 
 use backstay_core::chart::{
-    Chart, IgnoreRules, MAX_CHART_SIZE, SourceFile, ValueSources, from_archive, from_files,
+    Chart, IgnoreRules, MAX_CHART_SIZE, SourceFile, ValueSources, from_archive, from_files, unpack,
 };
 use backstay_core::gotemplate::{Compatibility, Map};
 
 use crate::args::ValueArgs;
 use crate::exit::Stop;
 
+pub(crate) use names::name_and_chart;
 pub(crate) use objects::revision_of;
-pub(crate) use render::{RenderInput, Rendered, render, render_offline};
+pub(crate) use post::post_render;
+pub(crate) use render::{
+    RenderInput, Rendered, every_error, render, render_offline, seed, told, unreadable_text,
+};
 
 /// Which Helm `--compat` names.
 pub(crate) fn compatibility(name: &str) -> Compatibility {
     if name == "helm3" { Compatibility::Helm3 } else { Compatibility::Helm4 }
 }
 
-/// Loads a chart from a folder or an archive.
+/// Loads a chart that can be installed from a folder or an archive.
 ///
 /// Errors end with exit code 4: nothing has been changed.
 pub(crate) fn load(reference: &str) -> anyhow::Result<Chart> {
-    let path = Path::new(reference);
-    let metadata = fs::metadata(path).map_err(|error| {
+    let chart = load_any(reference)?;
+    // Helm's words name the chart's parts themselves.
+    chart.check_installable().map_err(|error| Stop::refused(error.to_string()))?;
+    Ok(chart)
+}
+
+/// Loads any chart, library charts too.
+pub(crate) fn load_any(reference: &str) -> anyhow::Result<Chart> {
+    let chart = if is_folder(reference)? {
+        from_files(folder(reference)?)
+    } else {
+        from_archive(&archive(reference)?)
+    };
+    chart.map_err(|error| Stop::refused(format!("chart {reference}: {error}")))
+}
+
+/// The files of a chart in a folder or an archive.
+///
+/// Errors end with exit code 4: nothing has been changed.
+pub(crate) fn files_of(reference: &str) -> anyhow::Result<Vec<SourceFile>> {
+    if is_folder(reference)? {
+        return folder(reference);
+    }
+    let files =
+        unpack(&archive(reference)?).map_err(|error| Stop::refused(format!("chart {reference}: {error}")))?;
+    Ok(files.into_iter().map(|file| SourceFile { path: file.name, content: file.data.to_vec() }).collect())
+}
+
+fn is_folder(reference: &str) -> anyhow::Result<bool> {
+    let metadata = fs::metadata(reference).map_err(|error| {
         let remote = reference.starts_with("oci://") || reference.contains("://");
         let hint = if remote {
             "charts from registries and repositories are not fetched yet: use `helm pull` and give the archive"
@@ -38,15 +73,15 @@ pub(crate) fn load(reference: &str) -> anyhow::Result<Chart> {
         };
         Stop::refused(format!("chart {reference}: {error}; {hint}"))
     })?;
-    let loaded = if metadata.is_dir() {
-        from_files(read_folder(path).map_err(|error| Stop::refused(format!("chart {reference}: {error:#}")))?)
-    } else {
-        let bytes = fs::read(path).map_err(|error| Stop::refused(format!("chart {reference}: {error}")))?;
-        from_archive(&bytes)
-    };
-    let chart = loaded.map_err(|error| Stop::refused(format!("chart {reference}: {error}")))?;
-    chart.check_installable().map_err(|error| Stop::refused(format!("chart {reference}: {error}")))?;
-    Ok(chart)
+    Ok(metadata.is_dir())
+}
+
+fn folder(reference: &str) -> anyhow::Result<Vec<SourceFile>> {
+    read_folder(Path::new(reference)).map_err(|error| Stop::refused(format!("chart {reference}: {error:#}")))
+}
+
+fn archive(reference: &str) -> anyhow::Result<Vec<u8>> {
+    fs::read(reference).map_err(|error| Stop::refused(format!("chart {reference}: {error}")))
 }
 
 /// Reads the files of a chart's folder; symbolic links are followed, as Helm does.
@@ -107,10 +142,10 @@ fn read_into(
 /// Reads the values given on the command line, in Helm's order.
 ///
 /// Errors end with exit code 4: nothing has been changed.
-pub(crate) fn values(arguments: &ValueArgs, compatibility: Compatibility) -> anyhow::Result<Map> {
+pub(crate) async fn values(arguments: &ValueArgs, compatibility: Compatibility) -> anyhow::Result<Map> {
     let mut files = Vec::new();
     for name in &arguments.values {
-        let bytes = read_values_file(name).map_err(|error| Stop::refused(format!("{error:#}")))?;
+        let bytes = read_values_file(name).await.map_err(|error| Stop::refused(format!("{error:#}")))?;
         files.push((name.clone(), bytes));
     }
     let sources = ValueSources {
@@ -125,18 +160,14 @@ pub(crate) fn values(arguments: &ValueArgs, compatibility: Compatibility) -> any
     sources.merge(compatibility, &mut read_file).map_err(|error| Stop::refused(error.to_string()))
 }
 
-fn read_values_file(name: &str) -> anyhow::Result<Vec<u8>> {
+async fn read_values_file(name: &str) -> anyhow::Result<Vec<u8>> {
     if name == "-" {
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes)?;
         return Ok(bytes);
     }
-    fs::read(name).map_err(|error| {
-        let hint = if name.contains("://") {
-            "; values from URLs are not fetched yet: download the file first"
-        } else {
-            ""
-        };
-        anyhow::anyhow!("values file {name}: {error}{hint}")
-    })
+    if fetch::is_address(name) {
+        return fetch::fetch(name).await;
+    }
+    fs::read(name).map_err(|error| anyhow::anyhow!("values file {name}: {error}"))
 }

@@ -13,6 +13,8 @@ use backstay_core::plan::PlannedObject;
 use backstay_core::release::Hook;
 
 use super::objects::{objects_of, place};
+use super::post::post_render;
+use crate::args::RenderArgs;
 use crate::cluster::Cluster;
 use crate::exit::Stop;
 
@@ -76,17 +78,21 @@ pub(crate) async fn render(
     values: &Map,
     input: &RenderInput,
     online: bool,
+    post_renderer: &RenderArgs,
 ) -> anyhow::Result<Rendered> {
     let answers: Rc<RefCell<BTreeMap<LookupKey, Value>>> = Rc::default();
     let seed = seed()?;
     for _ in 0..ROUNDS_MOST {
         match render_once(chart, values, input, seed, online.then(|| Rc::clone(&answers))) {
-            Ok(rendered) => return planned(cluster, rendered, &input.namespace).await,
+            Ok(mut rendered) => {
+                rendered.manifest = post_render(post_renderer, &rendered.manifest)?;
+                return planned(cluster, rendered, &input.namespace).await;
+            }
             Err(RenderError::NeedsLookup(key)) => {
                 let found = from_json(&cluster.look_up(&key).await?);
                 answers.borrow_mut().insert(key, found);
             }
-            Err(failure) => return Err(Stop::refused(failure.to_string())),
+            Err(failure) => return Err(Stop::refused(told(&failure))),
         }
     }
     Err(Stop::refused(format!("the templates look up more than {ROUNDS_MOST} objects, one after the other")))
@@ -97,8 +103,41 @@ pub(crate) fn render_offline(
     chart: &Chart,
     values: &Map,
     input: &RenderInput,
-) -> anyhow::Result<chart::Rendered> {
-    render_once(chart, values, input, seed()?, None).map_err(|failure| Stop::refused(failure.to_string()))
+    seed: [u8; 32],
+) -> Result<chart::Rendered, RenderError> {
+    render_once(chart, values, input, seed, None)
+}
+
+/// Every independent error of a chart, without a cluster.
+pub(crate) fn every_error(
+    chart: &Chart,
+    values: &Map,
+    input: &RenderInput,
+) -> anyhow::Result<Vec<RenderError>> {
+    let environment = environment(input, seed()?, None);
+    Ok(chart::every_error(chart, &input_of(values, input, &environment)))
+}
+
+/// The text of all templates when one of them is no YAML: what `helm template --debug` prints.
+pub(crate) fn unreadable_text(chart: &Chart, values: &Map, input: &RenderInput, seed: [u8; 32]) -> String {
+    let environment = environment(input, seed, None);
+    let files = match chart::rendered_files(chart, &input_of(values, input, &environment)) {
+        Ok(files) => files,
+        Err(_) => BTreeMap::new(),
+    };
+    let shown = files
+        .iter()
+        .filter(|(name, text)| !name.ends_with("NOTES.txt") && !text.trim().is_empty())
+        .map(|(name, text)| (name.as_str(), text.as_str()));
+    chart::manifest(shown)
+}
+
+/// An error in Helm's words, followed by what was missing and what was meant.
+pub(crate) fn told(error: &RenderError) -> String {
+    match error {
+        RenderError::Template { text, hint: Some(hint), .. } => format!("{text}\n\n{hint}"),
+        other => other.to_string(),
+    }
 }
 
 fn render_once(
@@ -108,6 +147,15 @@ fn render_once(
     seed: [u8; 32],
     answers: Option<Rc<RefCell<BTreeMap<LookupKey, Value>>>>,
 ) -> Result<chart::Rendered, RenderError> {
+    let environment = environment(input, seed, answers);
+    chart::render(chart, &input_of(values, input, &environment))
+}
+
+fn environment(
+    input: &RenderInput,
+    seed: [u8; 32],
+    answers: Option<Rc<RefCell<BTreeMap<LookupKey, Value>>>>,
+) -> Environment {
     let mut environment = Environment::offline(i128::from(input.now.0) * 1_000_000, seed);
     environment.compatibility = input.compatibility;
     if let Some(answers) = answers {
@@ -117,21 +165,23 @@ fn render_once(
             None => Err(FunctionError::NeedsLookup(key.clone())),
         });
     }
-    chart::render(
-        chart,
-        &chart::RenderInput {
-            release_name: input.release.clone(),
-            namespace: input.namespace.clone(),
-            is_upgrade: input.is_upgrade,
-            revision: input.revision,
-            values: values.clone(),
-            capabilities: input.capabilities.clone(),
-            environment: &environment,
-            include_crds: input.include_crds,
-            subchart_notes: false,
-            skip_schema_validation: input.skip_schema,
-        },
-    )
+    environment
+}
+
+/// The same in the words of the core.
+fn input_of<'a>(values: &Map, input: &RenderInput, environment: &'a Environment) -> chart::RenderInput<'a> {
+    chart::RenderInput {
+        release_name: input.release.clone(),
+        namespace: input.namespace.clone(),
+        is_upgrade: input.is_upgrade,
+        revision: input.revision,
+        values: values.clone(),
+        capabilities: input.capabilities.clone(),
+        environment,
+        include_crds: input.include_crds,
+        subchart_notes: false,
+        skip_schema_validation: input.skip_schema,
+    }
 }
 
 async fn planned(cluster: &Cluster, rendered: chart::Rendered, namespace: &str) -> anyhow::Result<Rendered> {
@@ -156,7 +206,7 @@ async fn planned(cluster: &Cluster, rendered: chart::Rendered, namespace: &str) 
 }
 
 /// What `randAlphaNum` and the like begin from: not to be guessed, because charts make passwords of it.
-fn seed() -> anyhow::Result<[u8; 32]> {
+pub(crate) fn seed() -> anyhow::Result<[u8; 32]> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)
         .map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;

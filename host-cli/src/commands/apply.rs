@@ -1,20 +1,23 @@
 //! `deploy`, `install`, `upgrade`: a chart becomes a revision.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use backstay_core::chart::{Capabilities, Chart, ReusePolicy, reuse_values};
 use backstay_core::gotemplate::{Map, Value, from_json_floats, map_to_json};
 use backstay_core::health::FailFast as Level;
 use backstay_core::plan::Operation;
-use backstay_core::release::{ApplyMethod, Info, Record, Release, Status, description, validate_name};
+use backstay_core::release::{
+    ApplyMethod, Info, Record, Release, Status, check_labels, description, validate_name,
+};
 use backstay_core::rollout::{Remediation, Waiting};
 
 use super::resume::settled;
 use super::reverse::waiting;
 use super::run::{Ground, Request, TimeoutRule, carry_out, exists, survey};
 use crate::args::{
-    ApplyArgs, DeployArgs, DryRun, FailFast, GlobalArgs, InstallArgs, OutputFormat, RenderArgs, ReuseArgs,
-    UpgradeArgs, WaitArgs,
+    ApplyArgs, DeployArgs, DryRun, FailFast, GlobalArgs, InstallArgs, NameArgs, OutputFormat, RenderArgs,
+    ReuseArgs, UpgradeArgs, WaitArgs,
 };
 use crate::charts::{self, RenderInput, Rendered};
 use crate::cluster::Cluster;
@@ -48,9 +51,10 @@ pub(crate) async fn deploy(
     arguments: DeployArgs,
 ) -> anyhow::Result<ExitCode> {
     let timeout = TimeoutRule::Total(arguments.apply.timeout);
+    let (name, chart) = named(cluster, &arguments.name_and_chart, &arguments.name, &arguments.render)?;
     let apply = Apply {
-        name: arguments.name,
-        chart: arguments.chart,
+        name,
+        chart,
         render: arguments.render,
         apply: arguments.apply,
         reuse: arguments.reuse,
@@ -73,9 +77,10 @@ pub(crate) async fn install(
 ) -> anyhow::Result<ExitCode> {
     let (waiting, remediation) = helm_rules(&arguments.wait);
     let timeout = TimeoutRule::Helm(arguments.apply.timeout);
+    let (name, chart) = named(cluster, &arguments.name_and_chart, &arguments.name, &arguments.render)?;
     let apply = Apply {
-        name: arguments.name,
-        chart: arguments.chart,
+        name,
+        chart,
         render: arguments.render,
         apply: arguments.apply,
         reuse: ReuseArgs::default(),
@@ -126,6 +131,16 @@ fn level(flag: Option<FailFast>, file: &PolicyFile) -> Level {
     }
 }
 
+fn named(
+    cluster: &Cluster,
+    words: &[String],
+    arguments: &NameArgs,
+    render: &RenderArgs,
+) -> anyhow::Result<(String, String)> {
+    let compatibility = charts::compatibility(&render.compat);
+    charts::name_and_chart(words, arguments, None, compatibility, cluster.clock.now())
+}
+
 /// Atomic implies waiting, as in Helm.
 fn helm_rules(arguments: &WaitArgs) -> (Waiting, Remediation) {
     if !arguments.rollback_on_failure {
@@ -139,9 +154,11 @@ impl Apply {
     async fn run(mut self, cluster: &Cluster, global: &GlobalArgs) -> anyhow::Result<ExitCode> {
         validate_name(&self.name).map_err(|error| Stop::refused(error.to_string()))?;
         // Bad input is found before the cluster is asked anything.
+        let given_labels: BTreeMap<String, String> = self.apply.labels.iter().cloned().collect();
+        check_labels(&given_labels).map_err(|error| Stop::refused(error.to_string()))?;
         let compatibility = charts::compatibility(&self.render.compat);
         let mut chart = charts::load(&self.chart)?;
-        let given = charts::values(&self.render.values, compatibility)?;
+        let given = charts::values(&self.render.values, compatibility).await?;
         let file = PolicyFile::load(self.apply.policy.as_deref())?;
         self.follow(&file);
         let secret = notify::secret(self.apply.notify_secret_file.as_deref())?;
@@ -306,7 +323,19 @@ impl Apply {
             },
             now: cluster.clock.now(),
         };
-        charts::render(cluster, chart, config, &input, online).await
+        charts::render(cluster, chart, config, &input, online, &self.render).await
+    }
+
+    /// The labels of the record: those of the revision before, on an upgrade, with the given ones on top; `null` takes
+    /// one away (Helm `mergeCustomLabels`).
+    fn labels(&self, ground: &Ground, operation: Operation) -> BTreeMap<String, String> {
+        let before = ground.history.latest().filter(|_| operation == Operation::Upgrade);
+        let mut labels = before.map(|record| record.release.labels.clone()).unwrap_or_default();
+        labels.extend(self.apply.labels.iter().cloned());
+        if operation == Operation::Upgrade {
+            labels.retain(|_, value| value != "null");
+        }
+        labels
     }
 
     #[allow(clippy::too_many_arguments, reason = "one record is made of all of these, once")]
@@ -347,7 +376,7 @@ impl Apply {
             hooks: rendered.recorded_hooks(),
             version: revision,
             apply_method: Some(ApplyMethod::ServerSide),
-            labels: ground.history.latest().map(|record| record.release.labels.clone()).unwrap_or_default(),
+            labels: self.labels(ground, operation),
             ..Release::default()
         })
     }

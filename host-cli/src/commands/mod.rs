@@ -2,11 +2,14 @@
 
 mod apply;
 mod evidence;
+mod get;
+mod lint;
 mod read;
 mod resume;
 mod reverse;
 mod run;
 mod sandbox;
+mod show;
 mod template;
 
 use std::process::ExitCode;
@@ -19,7 +22,9 @@ use crate::exit::{Exit, exit_of};
 pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let global = arguments.global;
     match arguments.command {
-        CommandLine::Template(template) => template::template(&global, &template),
+        CommandLine::Template(template) => template::template(&global, &template).await,
+        CommandLine::Lint(arguments) => lint::lint(&global, &arguments).await,
+        CommandLine::Show(command) => show::show(&command),
         CommandLine::Sandbox(command) => sandbox::run(&global, &command).await,
         CommandLine::Evidence(evidence) => evidence::show(&global, &evidence),
         command => {
@@ -53,9 +58,9 @@ async fn on_cluster(
         CommandLine::List(list) => read::list(cluster, &list).await,
         CommandLine::History(history) => read::history(cluster, &history).await,
         CommandLine::Status(status) => read::status(cluster, &status).await,
-        CommandLine::Get(get) => read::get(cluster, &get).await,
-        CommandLine::Template(_) | CommandLine::Sandbox(_) | CommandLine::Evidence(_) => {
-            Ok(ExitCode::SUCCESS)
-        }
+        CommandLine::Get(arguments) => get::get(cluster, &arguments).await,
+        // These need no cluster, or look for one themselves: `dispatch` has them.
+        CommandLine::Template(_) | CommandLine::Lint(_) | CommandLine::Show(_) => Ok(ExitCode::SUCCESS),
+        CommandLine::Sandbox(_) | CommandLine::Evidence(_) => Ok(ExitCode::SUCCESS),
     }
 }

@@ -2,16 +2,13 @@
 
 use std::process::ExitCode;
 
-use backstay_core::chart::{Chart, all_values};
-use backstay_core::gotemplate::{Compatibility, map_to_json};
 use backstay_core::object::Timestamp;
 use backstay_core::release::{History, Record, Release, Status};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
 use serde_json::{Value, json};
 
-use super::apply::values_of;
-use crate::args::{GetArgs, GetOne, GetWhat, HistoryArgs, ListArgs, StatusArgs};
+use crate::args::{HistoryArgs, ListArgs, StatusArgs};
 use crate::cluster::Cluster;
 use crate::exit::{Exit, Stop};
 use crate::records;
@@ -142,47 +139,6 @@ pub(crate) fn print_status(release: &Release, healthy: bool) {
     }
 }
 
-/// The chart's defaults with the user's values on top.
-fn computed_values(release: &Release) -> anyhow::Result<Value> {
-    let chart = Chart::from_record_json(&release.chart)?;
-    let values = all_values(&chart, &values_of(&release.config), Compatibility::default())?;
-    Ok(Value::Object(map_to_json(&values)))
-}
-
-pub(crate) async fn get(cluster: &Cluster, arguments: &GetArgs) -> anyhow::Result<ExitCode> {
-    match &arguments.what {
-        GetWhat::Values { one, all, output } => {
-            let record = fetch(cluster, one).await?;
-            let values =
-                if *all { computed_values(&record.release)? } else { Value::Object(record.release.config) };
-            let title = if *all { "COMPUTED VALUES:" } else { "USER-SUPPLIED VALUES:" };
-            let text = backstay_core::yaml::to_yaml(&values)?;
-            print_structured(*output, &values, || anstream::print!("{title}\n{text}"))
-        }
-        GetWhat::Manifest(one) => {
-            anstream::println!("{}", fetch(cluster, one).await?.release.manifest);
-            Ok(ExitCode::SUCCESS)
-        }
-        GetWhat::Hooks(one) => {
-            for hook in fetch(cluster, one).await?.release.hooks {
-                anstream::println!("---\n# Source: {}\n{}", hook.path, hook.manifest);
-            }
-            Ok(ExitCode::SUCCESS)
-        }
-        GetWhat::Notes(one) => {
-            let notes = fetch(cluster, one).await?.release.info.notes;
-            if !notes.is_empty() {
-                anstream::println!("NOTES:\n{notes}");
-            }
-            Ok(ExitCode::SUCCESS)
-        }
-    }
-}
-
-async fn fetch(cluster: &Cluster, one: &GetOne) -> anyhow::Result<Record> {
-    read_one(cluster, &one.name, one.revision).await
-}
-
 /// The history of a release that must exist.
 pub(crate) async fn read_history(cluster: &Cluster, name: &str) -> anyhow::Result<History> {
     let api: Api<Secret> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
@@ -208,7 +164,7 @@ async fn not_found(cluster: &Cluster, api: &Api<Secret>, name: &str) -> String {
     format!("release {name:?} not found in namespace {:?}; {hint}", cluster.namespace)
 }
 
-async fn read_one(cluster: &Cluster, name: &str, revision: u32) -> anyhow::Result<Record> {
+pub(super) async fn read_one(cluster: &Cluster, name: &str, revision: u32) -> anyhow::Result<Record> {
     let history = read_history(cluster, name).await?;
     let record = if revision == 0 { history.latest() } else { history.get(revision) };
     record.cloned().ok_or_else(|| {
@@ -236,7 +192,7 @@ pub(crate) fn distance(left: &str, right: &str) -> usize {
     previous.last().copied().unwrap_or(0)
 }
 
-fn metadata<'a>(release: &'a Release, field: &str) -> Option<&'a str> {
+pub(super) fn metadata<'a>(release: &'a Release, field: &str) -> Option<&'a str> {
     backstay_core::object::text_at(&release.chart, &["metadata", field])
 }
 
@@ -249,7 +205,7 @@ pub(crate) fn chart_of(release: &Release) -> String {
     }
 }
 
-fn app_version_of(release: &Release) -> String {
+pub(super) fn app_version_of(release: &Release) -> String {
     metadata(release, "appVersion").unwrap_or_default().to_owned()
 }
 
@@ -272,7 +228,7 @@ fn updated(release: &Release) -> String {
 }
 
 /// Go's `time.ANSIC`: `Sat Nov 21 06:10:49 2026`.
-fn ansi_c(time: Timestamp) -> String {
+pub(super) fn ansi_c(time: Timestamp) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -1,105 +1,263 @@
-//! `template`: a chart rendered without a cluster, with Helm's bytes.
+//! `template`: a chart rendered with Helm's bytes, without a cluster unless one is asked for.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use backstay_core::chart::{Capabilities, KubeVersion, Rendered, manifest, path_match};
+use backstay_core::chart::{
+    Capabilities, Chart, KubeVersion, RenderError, Rendered, manifest, path_match, split,
+};
+use backstay_core::gotemplate::{Compatibility, Map};
+use backstay_core::plan::PlannedObject;
+use backstay_core::release::validate_name;
+use kube::api::{DynamicObject, Patch, PatchParams};
 
 use crate::args::{GlobalArgs, TemplateArgs};
-use crate::charts::{self, RenderInput, render_offline};
-use crate::cluster::wall_now;
-use crate::exit::Stop;
+use crate::charts::{self, RenderInput};
+use crate::cluster::{Cluster, UnknownKind, wall_now};
+use crate::exit::{Exit, Stop};
 
-pub(crate) fn template(global: &GlobalArgs, arguments: &TemplateArgs) -> anyhow::Result<ExitCode> {
-    let (name, reference) = match arguments.name_and_chart.as_slice() {
-        [name, chart] => (name.as_str(), chart),
-        [chart, ..] => ("release-name", chart),
-        [] => return Err(Stop::refused("give a chart")),
-    };
+/// What Helm adds to errors of rendering.
+const DEBUG_HINT: &str = "\n\nUse --debug flag to render out invalid YAML";
+
+pub(crate) async fn template(global: &GlobalArgs, arguments: &TemplateArgs) -> anyhow::Result<ExitCode> {
     let compatibility = charts::compatibility(&arguments.render.compat);
-    let chart = charts::load(reference)?;
-    let values = charts::values(&arguments.render.values, compatibility)?;
-    let mut capabilities = Capabilities::default().with_api_versions(&arguments.api_versions);
-    if let Some(version) = &arguments.kube_version {
-        capabilities.kube_version =
-            KubeVersion::parse(version, compatibility).map_err(|error| Stop::refused(error.to_string()))?;
-    }
-    let input = RenderInput {
-        release: name.to_owned(),
+    let now = wall_now();
+    // Helm's name of a release that has none; -g changes nothing here, as in Helm.
+    let (release, reference) = charts::name_and_chart(
+        &arguments.name_and_chart,
+        &arguments.name,
+        Some("release-name"),
+        compatibility,
+        now,
+    )?;
+    let chart = charts::load(&reference)?;
+    validate_name(&release).map_err(|error| Stop::refused(format!("release name {release:?}: {error}")))?;
+    let values = charts::values(&arguments.render.values, compatibility).await?;
+    let mut input = RenderInput {
+        release,
         namespace: global.namespace.clone().unwrap_or_else(|| "default".to_owned()),
         revision: 1,
         is_upgrade: arguments.is_upgrade,
         compatibility,
         skip_schema: arguments.render.skip_schema_validation,
         include_crds: arguments.include_crds,
-        capabilities,
-        now: wall_now(),
+        capabilities: capabilities(arguments, compatibility)?,
+        now,
     };
-    let rendered = render_offline(&chart, &values, &input)?;
-    rendered.warnings.iter().for_each(|warning| anstream::eprintln!("{warning}"));
-    let documents = chosen(&rendered, arguments)?;
-    if let Some(folder) = &arguments.output_dir {
-        return write_files(folder, &documents);
+    let online = if arguments.is_online() { Some(Cluster::connect(global).await?) } else { None };
+    if let Some(cluster) = &online {
+        input.namespace.clone_from(&cluster.namespace);
+        input.capabilities = cluster.capabilities(compatibility).await?;
     }
-    let is_whole = arguments.show_only.is_empty();
-    let text = if is_whole {
-        rendered.template_text(!arguments.no_hooks, arguments.skip_tests)
-    } else {
-        manifest(documents)
+    if arguments.all_errors {
+        show_every_error(&charts::every_error(&chart, &values, &input)?, arguments)?;
+    }
+    let rendered = match &online {
+        Some(cluster) => {
+            let found = charts::render(cluster, &chart, &values, &input, true, &arguments.render).await?;
+            check(cluster, &found.objects, &found.definitions).await?;
+            found.rendered
+        }
+        None => render(global, arguments, &chart, &values, &input)?,
     };
-    anstream::print!("{text}");
+    rendered.warnings.iter().for_each(|warning| anstream::eprintln!("{warning}"));
+    if let Some(folder) = &arguments.output_dir {
+        return write_files(folder, &input.release, &rendered, arguments);
+    }
+    let text = rendered.template_text(!arguments.no_hooks, arguments.skip_tests);
+    if arguments.show_only.is_empty() {
+        anstream::print!("{text}");
+    } else {
+        anstream::print!("{}", chosen(&text, &arguments.show_only, compatibility)?);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The documents asked for, with the templates they come from, in the order they are printed.
-fn chosen<'a>(rendered: &'a Rendered, arguments: &TemplateArgs) -> anyhow::Result<Vec<(&'a str, &'a str)>> {
+fn capabilities(arguments: &TemplateArgs, compatibility: Compatibility) -> anyhow::Result<Capabilities> {
+    let mut capabilities = Capabilities::default().with_api_versions(&arguments.api_versions);
+    if let Some(version) = &arguments.kube_version {
+        if arguments.is_online() {
+            anstream::eprintln!("--kube-version has no effect: the cluster says its version");
+        }
+        capabilities.kube_version =
+            KubeVersion::parse(version, compatibility).map_err(|error| Stop::refused(error.to_string()))?;
+    }
+    Ok(capabilities)
+}
+
+/// Renders without a cluster. Errors carry Helm's hint; with --debug what is no YAML is printed.
+fn render(
+    global: &GlobalArgs,
+    arguments: &TemplateArgs,
+    chart: &Chart,
+    values: &Map,
+    input: &RenderInput,
+) -> anyhow::Result<Rendered> {
+    let seed = charts::seed()?;
+    let mut rendered = match charts::render_offline(chart, values, input, seed) {
+        Ok(rendered) => rendered,
+        Err(error) => {
+            if global.debug && matches!(error, RenderError::Manifest(_)) {
+                anstream::println!("{}", charts::unreadable_text(chart, values, input, seed).trim());
+            }
+            return Err(Stop::refused(worded(&error, global.debug)));
+        }
+    };
+    rendered.manifest = charts::post_render(&arguments.render, &rendered.manifest)?;
+    Ok(rendered)
+}
+
+/// Helm's words, Helm's hint where it prints one, and ours below.
+fn worded(error: &RenderError, debug: bool) -> String {
+    let mut text = error.to_string();
+    let after_rendering_began = matches!(
+        error,
+        RenderError::KubeVersion { .. }
+            | RenderError::Parse { .. }
+            | RenderError::Template { .. }
+            | RenderError::Manifest(_)
+    );
+    if after_rendering_began && !debug {
+        text.push_str(DEBUG_HINT);
+    }
+    if let RenderError::Template { hint: Some(hint), .. } = error {
+        text.push_str("\n\n");
+        text.push_str(hint);
+    }
+    text
+}
+
+/// Ends with all errors, numbered, when there are any.
+fn show_every_error(errors: &[RenderError], arguments: &TemplateArgs) -> anyhow::Result<()> {
+    let looks_up = errors.iter().any(|error| matches!(error, RenderError::NeedsLookup(_)));
+    if errors.is_empty() || looks_up && arguments.is_online() {
+        return Ok(());
+    }
+    let mut text = format!("{} error{} in the chart", errors.len(), if errors.len() == 1 { "" } else { "s" });
+    for (index, error) in errors.iter().enumerate() {
+        let told = charts::told(error).replace("\n\n", "\n").replace('\n', "\n   ");
+        // Writing to a String cannot fail.
+        let _written = write!(text, "\n{}. {told}", index + 1);
+    }
+    Err(Stop::with(Exit::Failed, text))
+}
+
+/// Lets the server check every object, with all refusals at once. Nothing is changed.
+async fn check(
+    cluster: &Cluster,
+    objects: &[PlannedObject],
+    definitions: &[PlannedObject],
+) -> anyhow::Result<()> {
+    let parameters = PatchParams::apply("backstay").dry_run().force();
+    let brings_kinds =
+        definitions.iter().chain(objects).any(|object| object.key.kind == "CustomResourceDefinition");
+    let mut refusals = Vec::new();
+    for object in definitions.iter().chain(objects) {
+        let api = match cluster.discovery.api(&object.key).await {
+            // Its definition comes with this chart: nobody can check it yet.
+            Err(error) if brings_kinds && error.is::<UnknownKind>() => continue,
+            other => other,
+        };
+        let checked = match api {
+            Ok(api) => {
+                let patch = Patch::Apply(&object.object);
+                let result: Result<DynamicObject, _> = api.patch(&object.key.name, &parameters, &patch).await;
+                result.map(drop).map_err(anyhow::Error::from)
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = checked {
+            refusals.push(format!("{} ({}): {error:#}", object.key, object.source));
+        }
+    }
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    Err(Stop::refused(format!("the server refuses the chart's objects:\n{}", refusals.join("\n"))))
+}
+
+/// The documents of templates that match, in the order of the patterns (Helm `--show-only`).
+fn chosen(text: &str, patterns: &[String], compatibility: Compatibility) -> anyhow::Result<String> {
+    let documents = split(text, compatibility);
+    let mut shown = String::new();
+    for pattern in patterns {
+        let matching = documents
+            .iter()
+            .filter(|document| template_of(document).is_some_and(|path| path_match(pattern, path)));
+        let before = shown.len();
+        for document in matching {
+            // Writing to a String cannot fail.
+            let _written = write!(shown, "---\n{document}\n");
+        }
+        if shown.len() == before {
+            return Err(Stop::refused(format!("could not find template {pattern} in chart")));
+        }
+    }
+    Ok(shown)
+}
+
+/// The template a document says it comes from, without the chart's name.
+fn template_of(document: &str) -> Option<&str> {
+    let (_, rest) = document.split_once("# Source: ")?;
+    rest.lines().next()?.split_once('/').map(|(_, path)| path)
+}
+
+/// Writes one file per template, as `helm template --output-dir` does; hooks come last.
+fn write_files(
+    folder: &Path,
+    release: &str,
+    rendered: &Rendered,
+    arguments: &TemplateArgs,
+) -> anyhow::Result<ExitCode> {
+    if arguments.render.post_renderer.is_some() {
+        return Err(Stop::refused("--post-renderer prints one manifest: it does not go with --output-dir"));
+    }
     let is_test = |events: &[String]| events.iter().any(|event| event == "test");
+    let crds = rendered.crds.iter().filter(|_| arguments.include_crds);
     let hooks = rendered
         .hooks
         .iter()
-        .filter(|hook| !(arguments.no_hooks || arguments.skip_tests && is_test(&hook.events)));
-    let crds = rendered
-        .crds
-        .iter()
-        .filter(|_| arguments.include_crds)
-        .map(|crd| (crd.source.as_str(), crd.content.as_str()));
-    let objects = rendered.objects.iter().map(|object| (object.source.as_str(), object.text.as_str()));
-    let all: Vec<(&str, &str)> =
-        crds.chain(objects).chain(hooks.map(|hook| (hook.source.as_str(), hook.text.as_str()))).collect();
-    if arguments.show_only.is_empty() {
-        return Ok(all);
+        .filter(|hook| !arguments.no_hooks && !(arguments.skip_tests && is_test(&hook.events)));
+    // Definitions stay outside of the release's folder, as in Helm.
+    let mut outside = Files { folder, begun: BTreeSet::new() };
+    for crd in crds {
+        outside.add(&crd.source, &crd.content)?;
     }
-    let mut found = Vec::new();
-    for pattern in &arguments.show_only {
-        // Sources begin with the chart's name, which patterns leave out.
-        let of_pattern =
-            |source: &str| source.split_once('/').is_some_and(|(_, path)| path_match(pattern, path));
-        let before = found.len();
-        found.extend(all.iter().filter(|(source, _)| of_pattern(source)));
-        if found.len() == before {
-            return Err(Stop::refused(format!(
-                "could not find template {pattern} in chart; it does not exist or renders to nothing"
-            )));
-        }
+    let inside = if arguments.release_name { folder.join(release) } else { folder.to_path_buf() };
+    let mut files = Files { folder: &inside, begun: outside.begun };
+    for object in &rendered.objects {
+        files.add(&object.source, &object.text)?;
     }
-    Ok(found)
+    for hook in hooks {
+        files.add(&hook.source, &hook.text)?;
+    }
+    anstream::println!();
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Writes one file per template, as `helm template --output-dir` does.
-fn write_files(folder: &Path, documents: &[(&str, &str)]) -> anyhow::Result<ExitCode> {
-    let mut files: BTreeMap<&str, String> = BTreeMap::new();
-    for (source, text) in documents {
-        files.entry(source).or_default().push_str(&manifest([(*source, *text)]));
-    }
-    for (path, text) in files {
-        let file = folder.join(path);
-        let parent = file.parent().unwrap_or(folder);
+/// The files of one `--output-dir`: the first document of a template begins its file anew.
+struct Files<'a> {
+    folder: &'a Path,
+    begun: BTreeSet<PathBuf>,
+}
+
+impl Files<'_> {
+    fn add(&mut self, source: &str, text: &str) -> anyhow::Result<()> {
+        let file = self.folder.join(source);
+        let parent = file.parent().unwrap_or(self.folder);
         fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
-        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        let is_new = self.begun.insert(file.clone());
+        let mut open = fs::OpenOptions::new();
+        let opened = open.create(true).write(true).append(!is_new).truncate(is_new).open(&file);
+        let document = manifest([(source, text)]);
+        opened
+            .and_then(|mut opened| std::io::Write::write_all(&mut opened, document.as_bytes()))
+            .with_context(|| format!("cannot write {}", file.display()))?;
         anstream::println!("wrote {}", file.display());
+        Ok(())
     }
-    Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,77 @@
+//! The post-renderer: a program that has the last word on the manifest (Helm 3 `pkg/postrender/exec.go`).
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use crate::args::RenderArgs;
+use crate::exit::Stop;
+
+/// What the post-renderer makes of a manifest; the manifest itself where there is none.
+///
+/// Errors end with exit code 4: nothing has been changed.
+pub(crate) fn post_render(arguments: &RenderArgs, manifest: &str) -> anyhow::Result<String> {
+    let Some(program) = &arguments.post_renderer else {
+        if arguments.post_renderer_args.is_empty() {
+            return Ok(manifest.to_owned());
+        }
+        return Err(Stop::refused("--post-renderer-args needs --post-renderer"));
+    };
+    run(program, &arguments.post_renderer_args, manifest)
+        .map_err(|error| Stop::refused(format!("error while running post render on files: {error:#}")))
+}
+
+fn run(program: &str, arguments: &[String], manifest: &str) -> anyhow::Result<String> {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| anyhow::anyhow!("cannot start the post-renderer {program}: {error}"))?;
+    let Some(mut input) = child.stdin.take() else { anyhow::bail!("the post-renderer has no input") };
+    // The program may print before it has read everything: both ways have to flow at once.
+    let output = std::thread::scope(|scope| {
+        let writer = scope.spawn(move || input.write_all(manifest.as_bytes()));
+        let output = child.wait_with_output();
+        // One that does not read its input is none the worse for it.
+        let _written = writer.join();
+        output
+    })?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        anyhow::bail!(
+            "error while running command {program}. error output:\n{}: {}",
+            said.trim_end(),
+            output.status
+        );
+    }
+    if output.stdout.iter().all(u8::is_ascii_whitespace) {
+        anyhow::bail!("post-renderer {program:?} produced empty output");
+    }
+    String::from_utf8(output.stdout).map_err(|_| anyhow::anyhow!("post-renderer {program:?} printed no text"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_have_the_last_word() {
+        for (program, arguments, expected) in [
+            ("sed", &["s/one/two/"][..], Ok("a: two\n")),
+            ("cat", &[], Ok("a: one\n")),
+            ("true", &[], Err("produced empty output")),
+            ("sh", &["-c", "echo no >&2; exit 3"], Err("error output:\nno")),
+            ("no-such-program-here", &[], Err("cannot start")),
+        ] {
+            let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+            match (run(program, &arguments, "a: one\n"), expected) {
+                (Ok(text), Ok(expected)) => assert_eq!(text, expected, "{program}"),
+                (Err(error), Err(expected)) => {
+                    assert!(error.to_string().contains(expected), "{program}: {error}");
+                }
+                (found, _) => panic!("{program}: {found:?}, not {expected:?}"),
+            }
+        }
+    }
+}

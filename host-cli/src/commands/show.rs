@@ -1,0 +1,82 @@
+//! `show`: what a chart says about itself, with Helm's bytes (`pkg/action/show.go`).
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use backstay_core::chart::ChartFile;
+use backstay_core::gotemplate::Compatibility;
+
+use crate::args::{ShowArgs, ShowCommand};
+use crate::charts;
+
+/// The parts of a chart that are asked for.
+struct Parts {
+    chart: bool,
+    values: bool,
+    readme: bool,
+    crds: bool,
+    /// Whether they are parted from each other.
+    all: bool,
+}
+
+pub(crate) fn show(command: &ShowCommand) -> anyhow::Result<ExitCode> {
+    let none = Parts { chart: false, values: false, readme: false, crds: false, all: false };
+    let (arguments, parts) = match command {
+        ShowCommand::All(arguments) => {
+            (arguments, Parts { chart: true, values: true, readme: true, crds: true, all: true })
+        }
+        ShowCommand::Chart(arguments) => (arguments, Parts { chart: true, ..none }),
+        ShowCommand::Values(arguments) => (arguments, Parts { values: true, ..none }),
+        ShowCommand::Readme(arguments) => (arguments, Parts { readme: true, ..none }),
+        ShowCommand::Crds(arguments) => (arguments, Parts { crds: true, ..none }),
+    };
+    let text = text_of(arguments, &parts)?;
+    // Files are shown byte for byte, also where they are no text.
+    std::io::stdout().write_all(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text_of(arguments: &ShowArgs, parts: &Parts) -> anyhow::Result<Vec<u8>> {
+    let compatibility = charts::compatibility(&arguments.compat);
+    let chart = charts::load_any(&arguments.chart)?;
+    let mut text = Vec::new();
+    let mut line = |bytes: &[u8]| {
+        text.extend_from_slice(bytes);
+        text.push(b'\n');
+    };
+    if parts.chart {
+        line(backstay_core::yaml::to_yaml(&chart.metadata.to_json())?.as_bytes());
+    }
+    if parts.values && chart.values.is_some() {
+        if parts.all {
+            line(b"---");
+        }
+        let files = charts::files_of(&arguments.chart)?;
+        if let Some(file) = files.iter().find(|file| file.path == "values.yaml") {
+            line(&ChartFile::new("values.yaml", &file.content).data);
+        }
+    }
+    let readme = chart.files.iter().find(|file| {
+        ["readme.md", "readme.txt", "readme"].iter().any(|name| file.name.eq_ignore_ascii_case(name))
+    });
+    if let Some(readme) = readme.filter(|_| parts.readme) {
+        if parts.all {
+            line(b"---");
+        }
+        line(&readme.data);
+    }
+    if parts.crds {
+        for (index, crd) in chart.crds().iter().enumerate() {
+            let parted = match compatibility {
+                Compatibility::Helm4 => true,
+                // Helm 3 parts only what comes before.
+                Compatibility::Helm3 => parts.all && index == 0,
+            };
+            if parted && !crd.content.starts_with("---") {
+                line(b"---");
+            }
+            line(crd.content.as_bytes());
+        }
+    }
+    Ok(text)
+}
