@@ -138,7 +138,7 @@ pub enum RenderError {
         /// Helm's text.
         text: String,
         /// Which value was missing, and what was meant where that is certain.
-        hint: Option<String>,
+        hint: Option<Box<str>>,
     },
     /// A rendered document is not YAML.
     #[error(transparent)]
@@ -388,7 +388,7 @@ impl<'a> Prepared<'a> {
         let source = self.found.get(place.file).map(|renderable| String::from_utf8_lossy(&renderable.data));
         let line = source.as_ref().and_then(|text| text.lines().nth(place.line.wrapping_sub(1)));
         let mut defined = self.defined.iter().cloned();
-        let hint = hint::hint(&place, scope, line.unwrap_or_default(), &mut defined);
+        let hint = hint::hint(&place, scope, line.unwrap_or_default(), &mut defined).map(Into::into);
         RenderError::Template {
             file: place.file.to_owned(),
             line: place.line,

@@ -32,7 +32,8 @@ use clap::{Parser, Subcommand};
         backstay history shop -n prod                what was deployed, and what failed\n\n\
         Exit codes: 0 deployed, 1 failed and the previous state is back, 2 the way back failed,\n\
         3 failed and left in place, 4 refused before any change, 5 another rollout holds the release,\n\
-        6 interrupted and can be resumed, 7 cluster unreachable, 64 wrong usage."
+        6 interrupted and can be resumed, 7 cluster unreachable, 64 wrong usage.\n\
+        Commands that only read end with 0 or 1."
 )]
 pub(crate) struct Arguments {
     /// What to do.

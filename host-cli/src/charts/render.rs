@@ -121,10 +121,8 @@ pub(crate) fn every_error(
 /// The text of all templates when one of them is no YAML: what `helm template --debug` prints.
 pub(crate) fn unreadable_text(chart: &Chart, values: &Map, input: &RenderInput, seed: [u8; 32]) -> String {
     let environment = environment(input, seed, None);
-    let files = match chart::rendered_files(chart, &input_of(values, input, &environment)) {
-        Ok(files) => files,
-        Err(_) => BTreeMap::new(),
-    };
+    let input = input_of(values, input, &environment);
+    let files = chart::rendered_files(chart, &input).unwrap_or_default();
     let shown = files
         .iter()
         .filter(|(name, text)| !name.ends_with("NOTES.txt") && !text.trim().is_empty())

@@ -35,7 +35,10 @@ pub(crate) async fn template(global: &GlobalArgs, arguments: &TemplateArgs) -> a
         now,
     )?;
     let chart = charts::load(&reference)?;
-    validate_name(&release).map_err(|error| Stop::refused(format!("release name {release:?}: {error}")))?;
+    validate_name(&release).map_err(|error| {
+        let check = if compatibility == Compatibility::Helm4 { "release name check failed: " } else { "" };
+        Stop::refused(format!("{check}release name {release:?}: {error}"))
+    })?;
     let values = charts::values(&arguments.render.values, compatibility).await?;
     let mut input = RenderInput {
         release,
@@ -221,7 +224,7 @@ fn write_files(
     let hooks = rendered
         .hooks
         .iter()
-        .filter(|hook| !arguments.no_hooks && !(arguments.skip_tests && is_test(&hook.events)));
+        .filter(|hook| !(arguments.no_hooks || arguments.skip_tests && is_test(&hook.events)));
     // Definitions stay outside of the release's folder, as in Helm.
     let mut outside = Files { folder, begun: BTreeSet::new() };
     for crd in crds {

@@ -52,7 +52,7 @@ impl Linter<'_> {
             for error in errors {
                 let text = error.to_string();
                 let hint = match error {
-                    RenderError::Template { hint, .. } => hint,
+                    RenderError::Template { hint, .. } => hint.map(String::from),
                     _ => None,
                 };
                 self.found.push(super::LintMessage {
