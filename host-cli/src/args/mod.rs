@@ -52,7 +52,7 @@ impl CommandLine {
             Self::Template(_) | Self::Lint(_) | Self::Show(_) => true,
             Self::Sandbox(command) => command.only_reads(),
             Self::Deploy(_) | Self::Install(_) | Self::Upgrade(_) => false,
-            Self::Rollback(_) | Self::Uninstall(_) => false,
+            Self::Rollback(_) | Self::Uninstall(_) | Self::Resume(_) => false,
         }
     }
 }
