@@ -1,7 +1,9 @@
 //! The JSON call table: what embedders in other languages ask, and what they get.
 //!
-//! A request is `{"call": NAME, "input": {…}}`, an answer `{"ok": …}` or `{"error": {"code", "message"}}`. Names and
+//! A request is `{"call": NAME, "input": {…}}`, an answer `{"ok": …}` or `{"error": {"code", "message", …}}`. Names and
 //! fields are only ever added; [`ABI_VERSION`] is raised when something changes its meaning.
+
+mod render;
 
 use std::collections::BTreeMap;
 
@@ -29,6 +31,46 @@ pub enum CallError {
     /// The input was understood and cannot be used.
     #[error("{0}")]
     Refused(String),
+    /// The same, with a code and what belongs to it.
+    #[error(transparent)]
+    Typed(#[from] Box<Refusal>),
+}
+
+/// An input that cannot be used, for callers that act on the reason.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// What kind of reason, e.g. `template`.
+    pub code: &'static str,
+    /// The reason in words.
+    pub message: String,
+    /// What else the answer tells: `file`, `line` (from 1), `lookup`.
+    pub details: serde_json::Map<String, Value>,
+}
+
+impl Refusal {
+    fn new(code: &'static str, message: String) -> Self {
+        Self { code, message, details: serde_json::Map::new() }
+    }
+
+    fn with(mut self, name: &str, value: Value) -> Self {
+        self.details.insert(name.to_owned(), value);
+        self
+    }
+
+    fn at(self, file: &str, line: Option<usize>) -> Self {
+        let placed = self.with("file", file.into());
+        match line {
+            Some(line) => placed.with("line", line.into()),
+            None => placed,
+        }
+    }
+}
+
+impl From<Refusal> for CallError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Typed(Box::new(refusal))
+    }
 }
 
 impl CallError {
@@ -37,14 +79,28 @@ impl CallError {
             Self::BadRequest(_) => "bad-request",
             Self::UnknownCall(_) => "unknown-call",
             Self::Refused(_) => "refused",
+            Self::Typed(refusal) => refusal.code,
         }
+    }
+
+    fn to_json(&self) -> Value {
+        let mut error = json!({"code": self.code(), "message": self.to_string()});
+        if let (Self::Typed(refusal), Value::Object(fields)) = (self, &mut error) {
+            fields.extend(refusal.details.clone());
+        }
+        json!({"error": error})
     }
 }
 
 type Call = fn(Value) -> Result<Value, CallError>;
 
-const CALLS: [(&str, Call); 4] =
-    [("version", version), ("parse-manifest", parse_manifest), ("plan", plan), ("rehearse", rehearse)];
+const CALLS: [(&str, Call); 5] = [
+    ("version", version),
+    ("render", render::call),
+    ("parse-manifest", parse_manifest),
+    ("plan", plan),
+    ("rehearse", rehearse),
+];
 
 /// The names of all calls.
 #[must_use]
@@ -57,7 +113,7 @@ pub fn names() -> Vec<&'static str> {
 pub fn call(request: &str) -> String {
     let answer = match answer(request) {
         Ok(value) => json!({"ok": value}),
-        Err(error) => json!({"error": {"code": error.code(), "message": error.to_string()}}),
+        Err(error) => error.to_json(),
     };
     answer.to_string()
 }

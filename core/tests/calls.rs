@@ -61,3 +61,91 @@ fn wrong_calls_are_answered_with_a_code() {
     }
     assert_eq!(ask("version", Value::Null)["ok"]["abi"], backstay_core::call::ABI_VERSION);
 }
+
+fn small_chart(template: &str) -> Value {
+    json!([
+        {"path": "Chart.yaml", "text": "apiVersion: v2\nname: small\nversion: 1.0.0\n"},
+        {"path": "values.yaml", "text": "tag: v1\nsize: 1\n"},
+        {"path": "templates/a.yaml", "base64": base64(template.as_bytes())},
+        {"path": "templates/NOTES.txt", "text": "{{ .Release.Name }} in {{ .Release.Namespace }}"},
+        {"path": "crds/c.yaml", "text": "kind: CustomResourceDefinition\n"},
+    ])
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+#[test]
+fn a_chart_is_rendered_with_what_the_input_says() {
+    let template = "kind: A\nv: {{ .Values.tag }} {{ .Values.size }} {{ .Capabilities.KubeVersion }} {{ now | date \"2006\" }} \
+                    {{ .Capabilities.APIVersions.Has \"x/v9\" }}\n---\nkind: Job\nmetadata: {name: h, annotations: {helm.sh/hook: pre-install, helm.sh/hook-weight: \"-3\"}}\n";
+    let plain = ask("render", json!({"files": small_chart(template)}));
+    let manifest = "---\n# Source: small/templates/a.yaml\nkind: A\nv: v1 1 v1.37.0 1970 false\n\n";
+    assert_eq!(plain["ok"]["manifest"], manifest, "{plain}");
+    assert_eq!(plain["ok"]["notes"], "release-name in default");
+    assert_eq!(plain["ok"]["crds"][0]["source"], "small/crds/c.yaml");
+    assert_eq!(plain["ok"]["hooks"][0]["events"], json!(["pre-install"]));
+    assert_eq!(plain["ok"]["hooks"][0]["weight"], -3);
+    for (change, words) in [
+        (json!({"values": {"tag": "v2"}}), "v: v2 1 "),
+        (json!({"values_files": ["tag: v2\nsize: 2", "size: 3"]}), "v: v2 3 "),
+        (json!({"values_files": ["size: 2"], "values": {"size": 3}, "set": ["size=4"]}), "v: v1 4 "),
+        (json!({"kube_version": "1.30.2"}), " v1.30.2 "),
+        (json!({"now": "2031-02-03T04:05:06Z"}), " 2031 "),
+        (json!({"api_versions": ["x/v9"]}), " true"),
+        (json!({"include_crds": true}), "# Source: small/crds/c.yaml"),
+    ] {
+        let mut input = change;
+        input["files"] = small_chart(template);
+        let answer = ask("render", input.clone());
+        assert!(answer["ok"]["manifest"].as_str().unwrap_or_default().contains(words), "{input}: {answer}");
+    }
+    let helm3 = ask("render", json!({"files": small_chart(template), "helm": 3}));
+    assert_eq!(helm3["ok"]["manifest"], manifest.trim_end_matches('\n').to_owned() + "\n", "{helm3}");
+    let seeded =
+        |seed: u64| ask("render", json!({"files": small_chart("a: {{ randAlphaNum 20 }}"), "seed": seed}));
+    assert_eq!(seeded(1), seeded(1));
+    assert_ne!(seeded(1), seeded(2));
+}
+
+#[test]
+fn a_chart_that_cannot_be_rendered_says_where() {
+    for (template, more, code, line, words) in [
+        ("a: 1\nb: {{ .Values.x.y }}", json!({}), "template", 2, "nil pointer evaluating"),
+        ("a: 1\n\nb: {{ nope }}", json!({}), "parse", 3, "function \"nope\" not defined"),
+        ("a: 1\n{{ fail \"no\" }}", json!({}), "template", 2, "no"),
+        ("a: b: c", json!({}), "manifest", 1, "YAML parse error"),
+        (
+            "{{ lookup \"v1\" \"Secret\" \"n\" \"s\" }}",
+            json!({"lookups": []}),
+            "needs-lookup",
+            0,
+            "v1 Secret n/s",
+        ),
+        ("a: 1", json!({"set": ["a[=1"]}), "values", 0, "--set"),
+        ("a: 1", json!({"kube_version": "x"}), "kube-version", 0, "x"),
+        ("a: 1", json!({"helm": 5}), "bad-request", 0, "helm is 3 or 4"),
+        ("a: 1", json!({"now": "today"}), "bad-request", 0, "now"),
+        ("a: 1", json!({"archive": "AAAA"}), "bad-request", 0, "either as files or as archive"),
+        ("a: 1", json!({"chart": 1}), "bad-request", 0, "unknown field"),
+    ] {
+        let mut input = more;
+        input["files"] = small_chart(template);
+        let answer = ask("render", input);
+        let error = &answer["error"];
+        assert_eq!(error["code"], code, "{template}: {answer}");
+        assert_eq!(error["line"].as_u64().unwrap_or(0), line, "{template}: {answer}");
+        assert!(error["message"].as_str().unwrap().contains(words), "{template}: {answer}");
+        if line > 0 {
+            assert_eq!(error["file"], "small/templates/a.yaml", "{answer}");
+        }
+    }
+    let lookups = json!([{"api_version": "v1", "kind": "Secret", "namespace": "n", "name": "s", "object": {"data": {"k": "v"}}}]);
+    let template = "a: {{ (lookup \"v1\" \"Secret\" \"n\" \"s\").data.k }}";
+    let answer = ask("render", json!({"files": small_chart(template), "lookups": lookups}));
+    assert!(answer["ok"]["manifest"].as_str().unwrap().contains("a: v"), "{answer}");
+    let answer = ask("render", json!({"archive": "AAAA"}));
+    assert_eq!(answer["error"]["code"], "chart", "{answer}");
+}
