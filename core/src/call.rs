@@ -118,6 +118,12 @@ pub fn call(request: &str) -> String {
     answer.to_string()
 }
 
+/// The answer that tells an error, for hosts that could not even read the request.
+#[must_use]
+pub fn refuse(error: &CallError) -> String {
+    error.to_json().to_string()
+}
+
 #[derive(Deserialize)]
 struct Request {
     call: String,

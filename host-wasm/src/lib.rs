@@ -7,7 +7,7 @@
 //! free(pointer: u32, length: u32)      gives an answer (or an unused buffer) back
 //! ```
 //!
-//! Requests and answers are JSON in UTF-8, see `backstay_core::call`.
+//! Requests and answers are JSON in UTF-8, see `backstay_core::call` and `docs/embedding.md`.
 
 use backstay_core::call;
 
@@ -20,47 +20,45 @@ pub extern "C" fn abi_version() -> u32 {
 #[cfg(target_arch = "wasm32")]
 mod memory {
     use std::alloc::{Layout, alloc as allocate, dealloc};
+    use std::cell::RefCell;
+    use std::collections::BTreeMap;
 
-    use backstay_core::call;
+    use backstay_core::call::{CallError, call as answer_to, refuse};
+
+    thread_local! {
+        /// The buffers that are out there, with their lengths: whatever a caller hands in is looked up here first, so that no
+        /// mistake of it reaches memory that is not a buffer.
+        static BUFFERS: RefCell<BTreeMap<usize, u32>> = const { RefCell::new(BTreeMap::new()) };
+    }
 
     /// A buffer of this length; zero when there is no memory or nothing to hold.
     #[unsafe(no_mangle)]
     pub extern "C" fn alloc(length: u32) -> *mut u8 {
-        match layout(length) {
-            // SAFETY: the layout has a size above zero.
-            Some(layout) => unsafe { allocate(layout) },
-            None => std::ptr::null_mut(),
+        let Some(layout) = layout(length) else { return std::ptr::null_mut() };
+        // SAFETY: the layout has a size above zero.
+        let pointer = unsafe { allocate(layout) };
+        if !pointer.is_null() {
+            BUFFERS.with_borrow_mut(|buffers| buffers.insert(pointer.addr(), length));
         }
+        pointer
     }
 
-    /// Gives a buffer back.
-    ///
-    /// # Safety
-    /// The pointer and length are those of a buffer from [`alloc`] or [`call`] that was not given back yet.
+    /// Gives a buffer back; does nothing when it is none.
     #[unsafe(no_mangle)]
-    pub unsafe extern "C" fn free(pointer: *mut u8, length: u32) {
-        if let (Some(layout), false) = (layout(length), pointer.is_null()) {
-            // SAFETY: the caller promises that the buffer is ours; it was made with this layout.
+    pub extern "C" fn free(pointer: *mut u8, length: u32) {
+        if let (Some(layout), true) = (layout(length), take(pointer, length)) {
+            // SAFETY: the buffer was made with this layout and is taken off the list, so this happens once.
             unsafe { dealloc(pointer, layout) };
         }
     }
 
     /// Answers the request in a buffer, which it takes.
-    ///
-    /// # Safety
-    /// The pointer and length are those of a buffer from [`alloc`] that was filled and not given back yet.
     #[unsafe(no_mangle)]
-    pub unsafe extern "C" fn call(pointer: *mut u8, length: u32) -> u64 {
-        let request = if pointer.is_null() {
-            String::new()
-        } else {
-            // SAFETY: the caller promises `length` readable bytes.
-            String::from_utf8_lossy(unsafe { std::slice::from_raw_parts(pointer, length as usize) })
-                .into_owned()
+    pub extern "C" fn call(pointer: *mut u8, length: u32) -> u64 {
+        let answer = match request(pointer, length) {
+            Ok(request) => answer_to(&request),
+            Err(error) => refuse(&error),
         };
-        // SAFETY: the request was copied; the caller gave the buffer up.
-        unsafe { free(pointer, length) };
-        let answer = call::call(&request);
         let Ok(length) = u32::try_from(answer.len()) else { return 0 };
         let pointer = alloc(length);
         if pointer.is_null() {
@@ -68,7 +66,29 @@ mod memory {
         }
         // SAFETY: the buffer has `length` bytes and is new.
         unsafe { std::ptr::copy_nonoverlapping(answer.as_ptr(), pointer, answer.len()) };
-        (pointer as u64) << 32 | u64::from(length)
+        (pointer.addr() as u64) << 32 | u64::from(length)
+    }
+
+    /// The text in a buffer, which is gone afterwards.
+    fn request(pointer: *mut u8, length: u32) -> Result<String, CallError> {
+        if !take(pointer, length) {
+            let (address, problem) = (pointer.addr(), "are no buffer of alloc, or one that was given back");
+            return Err(CallError::BadRequest(format!("pointer {address} and length {length} {problem}")));
+        }
+        let length = length as usize;
+        // SAFETY: the buffer came from the allocator with this length, and is off the list: nobody else uses or frees it. Its
+        // bytes count as set, as whoever embeds us can write there at any time.
+        let bytes = unsafe { Vec::from_raw_parts(pointer, length, length) };
+        String::from_utf8(bytes)
+            .map_err(|error| CallError::BadRequest(format!("the request is not UTF-8: {error}")))
+    }
+
+    /// Takes a buffer off the list, if it is there with this length.
+    fn take(pointer: *mut u8, length: u32) -> bool {
+        BUFFERS.with_borrow_mut(|buffers| {
+            let known = buffers.get(&pointer.addr()) == Some(&length);
+            known && buffers.remove(&pointer.addr()).is_some()
+        })
     }
 
     fn layout(length: u32) -> Option<Layout> {

@@ -1,13 +1,15 @@
 //! `cargo xtask bench`: backstay beside both Helms on one real control plane. Printed as figures and as ratios; nothing is
 //! asserted, because machines differ.
 
+mod render;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::{cluster, paths, run, setup, tools};
@@ -15,12 +17,21 @@ use crate::{cluster, paths, run, setup, tools};
 /// How to measure.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// How often each case is measured; the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// What Helm is given as --timeout for an image that does not exist; its default would be 5m
     #[arg(long, default_value = "60s")]
     helm_timeout: String,
+}
+
+/// What can be measured without a control plane.
+#[derive(Debug, Subcommand)]
+enum Other {
+    /// `template` beside `helm template`: whole processes and the engine alone
+    Render(render::Options),
 }
 
 /// Who is measured.
@@ -43,6 +54,9 @@ struct Figures {
 
 /// Measures and prints.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    if let Some(Other::Render(options)) = &options.other {
+        return render::run(options);
+    }
     setup::run(&setup::Options::default())?;
     run::seen(Command::new("cargo").current_dir(paths::repository()).args([
         "build",
@@ -53,7 +67,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let contenders = [
         Contender {
             name: "backstay deploy",
-            program: paths::repository().join("target/release/backstay"),
+            program: paths::built("release").join("backstay"),
             deploy: &["deploy", "app"],
         },
         Contender {

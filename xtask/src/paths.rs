@@ -11,6 +11,13 @@ pub(crate) fn repository() -> PathBuf {
     here.parent().unwrap_or(here).to_path_buf()
 }
 
+/// Where cargo puts the programs of a profile.
+pub(crate) fn built(profile: &str) -> PathBuf {
+    let given = env::var_os("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty());
+    let target = given.map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    repository().join(target).join(profile)
+}
+
 /// The folder of built tools: `$BACKSTAY_CACHE_DIR`, else `$XDG_CACHE_HOME/backstay`, else `~/.cache/backstay`.
 pub(crate) fn cache() -> anyhow::Result<PathBuf> {
     let given = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);

@@ -223,7 +223,7 @@ impl Head {
                 )));
             }
         }
-        let text_at = |value: &Value, key: &str, field: &str| match value.get(key) {
+        let text_of = |value: Option<&Value>, field: &str| match value {
             None | Some(Value::Null) => Ok(String::new()),
             Some(Value::String(text)) => Ok(text.clone()),
             Some(Value::Bool(value)) => Ok(value.to_string()),
@@ -233,9 +233,9 @@ impl Head {
                 kind_of(other)
             ))),
         };
-        text_at(&value, "apiVersion", "SimpleHead.apiVersion")?;
+        text_of(value.get("apiVersion"), "SimpleHead.apiVersion")?;
         let mut head = Self {
-            kind: text_at(&value, "kind", "SimpleHead.kind")?,
+            kind: text_of(value.get("kind"), "SimpleHead.kind")?,
             name: String::new(),
             annotations: BTreeMap::new(),
         };
@@ -246,12 +246,12 @@ impl Head {
                 "cannot unmarshal {found} into Go struct field SimpleHead.metadata of type struct"
             )));
         }
-        head.name = text_at(metadata, "name", ".metadata.name")?;
+        head.name = text_of(metadata.get("name"), ".metadata.name")?;
         match metadata.get("annotations") {
             None | Some(Value::Null) => {}
             Some(Value::Object(map)) => {
-                for key in map.keys() {
-                    let text = text_at(&Value::Object(map.clone()), key, ".metadata.annotations")?;
+                for (key, value) in map {
+                    let text = text_of(Some(value), ".metadata.annotations")?;
                     head.annotations.insert(key.clone(), text);
                 }
             }

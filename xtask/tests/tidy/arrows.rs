@@ -47,6 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("backstay", &["backstay-core"]),
     ("backstay-wasm", &["backstay-core"]),
     ("backstay-tests-cluster", &[]),
+    ("backstay-tests-embed", &[]),
     ("xtask", &[]),
 ];
 

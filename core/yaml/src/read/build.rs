@@ -162,12 +162,14 @@ impl<'i, B: Builder> Assembly<'i, B> {
 
     /// YAML 1.2 gives a block text that ends with the file a final line break, yaml.v2 does not.
     fn at_end_of_file(&self, text: Cow<'i, str>, style: ScalarStyle, span: &Span) -> Cow<'i, str> {
-        let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-        let last_line = self.source.rsplit(['\n', '\r']).next().unwrap_or_default();
-        if !block || !text.ends_with('\n') || last_line.trim_matches(' ').is_empty() {
+        if !matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) || !text.ends_with('\n') {
             return text;
         }
         if span.end.byte_offset().is_none_or(|end| end < self.source.len()) {
+            return text;
+        }
+        let last_line = self.source.rsplit(['\n', '\r']).next().unwrap_or_default();
+        if last_line.trim_matches(' ').is_empty() {
             return text;
         }
         let mut text = text.into_owned();
