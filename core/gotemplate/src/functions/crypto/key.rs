@@ -6,10 +6,11 @@ use rand_core::RngCore as _;
 use rsa::pkcs1::{DecodeRsaPrivateKey as _, EncodeRsaPrivateKey as _, EncodeRsaPublicKey as _};
 use rsa::pkcs8::DecodePrivateKey as _;
 use rsa::sha2::{Digest as _, Sha256};
-use rsa::{Pkcs1v15Sign, RsaPrivateKey};
+use rsa::{BigUint, Pkcs1v15Sign, RsaPrivateKey};
 
 use super::super::random::Source;
 use super::der::{OCTET_STRING, bit_string, from_pem, integer, pem, sequence, wrap};
+use super::prime::prime;
 
 const RSA: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
 const RSA_SHA256: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b";
@@ -27,9 +28,16 @@ pub(super) enum Key {
 }
 
 impl Key {
-    /// A new RSA key.
+    /// A new RSA key; `bits` is a multiple of 128.
     pub(super) fn rsa(source: &mut Source<'_>, bits: usize) -> Result<Self, String> {
-        RsaPrivateKey::new(source, bits)
+        const EXPONENT: u64 = 65537;
+        let mut new = || BigUint::from_bytes_le(&prime(source, bits / 128, EXPONENT));
+        let p = new();
+        let mut q = new();
+        while p == q {
+            q = new();
+        }
+        RsaPrivateKey::from_p_q(p, q, BigUint::from(EXPONENT))
             .map(|key| Self::Rsa(Box::new(key)))
             .map_err(|error| error.to_string())
     }

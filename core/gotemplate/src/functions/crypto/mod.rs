@@ -6,6 +6,7 @@ mod certificate;
 mod der;
 mod key;
 mod password;
+mod prime;
 
 use std::net::IpAddr;
 
