@@ -2,6 +2,7 @@
 //! grow, per unit. `cargo xtask bench render` runs it.
 #![allow(clippy::panic, reason = "an example may stop")]
 
+#[allow(dead_code, reason = "shared with the tests, which use all of it")]
 #[path = "../tests/common/mod.rs"]
 mod common;
 

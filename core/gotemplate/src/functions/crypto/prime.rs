@@ -53,7 +53,7 @@ fn sieve(start: &[u64], factors: &[u64]) -> Vec<bool> {
     for &factor in factors {
         let missing = (factor - modulo(start, factor)) % factor;
         // Steps are by two: an odd distance is made even by one more factor.
-        let first = if missing % 2 == 0 { missing / 2 } else { (missing + factor) / 2 };
+        let first = if missing.is_multiple_of(2) { missing / 2 } else { (missing + factor) / 2 };
         composite.iter_mut().skip(first as usize).step_by(factor as usize).for_each(|mark| *mark = true);
     }
     composite
