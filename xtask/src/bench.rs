@@ -1,7 +1,9 @@
 //! `cargo xtask bench`: backstay beside both Helms on one real control plane. Printed as figures and as ratios; nothing is
 //! asserted, because machines differ.
 
+mod failures;
 mod render;
+mod trial;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +20,7 @@ use crate::{cluster, paths, run, setup, tools};
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(subcommand)]
-    other: Option<Other>,
+    what: Option<What>,
     /// How often each case is measured; the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -27,11 +29,13 @@ pub(crate) struct Options {
     helm_timeout: String,
 }
 
-/// What can be measured without a control plane.
+/// Other measurements.
 #[derive(Debug, Subcommand)]
-enum Other {
+enum What {
     /// `template` beside `helm template`: whole processes and the engine alone
     Render(render::Options),
+    /// Upgrades that fail, F1 to F12: the cause, how soon it is certain, what still serves
+    Failures(failures::Options),
 }
 
 /// Who is measured.
@@ -39,6 +43,12 @@ struct Contender {
     name: &'static str,
     program: PathBuf,
     deploy: &'static [&'static str],
+}
+
+impl Contender {
+    fn is_ours(&self) -> bool {
+        self.name.starts_with("backstay")
+    }
 }
 
 /// One run of a contender.
@@ -54,33 +64,12 @@ struct Figures {
 
 /// Measures and prints.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    if let Some(Other::Render(options)) = &options.other {
-        return render::run(options);
+    match &options.what {
+        Some(What::Render(options)) => return render::run(options),
+        Some(What::Failures(options)) => return failures::run(options),
+        None => {}
     }
-    setup::run(&setup::Options::default())?;
-    run::seen(Command::new("cargo").current_dir(paths::repository()).args([
-        "build",
-        "--release",
-        "--package",
-        "backstay",
-    ]))?;
-    let contenders = [
-        Contender {
-            name: "backstay deploy",
-            program: paths::built("release").join("backstay"),
-            deploy: &["deploy", "app"],
-        },
-        Contender {
-            name: "helm 3 --atomic",
-            program: tools::HELM3.program("helm")?,
-            deploy: &["upgrade", "--install", "--atomic", "app"],
-        },
-        Contender {
-            name: "helm 4 --rollback-on-failure",
-            program: tools::HELM4.program("helm")?,
-            deploy: &["upgrade", "--install", "--rollback-on-failure", "app"],
-        },
-    ];
+    let contenders = contenders(None)?;
     let folder = std::env::temp_dir().join(format!("backstay-bench-{}", std::process::id()));
     let place = cluster::Place { dir: Some(folder) };
     let cluster = cluster::up(&cluster::Options { place, ..cluster::Options::default() })?;
@@ -93,6 +82,36 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let measured = bench.measure(&contenders, options.rounds);
     let down = cluster.down();
     measured.and(down)
+}
+
+/// Ourselves, freshly built unless a program is given, and both Helms.
+fn contenders(program: Option<&Path>) -> anyhow::Result<Vec<Contender>> {
+    setup::run(&setup::Options::default())?;
+    let program = match program {
+        Some(program) => program.to_owned(),
+        None => {
+            run::seen(Command::new("cargo").current_dir(paths::repository()).args([
+                "build",
+                "--release",
+                "--package",
+                "backstay",
+            ]))?;
+            paths::built("release").join("backstay")
+        }
+    };
+    Ok(vec![
+        Contender { name: "backstay deploy", program, deploy: &["deploy", "app"] },
+        Contender {
+            name: "helm 3 --atomic",
+            program: tools::HELM3.program("helm")?,
+            deploy: &["upgrade", "--install", "--atomic", "app"],
+        },
+        Contender {
+            name: "helm 4 --rollback-on-failure",
+            program: tools::HELM4.program("helm")?,
+            deploy: &["upgrade", "--install", "--rollback-on-failure", "app"],
+        },
+    ])
 }
 
 struct Bench {

@@ -110,6 +110,11 @@ impl Cluster {
         control_plane::kubeconfig(&self.folder)
     }
 
+    /// Where everything of it is kept.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The API server's log of requests, a line of JSON for each that was answered.
     pub(crate) fn audit_log(&self) -> PathBuf {
         self.folder.join("log").join("audit.jsonl")

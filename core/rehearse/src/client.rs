@@ -134,6 +134,11 @@ impl Watch {
             .collect()
     }
 
+    /// Ends the watch, so that the next look lists.
+    pub(crate) fn forget(&mut self) {
+        self.cursor = None;
+    }
+
     /// Everything there is now, bypassing the watch.
     pub(crate) fn list(&mut self, cluster: &mut Cluster) -> Vec<Seen> {
         let all = ResourceKey::new(&self.scope.api_version, &self.scope.kind, &self.scope.namespace, "");

@@ -255,6 +255,7 @@ fn apply_all(
 
 fn validate(cluster: &mut Cluster, steps: &[&Step], rollout: &Rollout) -> Result<(), Outcome> {
     let mut causes: Vec<Cause> = Vec::new();
+    let mut failure = FailureKind::Refused;
     for step in steps {
         let Some(object) = content(step, rollout, false) else { continue };
         if let Err(error) = client::apply(cluster, &step.key, &object, false, true) {
@@ -262,13 +263,16 @@ fn validate(cluster: &mut Cluster, steps: &[&Step], rollout: &Rollout) -> Result
             // What this very plan brings first cannot be checked before it is there.
             if !matches!(cause.code, CauseCode::CrdMissing | CauseCode::NamespaceMissing) {
                 causes.push(cause);
+                if is_transient_refusal(error.0, &error.1) {
+                    failure = FailureKind::Transient;
+                }
             }
         }
     }
     if causes.is_empty() {
         return Ok(());
     }
-    Err(Outcome::Failed { failure: FailureKind::Refused, causes, applied: Vec::new() })
+    Err(Outcome::Failed { failure, causes, applied: Vec::new() })
 }
 
 /// The outcome behind a refusal.

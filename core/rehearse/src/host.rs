@@ -14,7 +14,7 @@ use backstay_sim::Cluster;
 use crate::check::{Checker, Violation};
 use crate::client::{Watch, earliest};
 use crate::execute::Running;
-use crate::trouble::{Chances, Trouble};
+use crate::trouble::{Chances, Meanwhile, Trouble};
 
 const READ_ID_FIRST: u32 = 0x8000_0000;
 /// How long a request takes there and back.
@@ -172,9 +172,11 @@ impl Rehearsal {
         let mut next = earliest(deadline, self.cluster.next_due());
         next = self.running.iter().fold(next, |next, running| earliest(next, Some(running.at)));
         next = earliest(next, self.trouble.abort_at.filter(|at| *at > now));
+        next = earliest(next, self.trouble.next_after(now));
         // Nothing at all is due: let a second pass, so that the bound on time ends it.
         let next = next.unwrap_or_else(|| now.after(Duration::from_secs(1)));
         self.cluster.advance_to(next);
+        self.others_act();
         if self.trouble.abort_at.is_some_and(|at| at <= self.cluster.now()) {
             self.trouble.abort_at = None;
             self.tell(Input::Command { command: Command::Abort });
@@ -186,10 +188,37 @@ impl Rehearsal {
         }
     }
 
+    /// Does what others do until now.
+    fn others_act(&mut self) {
+        let now = self.cluster.now();
+        for (_, what) in self.trouble.meanwhile.extract_if(.., |(at, _)| *at <= now).collect::<Vec<_>>() {
+            match what {
+                Meanwhile::Asks(request) => {
+                    self.cluster.handle(&request);
+                }
+                Meanwhile::Pushes(image, size) => {
+                    self.cluster.registry_mut().push(&image, size);
+                }
+                Meanwhile::Breaks(fault) => self.cluster.inject(fault),
+                Meanwhile::Heals(fault) => {
+                    self.cluster.heal(&fault);
+                }
+            }
+        }
+    }
+
     fn observe(&mut self) {
+        if self.trouble.is_down(self.cluster.now()) {
+            return;
+        }
         let mut watches = std::mem::take(&mut self.watches);
         for watch in &mut watches {
-            for (object, deleted) in watch.poll(&mut self.cluster) {
+            let mut seen = watch.poll(&mut self.cluster);
+            if self.chances.percent(self.trouble.relisted_percent) {
+                watch.forget();
+                seen.extend(watch.list(&mut self.cluster));
+            }
+            for (object, deleted) in seen {
                 if self.chances.percent(self.trouble.repeated_percent) {
                     self.tell(Input::Observed { object: object.clone(), deleted });
                 }
@@ -205,7 +234,7 @@ impl Rehearsal {
         let due: Vec<Running> = self.running.extract_if(.., |running| running.at <= now).collect();
         for mut running in due {
             let id = running.action.id;
-            if self.chances.percent(self.trouble.unreachable_percent) {
+            if self.trouble.is_down(now) || self.chances.percent(self.trouble.unreachable_percent) {
                 self.complete(id, self.trouble_outcome(FailureKind::Transient));
                 continue;
             }

@@ -10,4 +10,4 @@ mod trouble;
 
 pub use check::Violation;
 pub use host::{Moment, Rehearsal, Report};
-pub use trouble::Trouble;
+pub use trouble::{Meanwhile, Trouble};

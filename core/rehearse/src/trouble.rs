@@ -1,9 +1,24 @@
 //! What goes wrong with the host itself while it rehearses. What goes wrong in the cluster is the model's affair.
 
 use backstay_object::Timestamp;
+use backstay_sim::Fault;
+use backstay_sim::api::Request;
+
+/// What somebody else does on the cluster while the rehearsal runs.
+#[derive(Clone, Debug)]
+pub enum Meanwhile {
+    /// A request to the API, whatever its answer.
+    Asks(Box<Request>),
+    /// Pushes an image of a size in bytes.
+    Pushes(String, u64),
+    /// Something begins to go wrong.
+    Breaks(Fault),
+    /// Something is in order again.
+    Heals(Fault),
+}
 
 /// Troubles of the host. The default has none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Trouble {
     /// Decides everything below that is left to chance.
     pub seed: u64,
@@ -17,6 +32,25 @@ pub struct Trouble {
     pub unreachable_percent: u8,
     /// Percentage of observations that come twice.
     pub repeated_percent: u8,
+    /// Percentage of observations after which all watches are opened anew, so that everything is listed again.
+    pub relisted_percent: u8,
+    /// From when until when the API server answers nothing: actions fail, watches show nothing.
+    pub api_down: Vec<(Timestamp, Timestamp)>,
+    /// What others do meanwhile, each at its time.
+    pub meanwhile: Vec<(Timestamp, Meanwhile)>,
+}
+
+impl Trouble {
+    /// Whether the API server is away.
+    pub(crate) fn is_down(&self, now: Timestamp) -> bool {
+        self.api_down.iter().any(|(from, until)| (*from..*until).contains(&now))
+    }
+
+    /// When the next change of these comes after a time.
+    pub(crate) fn next_after(&self, now: Timestamp) -> Option<Timestamp> {
+        let ends = self.api_down.iter().flat_map(|(from, until)| [*from, *until]);
+        ends.chain(self.meanwhile.iter().map(|(at, _)| *at)).filter(|at| *at > now).min()
+    }
 }
 
 /// A number that follows from a seed and a count.

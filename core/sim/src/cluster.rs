@@ -14,6 +14,7 @@ use crate::controllers;
 use crate::faults::{ActiveFault, Fault};
 use crate::images::Registry;
 use crate::store::{Change, ChangeKind, Store};
+use crate::webhook;
 use crate::world::{Ctx, Task, World};
 
 /// The form of the document [`Cluster::save`] writes.
@@ -124,6 +125,9 @@ impl Cluster {
     /// Answers one request at the present time and notes who has to act on it. The controllers act as soon as time
     /// passes.
     pub fn handle(&mut self, request: &Request) -> Response {
+        if let Some(refusal) = webhook::refusal(&mut self.ctx(), request) {
+            return refusal;
+        }
         let response = api::handle(&mut self.store, request, self.now);
         self.notice();
         response

@@ -69,6 +69,8 @@ pub enum FaultCode {
     PvcPending,
     /// The node stops answering.
     NodeDown,
+    /// An admission webhook for the object does not answer, so that the API refuses to write it.
+    WebhookDown,
 }
 
 /// One thing that is to go wrong with one object.
@@ -143,6 +145,7 @@ impl FaultCode {
             Self::JobHangs => ("job-hangs", None),
             Self::PvcPending => ("pvc-pending", None),
             Self::NodeDown => ("node-down", None),
+            Self::WebhookDown => ("webhook-down", None),
         }
     }
 
@@ -159,7 +162,7 @@ impl FaultCode {
     }
 }
 
-const ALL: [FaultCode; 22] = [
+const ALL: [FaultCode; 23] = [
     FaultCode::ImageNotFound,
     FaultCode::RegistryUnreachable,
     FaultCode::RegistryDenied,
@@ -182,6 +185,7 @@ const ALL: [FaultCode; 22] = [
     FaultCode::JobHangs,
     FaultCode::PvcPending,
     FaultCode::NodeDown,
+    FaultCode::WebhookDown,
 ];
 
 impl fmt::Display for FaultCode {

@@ -9,6 +9,7 @@ pub mod images;
 mod index;
 mod node;
 pub mod store;
+mod webhook;
 mod world;
 
 pub use cluster::{Cluster, LoadError};
