@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use backstay_object::{Timestamp, condition, int_at, is_deleting, kind, text_at, uid};
+use backstay_object::{Quantity, Timestamp, condition, int_at, is_deleting, kind, text_at, uid};
 use serde_json::Value;
 
 use super::{Scene, Trouble, after_grace, events, time_at};
@@ -11,6 +11,10 @@ use crate::code::CauseCode;
 use crate::refusal::{is_admission, is_quota, is_webhook_outage};
 use crate::revision::{is_owned_by, new_replica_set};
 use crate::types::Class;
+
+/// A ReplicaSet that was refused and that nothing touches pauses up to five minutes before it tries again, so that room
+/// which old pods made is found late.
+const PAUSE_MS: u64 = 330_000;
 
 /// A controller's failed attempt to create a pod.
 struct Refused<'a> {
@@ -80,7 +84,8 @@ fn classify(scene: &Scene<'_>, words: &str) -> (CauseCode, Class) {
         // The quota wants sizes that the template does not say: no room will help.
         (CauseCode::QuotaExceeded, Class::FatalNow)
     } else if is_quota(words) {
-        let grace = if is_making_room(scene) { policy.unschedulable_grace_ms } else { policy.quota_grace_ms };
+        let heals = !is_beyond_limit(scene, words) && is_making_room(scene);
+        let grace = if heals { policy.unschedulable_grace_ms.max(PAUSE_MS) } else { policy.quota_grace_ms };
         (CauseCode::QuotaExceeded, after_grace(grace))
     } else if words.contains("is being terminated") {
         (CauseCode::NamespaceMissing, Class::FatalNow)
@@ -95,20 +100,42 @@ fn classify(scene: &Scene<'_>, words: &str) -> (CauseCode, Class) {
     }
 }
 
-/// Whether old pods of this object are going, or may go before all new ones are there: each frees its share of the quota.
+/// Whether old pods of this object are going, have gone, or may go before all new ones are there: each frees its share of
+/// the quota. A controller that was refused tries again only after a while, so the room may be there already.
 fn is_making_room(scene: &Scene<'_>) -> bool {
     let object = scene.object;
     let new = new_replica_set(object, scene.related).map_or("", uid);
-    let pods: Vec<&Value> =
-        scene.related.owned.iter().copied().filter(|owned| kind(owned) == "Pod").collect();
-    if pods.iter().any(|pod| is_deleting(pod)) {
+    let owned = || scene.related.owned.iter().copied();
+    if owned().any(|pod| kind(pod) == "Pod" && is_deleting(pod)) {
         return true;
     }
-    if kind(object) != "Deployment" || !pods.iter().any(|pod| !is_owned_by(pod, new)) {
+    let has_old_pods = owned().any(|pod| kind(pod) == "Pod" && !is_owned_by(pod, new));
+    let has_new_pods = owned().any(|pod| kind(pod) == "Pod" && is_owned_by(pod, new));
+    let had_old_pods = owned().any(|set| kind(set) == "ReplicaSet" && uid(set) != new) && has_new_pods;
+    if kind(object) != "Deployment" || !(has_old_pods || had_old_pods) {
         return false;
     }
     let strategy = text_at(object, &["spec", "strategy", "type"]).unwrap_or("RollingUpdate");
     strategy == "Recreate" || max_unavailable(object) > 0
+}
+
+/// Whether the pods that are wanted ask for more than the quota gives, even if nothing else used it. The words are those
+/// of `apiserver/pkg/admission/plugin/resourcequota`: `requested: pods=1, used: pods=3, limited: pods=3`.
+fn is_beyond_limit(scene: &Scene<'_>, words: &str) -> bool {
+    let amounts = |title: &str| -> Vec<(&str, Quantity)> {
+        let Some((_, rest)) = words.split_once(title) else { return Vec::new() };
+        let list = rest.split(", used:").next().unwrap_or("").split(", limited:").next().unwrap_or("");
+        list.trim()
+            .split(',')
+            .filter_map(|pair| pair.trim().split_once('='))
+            .filter_map(|(name, amount)| Some((name, Quantity::parse(amount.trim()).ok()?)))
+            .collect()
+    };
+    let limits = amounts("limited: ");
+    let wanted = i128::from(int_at(scene.object, &["spec", "replicas"]).unwrap_or(1));
+    amounts("requested: ").iter().any(|(name, one)| {
+        limits.iter().any(|(limited, limit)| limited == name && one.0.saturating_mul(wanted) > limit.0)
+    })
 }
 
 /// Rounded down, as the controller does; a quarter when absent (`kubernetes pkg/controller/deployment/util`).

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::pod::containers;
 use super::{Scene, Trouble, after_grace, events, time_at};
 use crate::code::CauseCode;
+use crate::policy::FailFast;
 use crate::revision::created_at;
 use crate::types::Class;
 
@@ -41,11 +42,34 @@ pub(super) fn look<'a>(scene: &mut Scene<'a>, pod: &'a Value) {
                 message = format!("{message} ({})", events::message(event));
                 (CauseCode::Unschedulable, after_grace(policy.autoscaler_grace_ms))
             }
+            None if policy.fail_fast == FailFast::Strict && no_node_could_ever(&message) => {
+                (CauseCode::Unschedulable, Class::FatalNow)
+            }
             None => (CauseCode::Unschedulable, after_grace(policy.unschedulable_grace_ms)),
         },
         _ => (CauseCode::Unschedulable, Class::Recoverable),
     };
     scene.suspect(Trouble { pod: Some(pod), seen, ..Trouble::new(code, class, message) });
+}
+
+/// Whether every node is of the wrong sort, which no pod that ends can change: `0/2 nodes are available: 2 node(s) didn't
+/// match Pod's node affinity/selector.` Nodes that are full, not ready or tainted by the cluster itself may come round.
+fn no_node_could_ever(message: &str) -> bool {
+    let Some((count, reasons)) =
+        message.strip_prefix("0/").and_then(|rest| rest.split_once(" nodes are available: "))
+    else {
+        return false;
+    };
+    // What follows the first sentence is about claims and preemption.
+    let reasons = reasons.split(". ").next().unwrap_or(reasons).trim_end_matches('.');
+    let mismatched = reasons.split(", ").filter_map(|reason| {
+        let (nodes, why) = reason.split_once(' ')?;
+        let is_lasting = why.contains("didn't match Pod's node affinity/selector")
+            || why.contains("didn't match the requested node name")
+            || (why.contains("untolerated taint") && !why.contains("node.kubernetes.io/"));
+        nodes.parse::<u64>().ok().filter(|_| is_lasting)
+    });
+    count.parse::<u64>().is_ok_and(|count| count > 0 && mismatched.sum::<u64>() == count)
 }
 
 /// The scheduler's words for a claim that is absent or not bound (`scheduler/framework/plugins/volumebinding`).
@@ -70,4 +94,36 @@ fn unseen<'a>(scene: &mut Scene<'a>, pod: &'a Value) {
     let class = after_grace(scene.circumstances.policy.unschedulable_grace_ms);
     let trouble = Trouble::new(CauseCode::Unschedulable, class, message);
     scene.suspect(Trouble { pod: Some(pod), seen: Some(created), ..trouble });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_nodes_of_the_wrong_sort_are_hopeless() {
+        for (message, hopeless) in [
+            (
+                "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. preemption: 0/1",
+                true,
+            ),
+            (
+                "0/3 nodes are available: 1 node(s) had untolerated taint {team: a}, 2 node(s) didn't match Pod's node \
+                 affinity/selector. no new claims to deallocate, preemption: 0/3 nodes are available",
+                true,
+            ),
+            (
+                "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't match Pod's node affinity/selector.",
+                false,
+            ),
+            (
+                "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }.",
+                false,
+            ),
+            ("0/0 nodes are available: .", false),
+            ("no nodes available to schedule pods", false),
+        ] {
+            assert_eq!(no_node_could_ever(message), hopeless, "{message}");
+        }
+    }
 }
