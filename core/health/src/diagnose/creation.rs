@@ -12,10 +12,6 @@ use crate::refusal::{is_admission, is_quota, is_webhook_outage};
 use crate::revision::{is_owned_by, new_replica_set};
 use crate::types::Class;
 
-/// A ReplicaSet that was refused and that nothing touches pauses up to five minutes before it tries again, so that room
-/// which old pods made is found late.
-const PAUSE_MS: u64 = 330_000;
-
 /// A controller's failed attempt to create a pod.
 struct Refused<'a> {
     words: &'a str,
@@ -85,7 +81,7 @@ fn classify(scene: &Scene<'_>, words: &str) -> (CauseCode, Class) {
         (CauseCode::QuotaExceeded, Class::FatalNow)
     } else if is_quota(words) {
         let heals = !is_beyond_limit(scene, words) && is_making_room(scene);
-        let grace = if heals { policy.unschedulable_grace_ms.max(PAUSE_MS) } else { policy.quota_grace_ms };
+        let grace = if heals { policy.unschedulable_grace_ms } else { policy.quota_grace_ms };
         (CauseCode::QuotaExceeded, after_grace(grace))
     } else if words.contains("is being terminated") {
         (CauseCode::NamespaceMissing, Class::FatalNow)

@@ -1,4 +1,5 @@
 //! What others do, and releases that have something to heal.
+#![allow(unreachable_pub, dead_code, reason = "a part of one test")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot do its work has to fail loudly")]
 
 use backstay_plan::PlannedObject;
