@@ -140,7 +140,8 @@ fn slow_starts_heal() {
             30,
         )),
         case("slow start without startupProbe", &["slow-start(35000)@deployment/web"]),
-        case("two minutes until ready", &["slow-start(120000)@deployment/web"]),
+        case("two minutes until ready, as its startupProbe allows", &["slow-start(120000)@deployment/web"])
+            .web(probed(BETTER, "startupProbe", 90)),
         case("slow database", &["slow-start(60000)@statefulset/db"]).after(both_new()),
         case("readiness that comes after a minute", &["never-ready@deployment/web~60s"]),
         case("liveness that fails for a while", &["never-live@deployment/web~20s"]).web(probed(
