@@ -1,7 +1,8 @@
-//! The project's scripts: `cargo xtask setup | test | bench | wasm | cluster`. `cargo xtask test` is what CI runs.
+//! The project's scripts: `cargo xtask setup | test | bench | wasm | corpus | cluster`. `cargo xtask test` is what CI runs.
 
 mod bench;
 mod cluster;
+mod corpus;
 mod mutants;
 mod paths;
 mod run;
@@ -36,6 +37,8 @@ enum Task {
     Mutants(mutants::Options),
     /// Random rollouts with random faults, by the thousand
     Soak(soak::Options),
+    /// Public charts rendered by Backstay and by both real Helms, compared byte for byte
+    Corpus(corpus::Options),
     /// A real Kubernetes on this machine, for tests and for trying things out
     #[command(subcommand)]
     Cluster(cluster::Command),
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&options),
         Task::Mutants(options) => mutants::run(&options),
         Task::Soak(options) => soak::run(&options),
+        Task::Corpus(options) => corpus::run(&options),
         Task::Cluster(command) => cluster::run(&command),
     };
     match result {

@@ -59,9 +59,13 @@ fn checks() -> anyhow::Result<()> {
 /// The acceptance tests on a cluster of their own, or on the one that is given.
 fn acceptance(given: bool) -> anyhow::Result<()> {
     let mut command = acceptance_tests();
+    let (helm3, helm4) = (tools::HELM3.program("helm")?, tools::HELM4.program("helm")?);
+    // The charts of the unit tests once more, against the programs themselves.
+    let mut charts = Command::new("cargo");
+    charts.current_dir(paths::repository()).args(["test", "--package", "backstay-chart", "--test", "charts"]);
+    run::seen(charts.env("BACKSTAY_TEST_HELM3", &helm3).env("BACKSTAY_TEST_HELM4", &helm4))?;
     command.env("BACKSTAY_TEST_KUBECTL", tools::KUBERNETES.program("kubectl")?);
-    command.env("BACKSTAY_TEST_HELM3", tools::HELM3.program("helm")?);
-    command.env("BACKSTAY_TEST_HELM4", tools::HELM4.program("helm")?);
+    command.env("BACKSTAY_TEST_HELM3", helm3).env("BACKSTAY_TEST_HELM4", helm4);
     if given {
         println!("    on the cluster of {KUBECONFIG}");
         return run::seen(&mut command);

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use backstay_gotemplate::{Map, from_json_floats, map_to_json};
+use backstay_gotemplate::{Compatibility, Map, from_json_floats, map_to_json};
 
 use crate::error::ChartError;
 use crate::files::ChartFile;
@@ -29,6 +29,8 @@ pub struct Chart {
     pub dependencies: Vec<Chart>,
     /// What Helm would have said on the way, beside errors.
     pub warnings: Vec<String>,
+    /// Under Helm 3, the name below which its subcharts lie when it is not its own (see [`crate::process_dependencies`]).
+    pub(crate) name_for_children: Option<String>,
 }
 
 /// A file below `crds/`.
@@ -63,6 +65,19 @@ impl Chart {
         }
         for chart in &self.dependencies {
             chart.collect_crds(&format!("{path}/charts/{}", chart.name()), crds);
+        }
+    }
+
+    /// Refuses the versions of `Chart.yaml` that Helm 4 does not install (`pkg/chart/loader/load.go`, `pkg/action/install.go`
+    /// v4.3): v3, which it only reads, and unknown ones. Helm 3 takes every version for v2.
+    ///
+    /// # Errors
+    /// With Helm's texts.
+    pub fn check_api_version(&self, compatibility: Compatibility) -> Result<(), ChartError> {
+        match (compatibility, self.metadata.api_version.as_str()) {
+            (Compatibility::Helm3, _) | (_, "" | "v1" | "v2") => Ok(()),
+            (_, "v3") => Err(ChartError::ApiVersion("invalid chart apiVersion")),
+            _ => Err(ChartError::ApiVersion("unsupported chart version")),
         }
     }
 
@@ -136,6 +151,7 @@ impl Chart {
             schema: present("schema").map(bytes).transpose()?.map(Into::into),
             dependencies: Vec::new(),
             warnings: Vec::new(),
+            name_for_children: None,
         })
     }
 }

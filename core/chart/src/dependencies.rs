@@ -49,9 +49,14 @@ fn enable(
         .filter(|subchart| !declared.iter().any(|dependency| fits(dependency, subchart)))
         .cloned()
         .collect();
+    let mut used = Vec::new();
     for dependency in &mut declared {
-        if let Some(subchart) = found.iter().find(|subchart| fits(dependency, subchart)) {
-            let mut subchart = subchart.clone();
+        if let Some(at) = found.iter().position(|subchart| fits(dependency, subchart)) {
+            let mut subchart = found[at].clone();
+            if compatibility == Compatibility::Helm3 {
+                share_as_helm3(&mut subchart, dependency, used.contains(&at));
+            }
+            used.push(at);
             if !dependency.alias.is_empty() {
                 subchart.metadata.name.clone_from(&dependency.alias);
             }
@@ -82,6 +87,20 @@ fn enable(
     // Helm leaves no list where nothing is left, so that imports are skipped.
     chart.metadata.dependencies = (!declared.is_empty()).then_some(declared);
     Ok(())
+}
+
+/// Helm 3's copies of a subchart share what they point to (`getAliasDependency`, pkg/chartutil/dependencies.go v3.22):
+/// undeclared subcharts of an aliased one still lie below its old name, and what a second copy would import was taken by
+/// the first.
+fn share_as_helm3(subchart: &mut Chart, dependency: &Dependency, again: bool) {
+    if !dependency.alias.is_empty() && subchart.metadata.dependencies.is_none() {
+        subchart.name_for_children = Some(subchart.metadata.name.clone());
+    }
+    if again {
+        for inner in subchart.metadata.dependencies.iter_mut().flatten() {
+            inner.import_values.clear();
+        }
+    }
 }
 
 fn apply_tags(

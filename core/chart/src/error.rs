@@ -69,6 +69,9 @@ pub enum ChartError {
     /// A library chart.
     #[error("{0} charts are not installable")]
     NotInstallable(String),
+    /// An `apiVersion` that Helm 4 does not install; Helm's text.
+    #[error("{0}")]
+    ApiVersion(&'static str),
     /// A release record whose chart cannot be read.
     #[error("the chart in the release record is damaged: {0}")]
     Record(String),

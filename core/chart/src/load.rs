@@ -55,6 +55,7 @@ fn load(files: Vec<ChartFile>, depth: usize) -> Result<Chart, ChartError> {
         schema: parts.schema,
         dependencies: Vec::new(),
         warnings: parts.warnings,
+        name_for_children: None,
     };
     for (name, files) in parts.subcharts {
         if name.starts_with(['_', '.']) {

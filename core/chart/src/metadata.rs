@@ -158,13 +158,14 @@ fn go_kind(value: &Value) -> &'static str {
     }
 }
 
-/// A scalar where the Go field is a string: `sigs.k8s.io/yaml` writes numbers and booleans as text there.
+/// A scalar where the Go field is a string: `sigs.k8s.io/yaml` writes numbers and booleans as text there, floats as
+/// float32 (v1.6.0 yaml.go:342).
 fn scalar_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Bool(value) => Some(value.to_string()),
         Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
-        Value::Number(number) => Some(backstay_yaml::number::float_text(number.as_f64()?)),
+        Value::Number(number) => Some(backstay_yaml::number::format_float(number.as_f64()?, 'g', None, 32)),
         _ => None,
     }
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use backstay_gotemplate::{Compatibility, Elements, List, Map, MapType, Object, Text, Value};
+use backstay_gotemplate::{Compatibility, Elements, List, Map, MapType, Object, Text, Value, text_of_bytes};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -325,7 +325,7 @@ impl Files {
     }
 
     fn lines(&self, name: &str) -> Value {
-        let text = String::from_utf8_lossy(self.content(name));
+        let text = text_of_bytes(self.content(name));
         if text.is_empty() {
             return Value::texts(Vec::<String>::new());
         }
@@ -369,12 +369,12 @@ impl Object for Files {
                 )));
             }
         };
-        let text = |data: &[u8]| String::from_utf8_lossy(data).into_owned();
         Some(Ok(match name {
-            "Get" => Value::from(text(self.content(path))),
+            "Get" => Value::from(text_of_bytes(self.content(path))),
             "GetBytes" => Value::Bytes(Rc::from(self.content(path))),
             "Lines" => self.lines(path),
-            "AsConfig" => self.by_base(text),
+            // Through JSON, which has no bytes.
+            "AsConfig" => self.by_base(|data| String::from_utf8_lossy(data).into_owned()),
             "AsSecrets" => self.by_base(|data| STANDARD.encode(data)),
             _ => {
                 let glob = Glob::new(path);

@@ -208,6 +208,7 @@ pub fn render_cached(
     cache: &mut TemplateCache,
 ) -> Result<Rendered, RenderError> {
     let compatibility = input.environment.compatibility;
+    chart.check_api_version(compatibility)?;
     chart.check_installable()?;
     let (chart, values, mut warnings) = with_values(chart, input)?;
     if !input.skip_schema_validation {
@@ -451,10 +452,14 @@ impl Scopes {
         scope.set("Capabilities", self.capabilities.clone());
         scope.set("Subcharts", Value::Map(subcharts.clone()));
         scope.set("Values", Value::Map(values.clone()));
+        let below = match (&chart.name_for_children, path.rsplit_once('/')) {
+            (Some(name), Some((folder, _))) => format!("{folder}/{name}"),
+            _ => path.to_owned(),
+        };
         for child in &chart.dependencies {
             let name = child.name();
             let inner = table(&values, name).unwrap_or_default();
-            let scope = self.chart(child, &format!("{path}/charts/{name}"), false, inner);
+            let scope = self.chart(child, &format!("{below}/charts/{name}"), false, inner);
             subcharts.set(name, Value::Map(scope));
         }
         let library = chart.metadata.is_library();

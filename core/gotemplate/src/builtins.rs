@@ -4,6 +4,7 @@ use crate::exec::{Got, int};
 use crate::print::{display, sprint, sprintln};
 use crate::print_quote::is_printable;
 use crate::printf::sprintf;
+use crate::raw::bytes_of_text;
 use crate::value::{List, Value};
 
 /// A function of the template language.
@@ -91,7 +92,7 @@ fn length(given: &[Got]) -> Result<Got, String> {
     let count = match &got.value {
         Value::Nil if got.boxed => return Err("len of nil pointer".into()),
         Value::Nil => return Err("reflect: call of reflect.Value.Type on zero Value".into()),
-        Value::Text(text) => text.len(),
+        Value::Text(text) => bytes_of_text(text).len(),
         Value::Bytes(bytes) => bytes.len(),
         Value::List(list) => list.len(),
         Value::Map(map) => map.len(),

@@ -72,7 +72,19 @@ fn same_object(a: &Value, b: &Value) -> Result<bool, String> {
         (Value::Nil, _) | (_, Value::Nil) => Ok(false),
         (Value::Object(a), Value::Object(b)) => Ok(Rc::ptr_eq(a, b)),
         _ => {
-            // Go prints the value with `%s` here.
+            let is_map = |value: &Value| match value {
+                Value::Map(_) => Some(true),
+                Value::List(_) | Value::Bytes(_) => Some(false),
+                _ => None,
+            };
+            // Go prints the values with `%s` here.
+            if let (Some(one), Some(other)) = (is_map(a), is_map(b))
+                && one != other
+            {
+                let shown = sprintf("%s", std::slice::from_ref(a));
+                let (one, other) = (a.type_name(), b.type_name());
+                return Err(format!("non-comparable types {shown}: {one}, {other}: {}", display(b)));
+            }
             let shown = sprintf("%s", std::slice::from_ref(b));
             Err(format!("non-comparable type {shown}: {}", b.type_name()))
         }

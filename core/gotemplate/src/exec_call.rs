@@ -240,6 +240,10 @@ impl<'t> Run<'t, '_, '_> {
                 self.place = Some(Place::Operand(operand));
                 self.fail(format!("error calling {name}: {problem}"))
             }
+            None if object.kind() == "map" => {
+                self.place = Some(Place::Operand(operand));
+                self.fail(format!("{name} is not a method but has arguments"))
+            }
             None => self.no_field(receiver, name),
         }
     }

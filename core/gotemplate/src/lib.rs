@@ -22,6 +22,7 @@ mod print_quote;
 #[cfg(test)]
 mod print_tests;
 mod printf;
+mod raw;
 #[cfg(test)]
 mod run_tests;
 mod runtime;
@@ -37,5 +38,6 @@ pub use function::{
 };
 pub use functions::{chart_message, helm_functions, semver};
 pub use parse::ParseError;
+pub use raw::text_of_bytes;
 pub use set::{FunctionTable, Options, Parsed, Templates};
 pub use value::{Elements, List, Map, MapType, Object, Text, Value};

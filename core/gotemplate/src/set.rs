@@ -8,6 +8,7 @@ use crate::builtins::{self, Builtin};
 use crate::error::RenderError;
 use crate::function::{Environment, Function};
 use crate::parse::{ParseError, parse};
+use crate::raw;
 use crate::runtime::{Executor, Missing};
 use crate::tree::Shared;
 use crate::value::{Text, Value};
@@ -149,7 +150,7 @@ impl Templates {
     ) -> Result<String, RenderError> {
         let missing = if options.missing_key_error { Missing::Error } else { Missing::Zero };
         let mut executor = Executor::new(self, environment, missing, name);
-        let text = executor.run_named(name, data).map_err(|error| *error)?;
+        let text = raw::finished(executor.run_named(name, data).map_err(|error| *error)?);
         Ok(if text.contains("<no value>") { text.replace("<no value>", "") } else { text })
     }
 

@@ -47,6 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("backstay", &["backstay-core"]),
     ("backstay-wasm", &["backstay-core"]),
     ("backstay-tests-cluster", &[]),
+    ("backstay-tests-corpus", &["backstay-chart", "backstay-gotemplate"]),
     ("backstay-tests-embed", &[]),
     ("xtask", &[]),
 ];

@@ -1,5 +1,7 @@
 //! Base64, Base32 and check sums (Sprig v3.3.0, `strings.go` and `crypto.go`).
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -8,6 +10,7 @@ use sha2::{Digest, Sha256, Sha512};
 
 use super::arguments::text;
 use crate::function::{Function, FunctionError, Parameter::Text, Runtime};
+use crate::raw::{bytes_of_text, text_of_bytes};
 use crate::value::Value;
 
 /// The functions of this module.
@@ -33,46 +36,46 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 fn b64enc(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
-    Ok(base64_encode(text(arguments, 0).as_bytes()).into())
+    Ok(base64_encode(&raw(arguments)).into())
 }
 
 fn b64dec(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
     // Sprig gives the error as the answer.
-    Ok(base64_decode(text(arguments, 0)).map_or_else(Value::from, |bytes| lossy(&bytes)))
+    Ok(base64_decode(text(arguments, 0)).map_or_else(Value::from, |bytes| Value::from(text_of_bytes(&bytes))))
 }
 
 fn b32enc(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
-    Ok(base32_encode(text(arguments, 0).as_bytes()).into())
+    Ok(base32_encode(&raw(arguments)).into())
 }
 
 fn b32dec(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
-    Ok(base32_decode(text(arguments, 0)).map_or_else(Value::from, |bytes| lossy(&bytes)))
+    Ok(base32_decode(text(arguments, 0)).map_or_else(Value::from, |bytes| Value::from(text_of_bytes(&bytes))))
 }
 
 fn sha1sum(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
-    Ok(hex(&Sha1::digest(text(arguments, 0))).into())
+    Ok(hex(&Sha1::digest(raw(arguments))).into())
 }
 
 fn sha256sum(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
-    Ok(hex(&Sha256::digest(text(arguments, 0))).into())
+    Ok(hex(&Sha256::digest(raw(arguments))).into())
 }
 
 fn sha512sum(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
-    Ok(hex(&Sha512::digest(text(arguments, 0))).into())
+    Ok(hex(&Sha512::digest(raw(arguments))).into())
 }
 
 fn adler32sum(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
     let (mut low, mut high) = (1_u32, 0_u32);
-    for byte in text(arguments, 0).bytes() {
+    for byte in raw(arguments).iter().copied() {
         low = (low + u32::from(byte)) % 65_521;
         high = (high + low) % 65_521;
     }
     Ok(((high << 16) | low).to_string().into())
 }
 
-/// Texts of this engine are UTF-8; Go's need not be. Bytes that are none become U+FFFD.
-fn lossy(bytes: &[u8]) -> Value {
-    Value::text(String::from_utf8_lossy(bytes))
+/// The bytes of the first argument.
+fn raw(arguments: &[Value]) -> Cow<'_, [u8]> {
+    bytes_of_text(text(arguments, 0))
 }
 
 /// Standard Base64 with padding.

@@ -1,0 +1,4 @@
+{{ define "a" }}
+  {{ include "b" . }}
+{{ end }}
+{{ define "b" }}{{ .Values.none.such }}{{ end }}

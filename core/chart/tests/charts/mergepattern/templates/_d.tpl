@@ -1,0 +1,5 @@
+{{ define "defaults" }}
+a: 5
+c:
+  d: [1, 2]
+{{ end }}

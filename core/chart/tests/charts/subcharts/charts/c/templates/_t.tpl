@@ -1,0 +1,1 @@
+{{ define "c.name" }}{{ default .Chart.Name .Values.nameOverride }}{{ end }}

@@ -1,0 +1,1 @@
+{{ define "one" }}{{ .x }}/{{ .top.Release.Name }}{{ end }}{{ define "twice" }}from a{{ end }}
