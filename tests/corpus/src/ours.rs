@@ -60,7 +60,7 @@ pub(crate) fn template(
     compatibility: Compatibility,
 ) -> Result<String, String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| error.to_string())?;
-    let mut environment = Environment::offline(i128::try_from(now.as_nanos()).unwrap_or_default(), 1);
+    let mut environment = Environment::offline(i128::try_from(now.as_nanos()).unwrap_or_default(), [1; 32]);
     environment.compatibility = compatibility;
     let mut input = RenderInput::new(RELEASE, NAMESPACE, &environment);
     input.capabilities.kube_version =
