@@ -87,7 +87,7 @@ fn measured(name: &str, chart: &Chart, load: Duration) {
         return;
     }
     let whole = median(ROUNDS, || drop(once(chart)));
-    let environment = Environment::offline(0, 1);
+    let environment = Environment::offline(0, [1; 32]);
     let input = RenderInput::new("web", "default", &environment);
     let mut cache = TemplateCache::default();
     let parsed = median(ROUNDS, || drop(render_cached(chart, &input, &mut cache)));
@@ -102,7 +102,7 @@ fn measured(name: &str, chart: &Chart, load: Duration) {
 }
 
 fn once(chart: &Chart) -> Result<usize, String> {
-    let environment = Environment::offline(0, 1);
+    let environment = Environment::offline(0, [1; 32]);
     let input = RenderInput::new("web", "default", &environment);
     render(chart, &input).map(|rendered| rendered.manifest.len()).map_err(|error| error.to_string())
 }
