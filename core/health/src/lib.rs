@@ -17,6 +17,7 @@ mod code;
 mod diagnose;
 mod expression;
 mod policy;
+mod promised;
 mod readiness;
 mod refusal;
 mod revision;
@@ -24,9 +25,13 @@ mod types;
 
 pub use assess::assess;
 pub use code::{CauseCode, UnknownCode};
+pub use diagnose::crashed_restarts;
 pub use expression::{Expression, ExpressionError};
 pub use policy::{FailFast, Policy, ReadinessRule, ReadinessRules};
+pub use promised::promised_secret;
 pub use readiness::readiness;
 pub use refusal::{is_transient_refusal, refusal};
 pub use revision::{new_pods, new_replica_set};
-pub use types::{Assessment, Cause, Circumstances, Class, Finding, Readiness, Related, Status};
+pub use types::{
+    Assessment, Cause, Circumstances, Class, Finding, Readiness, Related, Restarts, Siblings, Status,
+};

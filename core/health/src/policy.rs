@@ -88,6 +88,8 @@ pub struct Policy {
     pub provisioning_grace_ms: u64,
     /// An admission webhook that does not answer.
     pub webhook_grace_ms: u64,
+    /// A Secret that is missing and that a controller writes for an object of the release: an ExternalSecret, a Certificate.
+    pub controller_grace_ms: u64,
 }
 
 impl Default for Policy {
@@ -109,6 +111,7 @@ impl Default for Policy {
             volume_grace_ms: 180_000,
             provisioning_grace_ms: 5_000,
             webhook_grace_ms: 60_000,
+            controller_grace_ms: 120_000,
         }
     }
 }

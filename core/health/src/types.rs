@@ -1,5 +1,6 @@
 //! The words this room answers with. Agreed with `core/rollout`, which keeps them in its journal: wire types.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -116,7 +117,7 @@ pub struct Related<'a> {
     pub events: Vec<&'a Value>,
 }
 
-/// The circumstances of an assessment.
+/// The circumstances of an assessment. Made by [`Circumstances::new`]; what is known beyond that is added.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances<'a> {
     /// Now.
@@ -127,4 +128,34 @@ pub struct Circumstances<'a> {
     pub policy: &'a Policy,
     /// ConfigMaps and Secrets this release brings: a key missing in one of them is certain at once.
     pub provided: &'a [ResourceKey],
+    /// Secrets that a controller writes for an object of this release ([`crate::promised_secret`]): one that is missing may
+    /// still come.
+    pub promised: &'a [ResourceKey],
+    /// What the last assessment of the object found: where the cluster does not say since when, a trouble is as old as our
+    /// knowledge of it.
+    pub before: &'a [Finding],
+    /// The other workloads of the release.
+    pub siblings: Siblings<'a>,
+}
+
+impl<'a> Circumstances<'a> {
+    /// Nothing is known beyond the time and the rules.
+    #[must_use]
+    pub fn new(now: Timestamp, since: Timestamp, policy: &'a Policy) -> Self {
+        Self { now, since, policy, provided: &[], promised: &[], before: &[], siblings: Siblings::default() }
+    }
+}
+
+/// How many restarts of each container had crashed, by pod uid and container name.
+pub type Restarts = BTreeMap<(String, String), u32>;
+
+/// The other workloads of the release. What crashes while one of them comes up may only be waiting for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Siblings<'a> {
+    /// Whether one of them is still coming up.
+    pub are_coming_up: bool,
+    /// When they no longer did, if they did before.
+    pub settled_at: Option<Timestamp>,
+    /// The restarts that crashed while they came up ([`crate::crashed_restarts`]): excused.
+    pub excused: Option<&'a Restarts>,
 }

@@ -10,7 +10,7 @@ fn judge(object: &Value, owned: &[Value], events: &[Value], policy: &Policy) -> 
     let time = |text: &str| Timestamp::parse(text).unwrap();
     let (since, now) = (time("2026-01-01T12:00:00.400Z"), time("2026-01-01T12:10:00Z"));
     let related = Related { owned: owned.iter().collect(), events: events.iter().collect() };
-    assess(object, &related, &Circumstances { now, since, policy, provided: &[] })
+    assess(object, &related, &Circumstances::new(now, since, policy))
 }
 
 /// Code, class and seconds from the beginning to the verdict of the first finding.

@@ -2,12 +2,18 @@
 //!
 //! Used by the simulation tests, by `backstay rehearse` and by the planner page.
 
+mod beginning;
 mod check;
 mod client;
 mod execute;
 mod host;
+mod recording;
+mod replay;
 mod trouble;
 
 pub use check::Violation;
 pub use host::{Moment, Rehearsal, Report};
 pub use trouble::{Meanwhile, Trouble};
+pub use recording::{Recording, RecordingError, Sight, record_line};
+pub use replay::{Judgement, Outcome as ReplayOutcome, replay};
+pub use trouble::Trouble;

@@ -8,32 +8,37 @@ use alloc::format;
 use alloc::string::ToString;
 use core::time::Duration;
 
-use backstay_health::{Assessment, Cause, CauseCode, Class, FailFast, Finding, Related, new_pods};
+use backstay_health::{
+    Assessment, Cause, CauseCode, Circumstances, Class, FailFast, Finding, Related, new_pods,
+};
 use backstay_object::{
     ResourceKey, Timestamp, bool_at, format_duration, int_at, is_deleting, kind, list_at, name, text_at,
 };
 use serde_json::Value;
 
-use crate::policy::Policy;
+use crate::view::Measure;
 
 /// Adds the time from which the lack of progress is a verdict.
 pub(crate) fn judge(
     key: &ResourceKey,
     object: &Value,
     related: &Related<'_>,
-    policy: &Policy,
-    since: Timestamp,
+    measure: &Measure<'_>,
     assessment: &mut Assessment,
 ) {
-    if assessment.readiness.is_current() || policy.health.fail_fast == FailFast::Off {
+    let Circumstances { policy, siblings, since, .. } = measure.circumstances;
+    // What comes up beside it may be what it waits for.
+    if assessment.readiness.is_current() || policy.fail_fast == FailFast::Off || siblings.are_coming_up {
         return;
     }
     let Some((computed_ms, how)) = backstay_plan::patience(object) else { return };
-    let (patience_ms, how) = match policy.patience_ms {
+    let (patience_ms, how) = match measure.patience_ms {
         Some(given) => (given, format_duration(Duration::from_millis(given))),
         None => (computed_ms, how),
     };
-    let Some((pod, last)) = stalled(object, related, since) else { return };
+    let Some((pod, last)) = stalled(object, related, since.max(siblings.settled_at.unwrap_or(since))) else {
+        return;
+    };
     let condemned_at = Some(last.after(Duration::from_millis(patience_ms)));
     let class = Class::AfterGrace { grace_ms: patience_ms };
     let patience = format_duration(Duration::from_millis(patience_ms));

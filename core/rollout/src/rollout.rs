@@ -46,6 +46,7 @@ pub struct Rollout {
     policy: Policy,
     digest: alloc::string::String,
     provided: Vec<ResourceKey>,
+    promised: Vec<ResourceKey>,
     view: ClusterView,
     outputs: VecDeque<Output>,
     began_at: Timestamp,
@@ -118,9 +119,12 @@ impl Rollout {
             .filter(|step| step.desired.is_some() && matches!(step.key.kind.as_str(), "ConfigMap" | "Secret"))
             .map(|step| step.key.clone())
             .collect();
+        let desired = plan.steps.iter().filter_map(|step| step.desired.as_ref());
+        let promised = desired.filter_map(backstay_health::promised_secret).collect();
         Self {
             digest: plan.digest(),
             provided,
+            promised,
             view: ClusterView::default(),
             outputs: VecDeque::new(),
             began_at: now,
@@ -472,11 +476,14 @@ impl Rollout {
                 .map_or(self.began_at, |end| end.before(core::time::Duration::from_millis(state.undo_ms))),
             _ => self.began_at,
         };
-        let circumstances =
-            Circumstances { now: self.now, since, policy: &self.policy.health, provided: &self.provided };
+        let circumstances = Circumstances {
+            provided: &self.provided,
+            promised: &self.promised,
+            ..Circumstances::new(self.now, since, &self.policy.health)
+        };
         let baking_since =
             self.state.as_ref().filter(|state| state.phase == Phase::Baking).map(|state| state.phase_since);
-        let measure = Measure { circumstances, policy: &self.policy, baking_since };
+        let measure = Measure { circumstances, patience_ms: self.policy.patience_ms, baking_since };
         for key in self.view.reassess(&measure) {
             let Some(assessment) = self.view.assessment(&key) else { continue };
             let event = Event::Readiness {

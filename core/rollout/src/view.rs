@@ -6,7 +6,9 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use backstay_health::{Assessment, Circumstances, Readiness, Related, Status, assess};
+use backstay_health::{
+    Assessment, Circumstances, Readiness, Related, Restarts, Siblings, Status, assess, crashed_restarts,
+};
 use backstay_object::{
     ResourceKey, Timestamp, controller_owner, generation, kind, label, list_at, namespace, text_at, uid,
 };
@@ -14,8 +16,11 @@ use serde_json::Value;
 
 use crate::contract::Applied;
 use crate::index::Index;
-use crate::policy::Policy;
+use crate::siblings::SiblingView;
 use crate::{bake, progress};
+
+/// Rounds of judging after which what crashes beside others is settled: its own judgement changes nothing for the others.
+const SIBLING_ROUNDS: usize = 3;
 
 /// What was last seen of the cluster.
 #[derive(Debug, Default)]
@@ -28,6 +33,7 @@ pub struct ClusterView {
     pods_of_claim: BTreeMap<(String, String), BTreeSet<ResourceKey>>,
     tracked: Index<ResourceKey, Tracked>,
     stale: BTreeSet<ResourceKey>,
+    siblings: SiblingView,
 }
 
 #[derive(Debug, Default)]
@@ -35,15 +41,23 @@ struct Tracked {
     expected: Option<Applied>,
     always_ready: bool,
     assessment: Option<Assessment>,
+    /// Restarts that crashed while others came up.
+    excused: Restarts,
+    /// Whether others came up at the last judgement.
+    beside_others: bool,
+    /// When they no longer did.
+    settled_at: Option<Timestamp>,
 }
 
 /// By what objects are judged.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Measure<'a> {
-    pub(crate) circumstances: Circumstances<'a>,
-    pub(crate) policy: &'a Policy,
+pub struct Measure<'a> {
+    /// The time and the rules.
+    pub circumstances: Circumstances<'a>,
+    /// How long an object may go without progress; computed from its manifest unless given, see [`crate::Policy`].
+    pub patience_ms: Option<u64>,
     /// Since when everything has to stay as it is, while it does.
-    pub(crate) baking_since: Option<Timestamp>,
+    pub baking_since: Option<Timestamp>,
 }
 
 impl ClusterView {
@@ -93,29 +107,84 @@ impl ClusterView {
     }
 
     /// Judges again what observations touched since the last call, without a rollout around it: to look, and to measure.
-    pub fn look_again(&mut self, circumstances: &Circumstances<'_>, policy: &Policy) -> Vec<ResourceKey> {
-        self.reassess(&Measure { circumstances: *circumstances, policy, baking_since: None })
+    pub fn look_again(
+        &mut self,
+        circumstances: &Circumstances<'_>,
+        policy: &crate::Policy,
+    ) -> Vec<ResourceKey> {
+        self.reassess(&Measure {
+            circumstances: *circumstances,
+            patience_ms: policy.patience_ms,
+            baking_since: None,
+        })
     }
 
     /// Judges again what observations touched since the last call; returns the keys whose readiness or first finding
     /// changed.
-    pub(crate) fn reassess(&mut self, measure: &Measure<'_>) -> Vec<ResourceKey> {
-        let stale = core::mem::take(&mut self.stale);
-        let mut changed = Vec::new();
-        for key in stale {
-            let Some(tracked) = self.tracked.get(&key) else { continue };
-            let assessment = self.judge(&key, tracked, measure);
-            let Some(tracked) = self.tracked.get_mut(&key) else { continue };
-            if tracked.assessment.as_ref() != Some(&assessment) {
-                tracked.assessment = Some(assessment);
-                changed.push(key);
+    pub fn reassess(&mut self, measure: &Measure<'_>) -> Vec<ResourceKey> {
+        let mut stale = core::mem::take(&mut self.stale);
+        let mut changed = BTreeSet::new();
+        // What others do matters to what crashes beside them: that is judged once more where it changed.
+        for _ in 0..SIBLING_ROUNDS {
+            for key in stale {
+                if self.judge_tracked(&key, measure) {
+                    changed.insert(key);
+                }
+            }
+            let is_other = |key: &&ResourceKey| {
+                self.tracked
+                    .get(*key)
+                    .is_some_and(|one| one.beside_others != self.siblings.come_up_beside(key))
+            };
+            stale = self.siblings.suffering().filter(is_other).cloned().collect();
+            if stale.is_empty() {
+                break;
             }
         }
-        changed
+        changed.into_iter().collect()
+    }
+
+    /// Judges a tracked object; whether the judgement is another one.
+    fn judge_tracked(&mut self, key: &ResourceKey, measure: &Measure<'_>) -> bool {
+        let Some(tracked) = self.tracked.get(key) else { return false };
+        let beside_others = self.siblings.come_up_beside(key);
+        let before = tracked.assessment.as_ref().map_or(&[][..], |known| known.findings.as_slice());
+        let now = measure.circumstances.now;
+        let settled_at =
+            tracked.settled_at.or_else(|| (tracked.beside_others && !beside_others).then_some(now));
+        let siblings = Siblings { are_coming_up: beside_others, settled_at, excused: Some(&tracked.excused) };
+        let circumstances = Circumstances { before, siblings, ..measure.circumstances };
+        let assessment = self.judge(key, tracked, &Measure { circumstances, ..*measure });
+        let excused = self
+            .objects
+            .get(key)
+            .filter(|_| beside_others)
+            .map(|object| crashed_restarts(object, &self.related(key, object)));
+        let has_pods = !tracked.always_ready && self.has_pods(key);
+        self.siblings.place(key, &assessment, has_pods, now);
+        let Some(tracked) = self.tracked.get_mut(key) else { return false };
+        tracked.beside_others = beside_others;
+        tracked.settled_at = settled_at.filter(|_| !beside_others);
+        if let Some(excused) = excused {
+            tracked.excused = excused;
+        }
+        let is_other = tracked.assessment.as_ref() != Some(&assessment);
+        if is_other {
+            tracked.assessment = Some(assessment);
+        }
+        is_other
+    }
+
+    /// Whether an object runs pods: those of Kubernetes do, others when pods of theirs have been seen.
+    fn has_pods(&self, key: &ResourceKey) -> bool {
+        let own =
+            ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "Pod"];
+        own.contains(&key.kind.as_str())
+            || self.related_to(key).owned.iter().any(|owned| kind(owned) == "Pod")
     }
 
     /// Has every tracked object judged again: the circumstances changed.
-    pub(crate) fn invalidate(&mut self) {
+    pub fn invalidate(&mut self) {
         self.stale = self.tracked.keys().cloned().collect();
     }
 
@@ -165,14 +234,7 @@ impl ClusterView {
             Some(object) if self.has_seen_expected(key) => {
                 let related = self.related(key, object);
                 let mut assessment = assess(object, &related, &measure.circumstances);
-                progress::judge(
-                    key,
-                    object,
-                    &related,
-                    measure.policy,
-                    measure.circumstances.since,
-                    &mut assessment,
-                );
+                progress::judge(key, object, &related, measure, &mut assessment);
                 let unstable = measure
                     .baking_since
                     .and_then(|since| bake::instability(key, object, &related, &assessment.readiness, since));

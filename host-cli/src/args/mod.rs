@@ -2,11 +2,13 @@
 //! long name.
 
 mod chart;
+mod diagnose;
 mod global;
 mod release;
 mod sandbox;
 
 pub(crate) use chart::{LintArgs, NameArgs, RenderArgs, ShowArgs, ShowCommand, TemplateArgs, ValueArgs};
+pub(crate) use diagnose::{DiagnoseArgs, GraceArgs};
 pub(crate) use global::{GlobalArgs, OutputFormat};
 pub(crate) use release::{
     ApplyArgs, DeployArgs, DryRun, FailFast, GetArgs, GetOne, GetWhat, HistoryArgs, InstallArgs, ListArgs,
@@ -92,6 +94,8 @@ pub(crate) enum CommandLine {
     Show(ShowCommand),
     /// Show the evidence kept of a failed revision
     Evidence(StatusArgs),
+    /// Say what keeps a release from being healthy, and why
+    Diagnose(DiagnoseArgs),
     /// The cluster in a file: show it, forget it, or serve it to kubectl and helm
     #[command(subcommand)]
     Sandbox(SandboxCommand),

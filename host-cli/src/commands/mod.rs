@@ -1,6 +1,7 @@
 //! One file per group of commands.
 
 mod apply;
+mod diagnose;
 mod evidence;
 mod get;
 mod lint;
@@ -27,6 +28,9 @@ pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         CommandLine::Show(command) => show::show(&command),
         CommandLine::Sandbox(command) => sandbox::run(&global, &command).await,
         CommandLine::Evidence(evidence) => evidence::show(&global, &evidence),
+        CommandLine::Diagnose(arguments) if arguments.replay.is_some() => {
+            diagnose::judge_recording(&arguments)
+        }
         command => {
             let cluster = Cluster::connect(&global).await?;
             let ended = on_cluster(&cluster, &global, command).await;
@@ -59,6 +63,7 @@ async fn on_cluster(
         CommandLine::History(history) => read::history(cluster, &history).await,
         CommandLine::Status(status) => read::status(cluster, &status).await,
         CommandLine::Get(arguments) => get::get(cluster, &arguments).await,
+        CommandLine::Diagnose(arguments) => diagnose::diagnose(cluster, &arguments).await,
         // These need no cluster, or look for one themselves: `dispatch` has them.
         CommandLine::Template(_) | CommandLine::Lint(_) | CommandLine::Show(_) => Ok(ExitCode::SUCCESS),
         CommandLine::Sandbox(_) | CommandLine::Evidence(_) => Ok(ExitCode::SUCCESS),

@@ -18,7 +18,10 @@ pub(super) fn waiting<'a>(scene: &mut Scene<'a>, container: &Container<'a>) {
         Some(Missing::Key { kind, name }) if is_provided(scene, container.pod, kind, name) => {
             (CauseCode::ConfigMissing, Class::FatalNow)
         }
-        Some(_) => (CauseCode::ConfigMissing, after_grace(policy.reference_grace_ms)),
+        Some(_) => {
+            let promised = promised_grace(scene, container.pod, words);
+            (CauseCode::ConfigMissing, after_grace(promised.unwrap_or(policy.reference_grace_ms)))
+        }
         // `runAsNonRoot` with an image that runs as root, or as a user whose name says nothing.
         None if words.contains("runAsNonRoot") => (CauseCode::ContainerCreateFailed, Class::FatalNow),
         None if is_catching_up(words) => (CauseCode::ConfigMissing, Class::Recoverable),
@@ -73,6 +76,29 @@ pub(super) fn is_provided(scene: &Scene<'_>, pod: &Value, kind: &str, name: &str
     })
 }
 
+/// The grace of a Secret that a controller writes for an object of the release: it comes when the controller is done.
+pub(super) fn promised_grace(scene: &Scene<'_>, pod: &Value, words: &str) -> Option<u64> {
+    let name = missing_secret(words)?;
+    let place = namespace(pod);
+    let is_promised = scene.circumstances.promised.iter().any(|key| {
+        key.kind == "Secret" && key.name == name && (key.namespace == place || key.namespace.is_empty())
+    });
+    let policy = scene.circumstances.policy;
+    is_promised.then(|| policy.controller_grace_ms.max(policy.reference_grace_ms))
+}
+
+/// The Secret that a message of the kubelet, of its caches or of a volume plug-in misses, or misses a key of.
+fn missing_secret(words: &str) -> Option<&str> {
+    if let Some(Missing::Key { kind: "Secret", name }) = missing(words) {
+        return Some(name);
+    }
+    let quoted = ["secret \"", "secrets \"", "Secret \""];
+    let rest = quoted.iter().find_map(|opening| words.split_once(opening)).map(|(_, rest)| rest)?;
+    let name = rest.split('"').next()?;
+    // Caches name the object with its namespace.
+    Some(name.rsplit('/').next().unwrap_or(name))
+}
+
 /// The kubelet's own caches are still filling.
 fn is_catching_up(words: &str) -> bool {
     ["failed to sync", "not registered", "have not yet been read", "timed out waiting"]
@@ -98,6 +124,19 @@ mod tests {
             ("persistentvolumeclaim \"x\" not found", None),
         ] {
             assert_eq!(missing(words), expected, "{words}");
+        }
+    }
+
+    #[test]
+    fn messages_name_the_secret() {
+        for (words, expected) in [
+            ("secret \"tls\" not found", Some("tls")),
+            ("MountVolume.SetUp failed for volume \"v\" : secret \"tls\" not found", Some("tls")),
+            ("couldn't find key a in Secret shop/tls", Some("tls")),
+            ("object \"shop\"/\"tls\" not registered", None),
+            ("configmap \"tls\" not found", None),
+        ] {
+            assert_eq!(missing_secret(words), expected, "{words}");
         }
     }
 }

@@ -2,10 +2,10 @@
 //! third one come about 40 s after the start, and applications that wait for something heal until then.
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use backstay_object::{Timestamp, at, bool_at, int_at, text_at};
+use backstay_object::{Timestamp, at, bool_at, int_at, kind, name, text_at, uid};
 use serde_json::Value;
 
 use super::events::whole_seconds;
@@ -13,7 +13,7 @@ use super::pod::{Container, containers, restarts_always};
 use super::{Scene, Trouble, create, events, time_at};
 use crate::code::CauseCode;
 use crate::revision::created_at;
-use crate::types::Class;
+use crate::types::{Circumstances, Class, Related, Restarts, Siblings};
 
 /// Longest part of a container's own last words that a message carries.
 const LAST_WORDS: usize = 400;
@@ -64,16 +64,44 @@ fn crash_of<'a>(scene: &Scene<'a>, container: Container<'a>) -> Option<Crash<'a>
     // Where the pod or its Job says what a failure means, it says it itself.
     let may_judge = restarts_always(container.pod) || container.is_to_run_on();
     let at_once = may_judge && !is_running && cannot_ever_run(end);
-    let is_certain = at_once || (may_judge && restarts >= scene.circumstances.policy.crash_restarts);
+    let Circumstances { siblings, policy, .. } = scene.circumstances;
+    let counted = restarts.saturating_sub(excused(siblings, &container));
+    let is_certain = at_once || (may_judge && !siblings.are_coming_up && counted >= policy.crash_restarts);
     Some(Crash { container, end, restarts, is_certain, at_once })
+}
+
+/// How many restarts of a container crashed while other workloads were coming up.
+fn excused(siblings: &Siblings<'_>, container: &Container<'_>) -> u32 {
+    let key = (uid(container.pod).to_string(), container.name().to_string());
+    siblings.excused.and_then(|restarts| restarts.get(&key)).copied().unwrap_or(0)
+}
+
+/// How many restarts of each container of an object's pods have crashed by now.
+#[must_use]
+pub fn crashed_restarts(object: &Value, related: &Related<'_>) -> Restarts {
+    let own = Some(object).filter(|object| kind(object) == "Pod");
+    let pods = own.into_iter().chain(related.owned.iter().copied().filter(|owned| kind(owned) == "Pod"));
+    let of_pod = |pod| {
+        containers(pod).map(move |container| {
+            let is_running = at(container.status, &["state", "running"]).is_some();
+            let key = (uid(pod).to_string(), container.name().to_string());
+            (key, crashed(container.status, is_running))
+        })
+    };
+    pods.flat_map(of_pod).filter(|(_, count)| *count > 0).collect()
+}
+
+/// Restarts whose container has ended.
+fn crashed(status: &Value, is_running: bool) -> u32 {
+    let restarts = u32::try_from(int_at(status, &["restartCount"]).unwrap_or(0)).unwrap_or(0);
+    if is_running { restarts.saturating_sub(1) } else { restarts }
 }
 
 /// How many restarts have crashed in this rollout; `None` when all that is seen happened before it.
 fn restarts_crashed(scene: &Scene<'_>, container: &Container<'_>, is_running: bool) -> Option<u32> {
     let since = whole_seconds(scene.circumstances.since);
     let status = container.status;
-    let restarts = u32::try_from(int_at(status, &["restartCount"]).unwrap_or(0)).unwrap_or(0);
-    let crashed = if is_running { restarts.saturating_sub(1) } else { restarts };
+    let crashed = crashed(status, is_running);
     if created_at(container.pod).is_none_or(|created| created >= since) {
         return Some(crashed);
     }
@@ -93,7 +121,7 @@ fn report<'a>(scene: &mut Scene<'a>, crash: &Crash<'a>, is_certain: bool) {
     let end = crash.end;
     let reason = text_at(end, &["reason"]).unwrap_or("Error");
     let words = text_at(end, &["message"]).unwrap_or("").trim();
-    let seen = time_at(end, &["finishedAt"]);
+    let ended = time_at(end, &["finishedAt"]);
     // The runtime could not start it at all; Docker's word is the second.
     if matches!(reason, "StartError" | "ContainerCannotRun") {
         let class = if restarts_always(crash.container.pod) {
@@ -102,7 +130,7 @@ fn report<'a>(scene: &mut Scene<'a>, crash: &Crash<'a>, is_certain: bool) {
             Class::Recoverable
         };
         let trouble = crash.container.trouble(CauseCode::ContainerCreateFailed, class, String::from(words));
-        scene.suspect(Trouble { seen, ..trouble });
+        scene.suspect(Trouble { seen: ended, ..trouble });
         return;
     }
     let code = if reason == "OOMKilled" { CauseCode::OutOfMemory } else { CauseCode::CrashLoop };
@@ -111,7 +139,7 @@ fn report<'a>(scene: &mut Scene<'a>, crash: &Crash<'a>, is_certain: bool) {
     if crash.restarts > 0 {
         message.push_str(&format!(" at restart {}", crash.restarts));
     }
-    if let Some(complaint) = killed_by_kubelet(scene, &crash.container, seen) {
+    if let Some(complaint) = killed_by_kubelet(scene, &crash.container, ended) {
         message.push_str("; ");
         message.push_str(complaint);
     }
@@ -119,7 +147,13 @@ fn report<'a>(scene: &mut Scene<'a>, crash: &Crash<'a>, is_certain: bool) {
         message.push_str(": ");
         message.extend(words.chars().take(LAST_WORDS));
     }
-    scene.suspect(Trouble { seen, ..crash.container.trouble(code, class, message) });
+    if !is_certain && scene.circumstances.siblings.are_coming_up {
+        message.push_str("; it may wait for other workloads of the release, which are still coming up");
+    }
+    // It was first seen at its first crash, not at the last.
+    let trouble = crash.container.trouble(code, class, message);
+    let known = scene.known_since(&(code, trouble.pod.map(name), trouble.container));
+    scene.suspect(Trouble { seen: known.into_iter().chain(ended).min(), ..trouble });
 }
 
 /// The kubelet kills what fails its liveness or startup probe or its start hook; the exit code alone does not show it.

@@ -23,6 +23,7 @@ use serde_json::Value;
 use crate::code::CauseCode;
 use crate::policy::FailFast;
 use crate::types::{Cause, Circumstances, Class, Finding, Readiness, Related, Status};
+pub use crash::crashed_restarts;
 use events::Events;
 
 /// All findings about an object that is not ready.
@@ -96,11 +97,24 @@ impl<'a> Scene<'a> {
         self.add(trouble, true);
     }
 
+    /// Since when the last assessment knew the same trouble.
+    fn known_since(
+        &self,
+        (code, pod, container): &(CauseCode, Option<&str>, Option<&str>),
+    ) -> Option<Timestamp> {
+        let is_it = |cause: &Cause| {
+            cause.code == *code && cause.pod.as_deref() == *pod && cause.container.as_deref() == *container
+        };
+        let known = self.circumstances.before.iter().map(|finding| &finding.cause);
+        known.filter(|cause| is_it(cause)).map(|cause| cause.first_seen).min()
+    }
+
     fn add(&mut self, trouble: Trouble<'a>, condemns: bool) {
+        let trouble_key = (trouble.code, trouble.pod.map(name), trouble.container);
         let Trouble { code, class, pod, container, message, seen } = trouble;
         let Circumstances { now, since, .. } = *self.circumstances;
         // Never before the rollout, never after now: node clocks differ a little.
-        let first_seen = seen.unwrap_or(now).max(since).min(now);
+        let first_seen = seen.or_else(|| self.known_since(&trouble_key)).unwrap_or(now).max(since).min(now);
         let condemned_at = match class {
             Class::FatalNow => Some(first_seen),
             Class::AfterGrace { grace_ms } => Some(first_seen.after(Duration::from_millis(grace_ms))),

@@ -32,8 +32,8 @@ pub(super) fn look<'a>(scene: &mut Scene<'a>, pod: &'a Value) {
     let seen = time_at(scheduled, &["lastTransitionTime"]);
     let mut message = String::from(text("message").unwrap_or("no node takes it"));
     let (code, class) = match text("reason") {
-        // Somebody else opens the gate.
-        Some("SchedulingGated") => (CauseCode::Unschedulable, Class::Recoverable),
+        // Held back on purpose: whoever closed the gate opens it.
+        Some("SchedulingGated") => return,
         Some("Unschedulable") if waits_for_claim(&message) => {
             (CauseCode::VolumeNotBound, after_grace(policy.volume_grace_ms))
         }

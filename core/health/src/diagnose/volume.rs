@@ -102,6 +102,8 @@ pub(super) fn mounts<'a>(scene: &mut Scene<'a>, pod: &'a Value) {
     let words = events::message(event);
     let class = if key_of_provided(scene, pod, words) {
         Class::FatalNow
+    } else if let Some(grace_ms) = config::promised_grace(scene, pod, words) {
+        after_grace(grace_ms.max(policy.mount_grace_ms))
     } else if text_at(event, &["reason"]) == Some("FailedAttachVolume")
         || words.contains("registered CSI drivers")
     {
