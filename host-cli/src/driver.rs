@@ -13,6 +13,7 @@ use backstay_core::rollout::{
 use tokio::sync::mpsc;
 
 use crate::cluster::Cluster;
+use crate::commands::Recorder;
 use crate::execute::{Executor, Work, done, failed, work_of};
 use crate::records::{RecordFailure, Records};
 use crate::reporter::Reporter;
@@ -35,6 +36,8 @@ pub(crate) struct Driver {
     pub(crate) signals: Signals,
     /// When each object became ready, for the summary.
     pub(crate) ready_at: BTreeMap<ResourceKey, Timestamp>,
+    /// Writes down what is seen, if asked for.
+    pub(crate) recorder: Option<Recorder>,
 }
 
 /// Where running actions and watches report to.
@@ -82,7 +85,8 @@ impl Driver {
                 Some(ended) = channels.ended.1.recv() => {
                     // What was seen before the action ended comes before its end.
                     while let Ok(seen) = channels.seen.1.try_recv() {
-                        rollout.handle(self.observed(seen), self.cluster.clock.now())?;
+                        let seen = self.observed(seen);
+                        rollout.handle(seen, self.cluster.clock.now())?;
                     }
                     open_watches.extend(ended.watches);
                     Input::Completed { id: ended.id, outcome: ended.outcome }
@@ -109,6 +113,24 @@ impl Driver {
             };
             rollout.handle(input, self.cluster.clock.now())?;
         }
+    }
+
+    /// What was seen, without what must not be told, for the machine and for the recording.
+    fn observed(&mut self, mut seen: Seen) -> Input {
+        let now = self.cluster.clock.now();
+        self.executor.secrets.clean_observed(&mut seen.object);
+        let secrets = &self.executor.secrets;
+        let problem = self.recorder.as_mut().and_then(|recorder| {
+            let mut told = seen.object.clone();
+            secrets.clean_value(&mut told);
+            recorder.take(&told, seen.deleted, now).err()
+        });
+        if let Some(problem) = problem {
+            // A full disk must not fail a rollout.
+            self.reporter.note(&format!("the recording ends here: {problem:#}"));
+            self.recorder = None;
+        }
+        Input::Observed { object: seen.object, deleted: seen.deleted }
     }
 
     /// Writes records down before an action that depends on them. Reading actions depend on nothing; an action that
@@ -181,13 +203,6 @@ impl Driver {
             // The receiver is gone when the rollout has ended; then nobody waits for this.
             let _ended = ended.send(Ended { id: action.id, outcome, watches });
         });
-    }
-
-    /// What was seen, without what must not be told.
-    fn observed(&self, seen: Seen) -> Input {
-        let Seen { mut object, deleted } = seen;
-        self.executor.secrets.clean_observed(&mut object);
-        Input::Observed { object, deleted }
     }
 
     fn stopped(&self) -> Cause {

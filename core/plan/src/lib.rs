@@ -18,5 +18,5 @@ pub use build::{PlanError, PlanInput, PreviousRevision, build};
 pub use hook::{DeletePolicy, HookEvent, PlannedHook};
 pub use step::{
     Change, Operation, Plan, PlannedObject, Step, UndoTarget, UndoWork, WatchScope, holds_data,
-    is_always_ready,
+    is_always_ready, scopes_of,
 };

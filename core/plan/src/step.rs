@@ -220,27 +220,7 @@ impl Plan {
     #[must_use]
     pub fn watch_scopes(&self) -> Vec<WatchScope> {
         let hooks = self.hooks.iter().chain(&self.undo_hooks).map(|hook| &hook.object.key);
-        let mut scopes = Vec::new();
-        for key in self.steps.iter().map(|step| &step.key).chain(hooks) {
-            if is_always_ready(&key.group, &key.kind) {
-                continue;
-            }
-            scopes.push(WatchScope {
-                api_version: key.api_version(),
-                kind: key.kind.clone(),
-                namespace: key.namespace.clone(),
-            });
-            for (api_version, kind) in owned_kinds(&key.kind) {
-                scopes.push(WatchScope {
-                    api_version: (*api_version).to_string(),
-                    kind: (*kind).to_string(),
-                    namespace: key.namespace.clone(),
-                });
-            }
-        }
-        scopes.sort();
-        scopes.dedup();
-        scopes
+        scopes_of(self.steps.iter().map(|step| &step.key).chain(hooks))
     }
 
     /// How many steps make each change: for the one-line summary.
@@ -252,6 +232,24 @@ impl Plan {
     fn indexes(&self, wanted: impl Fn(&Step) -> bool) -> Vec<usize> {
         self.steps.iter().enumerate().filter(|(_, step)| wanted(step)).map(|(index, _)| index).collect()
     }
+}
+
+/// What has to be seen to judge objects: their kinds, and those of what belongs to them.
+#[must_use]
+pub fn scopes_of<'a>(keys: impl Iterator<Item = &'a ResourceKey>) -> Vec<WatchScope> {
+    let mut scopes = Vec::new();
+    for key in keys.filter(|key| !is_always_ready(&key.group, &key.kind)) {
+        let scope = |api_version: String, kind: &str| WatchScope {
+            api_version,
+            kind: kind.to_string(),
+            namespace: key.namespace.clone(),
+        };
+        scopes.push(scope(key.api_version(), &key.kind));
+        scopes.extend(owned_kinds(&key.kind).iter().map(|(version, kind)| scope((*version).into(), kind)));
+    }
+    scopes.sort();
+    scopes.dedup();
+    scopes
 }
 
 /// Kinds whose deletion loses data that no undo can bring back.

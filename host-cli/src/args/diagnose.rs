@@ -53,8 +53,14 @@ fn grace(text: &str) -> Result<Grace, String> {
 }
 
 impl GraceArgs {
+    /// The rules with what the flags name changed.
+    pub(crate) fn applied(&self, mut policy: Policy) -> Policy {
+        self.apply(&mut policy);
+        policy
+    }
+
     /// Changes what the flags name.
-    pub(crate) fn apply(&self, policy: &mut Policy) {
+    fn apply(&self, policy: &mut Policy) {
         for grace in &self.grace {
             *(grace.field)(policy) = grace.time_ms;
         }

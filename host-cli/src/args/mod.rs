@@ -8,7 +8,7 @@ mod release;
 mod sandbox;
 
 pub(crate) use chart::{LintArgs, NameArgs, RenderArgs, ShowArgs, ShowCommand, TemplateArgs, ValueArgs};
-pub(crate) use diagnose::{DiagnoseArgs, GraceArgs};
+pub(crate) use diagnose::DiagnoseArgs;
 pub(crate) use global::{GlobalArgs, OutputFormat};
 pub(crate) use release::{
     ApplyArgs, DeployArgs, DryRun, FailFast, GetArgs, GetOne, GetWhat, HistoryArgs, InstallArgs, ListArgs,

@@ -120,6 +120,11 @@ pub(crate) struct ApplyArgs {
     /// File with what a team has decided: graces, time limits, receivers of messages; flags win over it
     #[arg(long, env = "BACKSTAY_POLICY", value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) grace: super::diagnose::GraceArgs,
+    /// Record what the cluster shows, for `backstay diagnose --replay`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
     /// Keep evidence of a failure in this folder, too
     #[arg(long, value_name = "DIR")]
     pub(crate) evidence_dir: Option<PathBuf>,
@@ -289,6 +294,9 @@ pub(crate) struct RollbackArgs {
     /// Only show what would be done
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "client", default_value = "none", hide_default_value = true)]
     pub(crate) dry_run: DryRun,
+    /// Record what the cluster shows, for `backstay diagnose --replay`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
     /// Most revisions to keep; 0 keeps all
     #[arg(long, env = "HELM_MAX_HISTORY", default_value_t = 10)]
     pub(crate) history_max: u32,

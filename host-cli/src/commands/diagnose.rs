@@ -2,15 +2,32 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::Context as _;
-use backstay_core::health::Policy;
+use backstay_core::health::{Assessment, Circumstances, FailFast as Level, Finding, Policy, promised_secret};
+use backstay_core::object::{ResourceKey, Timestamp, format_duration};
+use backstay_core::plan::{is_always_ready, scopes_of};
 use backstay_core::rehearse::{Judgement, Recording, ReplayOutcome, replay};
+use backstay_core::release::Release;
+use backstay_core::rollout::{ClusterView, Measure};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
-use super::run::level_of;
-use crate::args::DiagnoseArgs;
+use super::evidence::print_bundle;
+use super::run::look_at;
+use crate::args::{DiagnoseArgs, FailFast};
+use crate::charts::revision_of;
+use crate::cluster::Cluster;
+use crate::execute::{EvidenceBundle, Executor, Secrets, Subject};
 use crate::exit::{Exit, Stop};
+use crate::records::{RecordOptions, Records};
 use crate::table::print_structured;
+use crate::watch::look;
+
+/// How long reading logs and events may take.
+const EVIDENCE_TIME: Duration = Duration::from_secs(10);
 
 /// Judges a recording.
 pub(crate) fn judge_recording(arguments: &DiagnoseArgs) -> anyhow::Result<ExitCode> {
@@ -27,9 +44,12 @@ pub(crate) fn judge_recording(arguments: &DiagnoseArgs) -> anyhow::Result<ExitCo
 
 /// The rules of judging that the flags ask for.
 fn policy_of(arguments: &DiagnoseArgs) -> Policy {
-    let mut policy = Policy::at(level_of(arguments.fail_fast));
-    arguments.grace.apply(&mut policy);
-    policy
+    let level = match arguments.fail_fast {
+        FailFast::Off => Level::Off,
+        FailFast::Default => Level::Default,
+        FailFast::Strict => Level::Strict,
+    };
+    arguments.grace.applied(Policy::at(level))
 }
 
 fn print(judgement: &Judgement) {
@@ -58,4 +78,161 @@ fn print(judgement: &Judgement) {
     if let Some(hint) = &judgement.hint {
         anstream::println!("hint: {hint}");
     }
+}
+
+/// Judges a release that is there, whoever deployed it.
+pub(crate) async fn diagnose(cluster: &Cluster, arguments: &DiagnoseArgs) -> anyhow::Result<ExitCode> {
+    let name = arguments.name.as_deref().unwrap_or_default();
+    let history = super::read::read_history(cluster, name).await?;
+    let Some(record) = history.latest() else { return Ok(Exit::Failed.into()) };
+    let release = &record.release;
+    let revision = revision_of(cluster, release).await?;
+    let keys: Vec<ResourceKey> = revision.objects.iter().map(|object| object.key.clone()).collect();
+    let mut view = ClusterView::default();
+    let objects: Vec<&Value> = revision.objects.iter().map(|object| &object.object).collect();
+    let secrets = Secrets::of_objects(&objects);
+    see(cluster, &keys, &secrets, &mut view).await?;
+    let now = cluster.clock.now();
+    // What happened before this revision says nothing about it.
+    let since = release.info.last_deployed.as_ref().and_then(|time| time.timestamp()).unwrap_or_default();
+    let is_given = |key: &&ResourceKey| matches!(key.kind.as_str(), "ConfigMap" | "Secret");
+    let provided: Vec<ResourceKey> = keys.iter().filter(is_given).cloned().collect();
+    let promised: Vec<ResourceKey> =
+        revision.objects.iter().filter_map(|object| promised_secret(&object.object)).collect();
+    let policy = policy_of(arguments);
+    let circumstances =
+        Circumstances { provided: &provided, promised: &promised, ..Circumstances::new(now, since, &policy) };
+    view.reassess(&Measure { circumstances, patience_ms: None, baking_since: None });
+    let unready: Vec<&ResourceKey> = keys
+        .iter()
+        .filter(|key| view.assessment(key).is_some_and(|assessment| !assessment.readiness.is_current()))
+        .collect();
+    let evidence = evidence_of(cluster, release, secrets, &view, &unready).await?;
+    let patients: Vec<Patient<'_>> = unready
+        .iter()
+        .zip(&evidence)
+        .filter_map(|(key, evidence)| Some(Patient { key, assessment: view.assessment(key)?, evidence }))
+        .collect();
+    let document = json!({
+        "release": release.name, "namespace": release.namespace, "revision": release.version,
+        "status": release.info.status, "healthy": patients.is_empty(), "objects_total": keys.len(),
+        "objects": patients.iter().map(|patient| patient.document(now)).collect::<Vec<_>>(),
+    });
+    print_structured(arguments.output, &document, || {
+        anstream::println!(
+            "{} {} revision {} ({}): {}",
+            release.name,
+            release.namespace,
+            release.version,
+            release.info.status,
+            match patients.len() {
+                0 => format!("healthy, {} objects", keys.len()),
+                count => format!("{count} of {} objects not ready", keys.len()),
+            }
+        );
+        patients.iter().for_each(|patient| patient.print(now));
+    })?;
+    Ok(if patients.is_empty() { Exit::Success } else { Exit::Failed }.into())
+}
+
+/// Looks at the objects and what belongs to them.
+async fn see(
+    cluster: &Cluster,
+    keys: &[ResourceKey],
+    secrets: &Secrets,
+    view: &mut ClusterView,
+) -> anyhow::Result<()> {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    look(cluster, &scopes_of(keys.iter()), &sender).await?;
+    drop(sender);
+    while let Some(mut seen) = receiver.recv().await {
+        secrets.clean_observed(&mut seen.object);
+        view.observe(seen.object, seen.deleted);
+    }
+    // Nobody watches these: they are as they should be when they are there.
+    let plain: Vec<ResourceKey> =
+        keys.iter().filter(|key| is_always_ready(&key.group, &key.kind)).cloned().collect();
+    let there = look_at(cluster, &plain).await?;
+    for key in keys {
+        let is_there = there.get(key).is_some_and(Option::is_some);
+        view.track(key, is_there && is_always_ready(&key.group, &key.kind));
+    }
+    Ok(())
+}
+
+async fn evidence_of(
+    cluster: &Cluster,
+    release: &Release,
+    secrets: Secrets,
+    view: &ClusterView,
+    keys: &[&ResourceKey],
+) -> anyhow::Result<Vec<EvidenceBundle>> {
+    let options = RecordOptions::default();
+    let executor = Executor {
+        cluster: cluster.clone(),
+        records: Rc::new(Records::new(cluster, &release.name, &release.namespace, options)?),
+        release: release.name.clone(),
+        namespace: release.namespace.clone(),
+        force_conflicts: false,
+        take_ownership: false,
+        namespace_is_new: false,
+        secrets,
+        evidence: Default::default(),
+        notes: Default::default(),
+    };
+    let subjects = keys.iter().map(|key| Subject::seen(view, key)).collect();
+    let deadline = cluster.clock.now().after(EVIDENCE_TIME);
+    executor.keep_evidence(subjects, false, deadline).await;
+    Ok(executor.evidence.take())
+}
+
+/// An object that is not ready.
+struct Patient<'a> {
+    key: &'a ResourceKey,
+    assessment: &'a Assessment,
+    evidence: &'a EvidenceBundle,
+}
+
+impl Patient<'_> {
+    fn document(&self, now: Timestamp) -> Value {
+        let causes = self.assessment.findings.iter().map(|finding| {
+            let cause = &finding.cause;
+            json!({
+                "code": cause.code, "certain": is_certain(finding, now), "pod": cause.pod, "container": cause.container,
+                "message": cause.message, "hint": cause.hint, "first_seen": cause.first_seen.to_rfc3339(),
+                "certain_at": finding.condemned_at.map(|at| at.to_rfc3339()),
+            })
+        });
+        let readiness = &self.assessment.readiness;
+        json!({
+            "object": self.key.path(), "status": readiness.status, "ready": readiness.ready,
+            "desired": readiness.desired, "message": readiness.message, "causes": causes.collect::<Vec<_>>(),
+            "evidence": self.evidence,
+        })
+    }
+
+    fn print(&self, now: Timestamp) {
+        anstream::println!("\n{}  {}", self.key, self.assessment.readiness.message);
+        for finding in &self.assessment.findings {
+            let cause = &finding.cause;
+            let place = [("pod", &cause.pod), ("container", &cause.container)]
+                .into_iter()
+                .filter_map(|(word, name)| Some(format!(" {word} {}", name.as_ref()?)))
+                .collect::<String>();
+            let age = format_duration(Duration::from_secs(now.since(cause.first_seen).as_secs()));
+            let sure = if is_certain(finding, now) { "certain" } else { "not certain yet" };
+            anstream::println!("  {} ({sure}, for {age}){place}", cause.code);
+            anstream::println!("    {}", cause.message);
+            anstream::println!("    hint: {}", cause.hint);
+        }
+        if self.assessment.findings.is_empty() {
+            anstream::println!("  nothing is known to stand in its way");
+        }
+        print_bundle(self.evidence);
+    }
+}
+
+/// Whether a finding is a verdict by now.
+fn is_certain(finding: &Finding, now: Timestamp) -> bool {
+    finding.condemned_at.is_some_and(|at| at <= now)
 }

@@ -76,39 +76,40 @@ fn print(file: &EvidenceFile) {
     anstream::println!("{} {} revision {}, {}", file.release, file.namespace, file.revision, file.at);
     for bundle in &file.objects {
         anstream::println!("\n{}{}", bundle.object, if bundle.of_undo { "  (on the way back)" } else { "" });
-        if !bundle.changes.is_empty() {
-            anstream::println!("  changed by this revision:");
-        }
-        for change in &bundle.changes {
-            let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "(absent)".to_owned());
-            anstream::println!("    {}: {} -> {}", change.field, side(&change.before), side(&change.after));
-        }
-        for event in &bundle.events {
+        print_bundle(bundle);
+    }
+}
+
+/// Events, pods, containers and logs of one object.
+pub(crate) fn print_bundle(bundle: &EvidenceBundle) {
+    if !bundle.changes.is_empty() {
+        anstream::println!("  changed by this revision:");
+    }
+    for change in &bundle.changes {
+        let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "(absent)".to_owned());
+        anstream::println!("    {}: {} -> {}", change.field, side(&change.before), side(&change.after));
+    }
+    for event in &bundle.events {
+        anstream::println!(
+            "  {} {} {} {}: {} (x{})",
+            event.last_seen,
+            event.kind,
+            event.about,
+            event.reason,
+            event.message,
+            event.count
+        );
+    }
+    for pod in &bundle.pods {
+        anstream::println!("  pod {}  {}", pod.name, text_at(&pod.status, &["phase"]).unwrap_or("Unknown"));
+        containers(&pod.status);
+        for log in &pod.logs {
             anstream::println!(
-                "  {} {} {} {}: {} (x{})",
-                event.last_seen,
-                event.kind,
-                event.about,
-                event.reason,
-                event.message,
-                event.count
+                "    log of {}{}",
+                log.container,
+                if log.previous { " (run before)" } else { "" }
             );
-        }
-        for pod in &bundle.pods {
-            anstream::println!(
-                "  pod {}  {}",
-                pod.name,
-                text_at(&pod.status, &["phase"]).unwrap_or("Unknown")
-            );
-            containers(&pod.status);
-            for log in &pod.logs {
-                anstream::println!(
-                    "    log of {}{}",
-                    log.container,
-                    if log.previous { " (run before)" } else { "" }
-                );
-                log.lines.iter().for_each(|line| anstream::println!("      {line}"));
-            }
+            log.lines.iter().for_each(|line| anstream::println!("      {line}"));
         }
     }
 }

@@ -6,12 +6,15 @@ mod evidence;
 mod get;
 mod lint;
 mod read;
+mod recording;
 mod resume;
 mod reverse;
 mod run;
 mod sandbox;
 mod show;
 mod template;
+
+pub(crate) use recording::Recorder;
 
 use std::process::ExitCode;
 

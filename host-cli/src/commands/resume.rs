@@ -180,6 +180,7 @@ async fn finish(
         bake: std::time::Duration::ZERO,
         health: backstay_core::health::Policy::default(),
         patience: None,
+        recording: None,
         force_conflicts: kept.force_conflicts,
         take_ownership: kept.take_ownership,
         validate: false,

@@ -16,6 +16,7 @@ use futures::StreamExt as _;
 use serde_json::Value;
 
 use super::evidence::{self, EvidenceFile};
+use super::recording::Recorder;
 use crate::args::{GlobalArgs, OutputFormat, Timeout};
 use crate::charts::revision_of;
 use crate::cluster::Cluster;
@@ -53,6 +54,8 @@ pub(crate) struct Request {
     pub(crate) health: Health,
     /// How long running pods may go without progress; `None` computes it.
     pub(crate) patience: Option<Duration>,
+    /// Where what is seen is recorded.
+    pub(crate) recording: Option<std::path::PathBuf>,
     pub(crate) force_conflicts: bool,
     pub(crate) take_ownership: bool,
     pub(crate) validate: bool,
@@ -192,6 +195,7 @@ pub(crate) async fn drive(
         reporter: reporter(request.output, global.plain, global.debug),
         signals: Signals::listen(),
         ready_at: BTreeMap::new(),
+        recorder: request.recording.as_deref().map(|path| Recorder::create(path, began)).transpose()?,
     };
     driver.reporter.started(&header, rollout);
     let verdict = driver.run(rollout).await;

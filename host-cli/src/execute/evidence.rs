@@ -5,7 +5,7 @@ use std::time::Duration;
 use backstay_core::object::{
     ResourceKey, Timestamp, at, int_at, kind, list_at, name, namespace, redact_secret, text_at, uid,
 };
-use backstay_core::rollout::{Outcome, Rollout};
+use backstay_core::rollout::{ClusterView, Outcome, Rollout};
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::api::{Api, ListParams, LogParams};
 use serde::{Deserialize, Serialize};
@@ -85,7 +85,11 @@ pub(crate) struct EventEvidence {
 impl Subject {
     /// Takes what the machine knows of an object.
     pub(crate) fn of(rollout: &Rollout, key: &ResourceKey) -> Self {
-        let view = rollout.view();
+        Self { changes: changes(rollout.plan(), &key.path()), ..Self::seen(rollout.view(), key) }
+    }
+
+    /// Takes what has been seen of an object.
+    pub(crate) fn seen(view: &ClusterView, key: &ResourceKey) -> Self {
         let related = view.related_to(key);
         let own = view.object(key).into_iter().filter(|object| kind(object) == "Pod");
         let pods = own.chain(related.owned.iter().copied().filter(|object| kind(object) == "Pod"));
@@ -98,14 +102,14 @@ impl Subject {
             object: view.object(key).cloned(),
             pods: unready.take(PODS_MOST).cloned().collect(),
             events: related.events.into_iter().cloned().collect(),
-            changes: changes(rollout.plan(), &key.path()),
+            changes: Vec::new(),
         }
     }
 }
 
 impl Executor {
     /// Keeps the evidence, all logs side by side, within the deadline. What is not there in time is left out.
-    pub(super) async fn keep_evidence(
+    pub(crate) async fn keep_evidence(
         &self,
         subjects: Vec<Subject>,
         of_undo: bool,

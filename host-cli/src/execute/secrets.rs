@@ -50,13 +50,18 @@ impl Secrets {
         });
         let hooks = plan.hooks.iter().chain(&plan.undo_hooks).map(|hook| &hook.object.object);
         let objects: Vec<&Value> = steps.chain(hooks).collect();
+        Self::of_objects(&objects)
+    }
+
+    /// Those of objects.
+    pub(crate) fn of_objects(objects: &[&Value]) -> Self {
         let mut values = BTreeSet::new();
-        for object in &objects {
+        for object in objects {
             secret_values(object, &mut values);
         }
         let mut environment = BTreeSet::new();
         let mut plain = BTreeSet::new();
-        for object in &objects {
+        for object in objects {
             environment_values(object, &mut environment);
             plain_texts(object, &mut plain);
         }
