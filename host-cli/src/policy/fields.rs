@@ -103,6 +103,7 @@ const GRACES: &[Field] = &[
     field("volume", Kind::Duration, "A claim that may still be bound by hand or by a slow provisioner."),
     field("provisioning", Kind::Duration, "A claim whose provisioning is refused."),
     field("webhook", Kind::Duration, "An admission webhook that does not answer."),
+    field("controller", Kind::Duration, "A missing Secret that a controller writes for the release."),
 ];
 
 const RULES: &[Field] = &[
