@@ -8,8 +8,7 @@ fn check(what: &str, object: &Value, policy: &Value, status: Status, class: Opti
     let policy: Result<Policy, _> = serde_json::from_value(policy.clone());
     assert!(policy.is_ok(), "{what}: {policy:?}");
     let policy = policy.unwrap_or_default();
-    let circumstances =
-        Circumstances { now: Timestamp(100_000), since: Timestamp(0), policy: &policy, provided: &[] };
+    let circumstances = Circumstances::new(Timestamp(100_000), Timestamp(0), &policy);
     let found = assess(object, &Related::default(), &circumstances);
     assert_eq!(found.readiness.status, status, "{what}: {}", found.readiness.message);
     assert_eq!(found.findings.first().map(|finding| finding.cause.class), class, "{what}");

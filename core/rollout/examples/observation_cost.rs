@@ -25,12 +25,7 @@ fn main() {
         for number in 0..workloads {
             fill(&mut view, number);
         }
-        let circumstances = Circumstances {
-            now: Timestamp(60_000),
-            since: Timestamp(0),
-            policy: &policy.health,
-            provided: &[],
-        };
+        let circumstances = Circumstances::new(Timestamp(60_000), Timestamp(0), &policy.health);
         let _ = view.look_again(&circumstances, &policy);
         let near = measure(&mut view, 2, &circumstances, &policy);
         let far = measure(&mut view, workloads, &circumstances, &policy);
