@@ -51,7 +51,7 @@ impl CommandLine {
     pub(crate) fn only_reads(&self) -> bool {
         match self {
             Self::List(_) | Self::History(_) | Self::Status(_) | Self::Get(_) | Self::Evidence(_) => true,
-            Self::Template(_) | Self::Lint(_) | Self::Show(_) => true,
+            Self::Template(_) | Self::Lint(_) | Self::Show(_) | Self::Diagnose(_) => true,
             Self::Sandbox(command) => command.only_reads(),
             Self::Deploy(_) | Self::Install(_) | Self::Upgrade(_) => false,
             Self::Rollback(_) | Self::Uninstall(_) | Self::Resume(_) => false,
