@@ -13,7 +13,6 @@ mod trouble;
 
 pub use check::Violation;
 pub use host::{Moment, Rehearsal, Report};
-pub use trouble::{Meanwhile, Trouble};
 pub use recording::{Recording, RecordingError, Sight, record_line};
 pub use replay::{Judgement, Outcome as ReplayOutcome, replay};
-pub use trouble::Trouble;
+pub use trouble::{Meanwhile, Trouble};
