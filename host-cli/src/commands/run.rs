@@ -324,7 +324,8 @@ fn policy(request: &Request, plan: &Plan) -> Policy {
         TimeoutRule::Helm(Some(Timeout::Given(given))) => (millis(given), millis(given)),
         TimeoutRule::Helm(None) => (HELM_TIMEOUT_MS, HELM_TIMEOUT_MS),
         TimeoutRule::Total(_) | TimeoutRule::Helm(Some(Timeout::Auto)) => {
-            (budget.forward_ms.saturating_add(bake_ms), budget.reserve_ms)
+            let forward_ms = budget.forward_ms.max(longest_grace_ms(request, plan));
+            (forward_ms.saturating_add(bake_ms), budget.reserve_ms)
         }
     };
     Policy {
@@ -341,6 +342,17 @@ fn policy(request: &Request, plan: &Plan) -> Policy {
         validate: request.validate,
         health: request.health.clone(),
     }
+}
+
+/// A computed time has to leave room for what may still heal: a node that comes, a volume that is bound. Zero where no pod
+/// could wait for either.
+fn longest_grace_ms(request: &Request, plan: &Plan) -> u64 {
+    const WITH_PODS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "Pod"];
+    let health = &request.health;
+    let grace_ms = health.unschedulable_grace_ms.max(health.volume_grace_ms);
+    let waits =
+        plan.steps.iter().any(|step| step.desired.is_some() && WITH_PODS.contains(&step.key.kind.as_str()));
+    if waits { grace_ms.saturating_add(30_000) } else { 0 }
 }
 
 fn header(request: &Request, plan: &Plan, policy: &Policy, cluster: &Cluster, began: Timestamp) -> Header {
