@@ -174,7 +174,6 @@ fn crashes_heal() {
 }
 
 #[test]
-#[ignore = "the machine counts these restarts although others of the release are still coming up"]
 fn crashes_beside_others_heal() {
     check(&[
         case(

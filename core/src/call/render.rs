@@ -132,7 +132,11 @@ fn environment(given: &Input) -> Result<Environment, CallError> {
             i128::from(now.0) * 1_000_000
         }
     };
-    let mut environment = Environment::offline(now_ns, given.seed);
+    let mut seed = [0; 32];
+    for (byte, given) in seed.iter_mut().zip(given.seed.to_le_bytes()) {
+        *byte = given;
+    }
+    let mut environment = Environment::offline(now_ns, seed);
     environment.compatibility = match given.helm {
         3 => Compatibility::Helm3,
         4 => Compatibility::Helm4,
