@@ -108,6 +108,8 @@ fn a_chart_is_rendered_with_what_the_input_says() {
         |seed: u64| ask("render", json!({"files": small_chart("a: {{ randAlphaNum 20 }}"), "seed": seed}));
     assert_eq!(seeded(1), seeded(1));
     assert_ne!(seeded(1), seeded(2));
+    let secret = json!({"files": small_chart("a: {{ randAlphaNum 20 }}"), "seed": base64(&[7; 32])});
+    assert_ne!(ask("render", secret)["ok"], seeded(1)["ok"]);
 }
 
 #[test]
@@ -128,6 +130,7 @@ fn a_chart_that_cannot_be_rendered_says_where() {
         ("a: 1", json!({"kube_version": "x"}), "kube-version", 0, "x"),
         ("a: 1", json!({"helm": 5}), "bad-request", 0, "helm is 3 or 4"),
         ("a: 1", json!({"now": "today"}), "bad-request", 0, "now"),
+        ("a: 1", json!({"seed": "c2hvcnQ="}), "bad-request", 0, "32 bytes in base64"),
         ("a: 1", json!({"archive": "AAAA"}), "bad-request", 0, "either as files or as archive"),
         ("a: 1", json!({"chart": 1}), "bad-request", 0, "unknown field"),
     ] {

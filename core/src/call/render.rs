@@ -54,7 +54,7 @@ struct Input {
     helm: u8,
     /// The source of everything random.
     #[serde(default)]
-    seed: u64,
+    seed: Seed,
     /// What `now` gives, RFC 3339; the beginning of 1970 when absent.
     #[serde(default)]
     now: Option<String>,
@@ -66,6 +66,39 @@ struct Input {
     /// that is not in it is the error `needs-lookup`.
     #[serde(default)]
     lookups: Option<Vec<Answer>>,
+}
+
+/// A number is enough for tests; keys and passwords need 32 bytes that nobody can guess, in base64.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Seed {
+    Number(u64),
+    Bytes(String),
+}
+
+impl Default for Seed {
+    fn default() -> Self {
+        Self::Number(0)
+    }
+}
+
+impl Seed {
+    fn bytes(&self) -> Result<[u8; 32], CallError> {
+        match self {
+            Self::Number(number) => {
+                let mut bytes = [0; 32];
+                let (low, _) = bytes.split_at_mut(8);
+                low.copy_from_slice(&number.to_le_bytes());
+                Ok(bytes)
+            }
+            Self::Bytes(text) => {
+                let bytes = STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+                bytes.ok_or_else(|| {
+                    CallError::BadRequest("input: seed: give a number, or 32 bytes in base64".to_owned())
+                })
+            }
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -132,11 +165,7 @@ fn environment(given: &Input) -> Result<Environment, CallError> {
             i128::from(now.0) * 1_000_000
         }
     };
-    let mut seed = [0; 32];
-    for (byte, given) in seed.iter_mut().zip(given.seed.to_le_bytes()) {
-        *byte = given;
-    }
-    let mut environment = Environment::offline(now_ns, seed);
+    let mut environment = Environment::offline(now_ns, given.seed.bytes()?);
     environment.compatibility = match given.helm {
         3 => Compatibility::Helm3,
         4 => Compatibility::Helm4,
