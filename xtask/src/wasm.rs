@@ -1,9 +1,9 @@
-//! `cargo xtask wasm`: the core as WebAssembly, with nothing imported from whoever embeds it.
+//! `cargo xtask wasm`: the core as WebAssembly, with nothing imported from whoever embeds it, tested in Node.
 
 mod imports;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
@@ -12,7 +12,16 @@ use clap::Args;
 use crate::{paths, run, setup};
 
 /// The packages that must build alone for wasm32: the core for embedders in Rust, the host for all others.
-const PACKAGES: [&str; 2] = ["backstay-core", "backstay-wasm"];
+const PACKAGES: [&str; 2] = ["backstay-core", EMBEDDED];
+
+/// The package whose module other languages load.
+const EMBEDDED: &str = "backstay-wasm";
+
+/// The package that tests that module, and what tells it where the module is.
+const TESTS: (&str, &str) = ("backstay-tests-embed", "BACKSTAY_TEST_WASM");
+
+/// What gzip adds to the compressed bytes: its header, the checksum and the length (RFC 1952).
+const GZIP_FRAME: usize = 18;
 
 /// How to build.
 #[derive(Debug, Default, Args)]
@@ -20,9 +29,12 @@ pub(crate) struct Options {
     /// Build as for a release: small, and minutes slower
     #[arg(long)]
     dist: bool,
+    /// Leave out the tests in Node
+    #[arg(long)]
+    no_node: bool,
 }
 
-/// Builds the modules, checks that they import nothing, and prints where they are.
+/// Builds the modules, checks that they import nothing, prints how large they are and where, and tests them in Node.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     setup::install_wasm_target()?;
     for package in PACKAGES {
@@ -40,9 +52,23 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
                 imports.join(", ")
             );
         }
-        println!("    {package}: {} bytes, no imports: {}", module.len(), file.display());
+        let packed = miniz_oxide::deflate::compress_to_vec(&module, 9).len() + GZIP_FRAME;
+        println!("    {package}: {} bytes, {packed} with gzip, no imports: {}", module.len(), file.display());
+        if package == EMBEDDED && !options.no_node {
+            test_in_node(&file)?;
+        }
     }
     Ok(())
+}
+
+/// Compares what the module answers with what the core answers natively, and lets callers break the rules.
+fn test_in_node(module: &Path) -> anyhow::Result<()> {
+    run::read(Command::new("node").arg("--version"))
+        .context("the module is tested in Node 20 or later; --no-node leaves that out")?;
+    let (package, variable) = TESTS;
+    let mut command = Command::new("cargo");
+    command.current_dir(paths::repository()).args(["test", "--package", package]);
+    run::seen(command.env(variable, module))
 }
 
 /// Builds one package as a module and gives the file, as cargo reports it.
