@@ -31,8 +31,15 @@ macro_rules! promise {
     };
 }
 
+/// The history as our own code reads it; a real helm has to read the same.
 fn statuses(world: &World, release: &str) -> Vec<String> {
-    world.history(release).into_iter().map(|(revision, status, _)| format!("{revision} {status}")).collect()
+    let ours = world.history(release);
+    if let Some(theirs) =
+        world.api().helm("helm4", &["history", release, "-o", "json"]).filter(|_| !ours.is_empty())
+    {
+        assert_eq!(rows(&theirs.exits(0).json()), ours, "helm reads another history");
+    }
+    ours.into_iter().map(|(revision, status, _)| format!("{revision} {status}")).collect()
 }
 
 /// The image of the deployment, and how many pods are ready.
