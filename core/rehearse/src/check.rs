@@ -106,7 +106,6 @@ impl Checker {
             JournalEvent::Condemned { cause } => {
                 let deadline = rollout.state().map_or(Timestamp::MAX, |state| state.forward_deadline);
                 if cause.code == CauseCode::DeadlineExceeded
-                    && cause.pod.is_none()
                     && !self.looks.iter().any(|at| *at >= deadline)
                     && rollout.state().is_some_and(|state| matches!(state.phase, Phase::Verifying { .. }))
                 {

@@ -49,6 +49,15 @@ fn upgrades_end_as_they_should() {
             100,
         ),
         (
+            "a pull that takes longer than there is time",
+            vec!["slow-pull(900000)@deployment/web"],
+            shop(BETTER),
+            vec![],
+            "rolled-back deadline-exceeded",
+            GOOD,
+            420,
+        ),
+        (
             "a good hook",
             vec![],
             shop(BETTER),
