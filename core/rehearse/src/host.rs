@@ -213,6 +213,9 @@ impl Rehearsal {
         }
         let mut watches = std::mem::take(&mut self.watches);
         for watch in &mut watches {
+            if self.chances.percent(self.trouble.late_percent) {
+                continue;
+            }
             let mut seen = watch.poll(&mut self.cluster);
             if self.chances.percent(self.trouble.relisted_percent) {
                 watch.forget();

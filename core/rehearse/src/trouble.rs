@@ -30,6 +30,8 @@ pub struct Trouble {
     pub lost_replies_percent: u8,
     /// Percentage of actions for which the server is not reachable at first.
     pub unreachable_percent: u8,
+    /// Percentage of looks at a watch that show nothing yet: what it has to tell comes later.
+    pub late_percent: u8,
     /// Percentage of observations that come twice.
     pub repeated_percent: u8,
     /// Percentage of observations after which all watches are opened anew, so that everything is listed again.

@@ -71,6 +71,7 @@ fn seeded_trouble_never_breaks_an_invariant() {
             lost_replies_percent: 10,
             unreachable_percent: 10,
             repeated_percent: 20,
+            late_percent: 30,
             ..Trouble::default()
         };
         let (left, report) = rehearse(cluster, upgrade(shop(GOOD), shop(after), vec![]), trouble);

@@ -130,6 +130,7 @@ fn trouble(dice: &mut Dice, cluster: &Cluster) -> Trouble {
         lost_replies_percent: percent(dice),
         unreachable_percent: percent(dice),
         repeated_percent: percent(dice),
+        late_percent: percent(dice),
         ..Trouble::default()
     }
 }
