@@ -105,10 +105,7 @@ impl Checker {
             }
             JournalEvent::Condemned { cause } => {
                 let deadline = rollout.state().map_or(Timestamp::MAX, |state| state.forward_deadline);
-                if cause.code == CauseCode::DeadlineExceeded
-                    && !self.looks.iter().any(|at| *at >= deadline)
-                    && rollout.state().is_some_and(|state| matches!(state.phase, Phase::Verifying { .. }))
-                {
+                if cause.code == CauseCode::DeadlineExceeded && !self.looks.iter().any(|at| *at >= deadline) {
                     self.violated("S10", now, "the deadline was judged without a look taken after it");
                 }
                 self.old_pods_do_not_condemn(cause.pod.as_deref(), &cause.object, rollout, now);
