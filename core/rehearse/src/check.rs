@@ -105,7 +105,10 @@ impl Checker {
             }
             JournalEvent::Condemned { cause } => {
                 let deadline = rollout.state().map_or(Timestamp::MAX, |state| state.forward_deadline);
-                if cause.code == CauseCode::DeadlineExceeded && !self.looks.iter().any(|at| *at >= deadline) {
+                if cause.code == CauseCode::DeadlineExceeded
+                    && now >= deadline
+                    && !self.looks.iter().any(|at| *at >= deadline)
+                {
                     self.violated("S10", now, "the deadline was judged without a look taken after it");
                 }
                 self.old_pods_do_not_condemn(cause.pod.as_deref(), &cause.object, rollout, now);
