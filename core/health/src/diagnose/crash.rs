@@ -4,6 +4,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use backstay_object::{Timestamp, at, bool_at, int_at, kind, name, text_at, uid};
 use serde_json::Value;
@@ -17,6 +18,10 @@ use crate::types::{Circumstances, Class, Related, Restarts, Siblings};
 
 /// Longest part of a container's own last words that a message carries.
 const LAST_WORDS: usize = 400;
+
+/// How far the clocks of whoever tells when a rollout began and of the API server may lie apart: a pod that seems a little
+/// older than the rollout is taken as its own. The kubelet restarts a container once at most in that time.
+const SKEW: Duration = Duration::from_secs(5);
 
 struct Crash<'a> {
     container: Container<'a>,
@@ -102,7 +107,7 @@ fn restarts_crashed(scene: &Scene<'_>, container: &Container<'_>, is_running: bo
     let since = whole_seconds(scene.circumstances.since);
     let status = container.status;
     let crashed = crashed(status, is_running);
-    if created_at(container.pod).is_none_or(|created| created >= since) {
+    if created_at(container.pod).is_none_or(|created| created.after(SKEW) >= since) {
         return Some(crashed);
     }
     // An older pod: its count began before. Only the ends that are still to be seen can be dated.
