@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use backstay_object::{Timestamp, condition, generation, kind, list_at, split_api_version, text_at};
+use backstay_object::{Timestamp, condition, generation, int_at, kind, list_at, split_api_version, text_at};
 use serde_json::Value;
 
 use super::kinds_table::{self, KindRule};
@@ -75,6 +75,12 @@ fn judge(object: &Value, failed: impl Fn() -> Option<bool>, ready: impl Fn() -> 
 /// Some controllers keep the generation that they have seen as text (Argo Rollouts). Older versions keep a hash there, which
 /// may look like a number: one that is larger than any generation so far.
 fn is_behind(object: &Value) -> bool {
+    // Others keep it in each condition (`metav1.Condition`): then it is as old as the newest of them.
+    let conditions = list_at(object, &["status", "conditions"]).iter();
+    let newest = conditions.filter_map(|found| int_at(found, &["observedGeneration"])).max();
+    if newest.zip(generation(object)).is_some_and(|(seen, wanted)| seen > 0 && seen < wanted) {
+        return true;
+    }
     let seen = text_at(object, &["status", "observedGeneration"]).and_then(|text| text.parse::<i64>().ok());
     seen.zip(generation(object)).is_some_and(|(seen, wanted)| seen < wanted)
 }

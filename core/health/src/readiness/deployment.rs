@@ -5,7 +5,6 @@ use alloc::format;
 use backstay_object::{bool_at, condition, condition_is_true, int_at, text_at};
 
 use super::{NOT_SEEN, Subject, state, waiting};
-use crate::revision::is_observed;
 use crate::types::{Readiness, Status};
 
 /// A Deployment is current when all its pods are new, ready and available and no old one is left.
@@ -16,11 +15,11 @@ pub(super) fn deployment(subject: Subject<'_>) -> Readiness {
     let (all, updated, ready, available) =
         (count("replicas"), count("updatedReplicas"), count("readyReplicas"), count("availableReplicas"));
     // `readyReplicas` counts old pods, too: new ones that are ready are at most what the total leaves.
-    let new_ready = (ready - (all - updated).max(0)).clamp(0, updated);
+    let new_ready = (ready - (all - updated).max(0)).min(updated).max(0);
     if subject.is_ours() && bool_at(object, &["spec", "paused"]) == Some(true) {
         return state(Status::Current, "paused, as its spec says", new_ready, desired);
     }
-    if !is_observed(object) {
+    if !subject.is_seen() {
         return state(Status::InProgress, NOT_SEEN, 0, desired);
     }
     let progressing = condition(object, "Progressing");

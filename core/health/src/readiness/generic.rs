@@ -1,6 +1,6 @@
 //! The rule for everything else: kstatus (`cli-utils/pkg/kstatus/status/{status,generic}.go`).
 
-use backstay_object::{condition, generation, int_at, list_at, text_at};
+use backstay_object::{condition, generation, int_at, kind, list_at, text_at};
 use serde_json::Value;
 
 use super::{NOT_SEEN, Subject, state};
@@ -35,6 +35,12 @@ pub(super) fn is_unseen(object: &Value) -> bool {
 
 /// What holds for kinds without a rule of their own.
 pub(super) fn after(subject: Subject<'_>) -> Readiness {
+    // Nobody writes a status of theirs.
+    if matches!(kind(subject.object), "ConfigMap" | "Secret")
+        && !text_at(subject.object, &["apiVersion"]).unwrap_or("").contains('/')
+    {
+        return state(Status::Current, "exists", 1, 1);
+    }
     match condition(subject.object, "Ready").and_then(|found| text_at(found, &["status"])) {
         Some("True") => state(Status::Current, "ready", 1, 1),
         Some(_) => state(Status::InProgress, message(subject.object, "Ready", "not ready"), 0, 1),

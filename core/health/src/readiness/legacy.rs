@@ -3,12 +3,13 @@
 use alloc::format;
 
 use backstay_object::{
-    bool_at, condition_is_true, generation, int_at, kind, list_at, split_api_version, text_at, uid,
+    bool_at, condition_is_true, generation, int_at, kind, list_at, map_at, namespace, split_api_version,
+    text_at,
 };
 use serde_json::Value;
 
 use super::{NOT_SEEN, Subject, state, waiting};
-use crate::revision::{is_observed, is_owned_by, new_replica_set};
+use crate::revision::new_replica_set;
 use crate::types::{Readiness, Status};
 
 pub(super) fn ready(subject: Subject<'_>) -> Readiness {
@@ -60,10 +61,10 @@ fn deployment(subject: Subject<'_>) -> Readiness {
     let Some(set) = new_replica_set(subject.object, subject.related) else {
         return waiting("its new ReplicaSet is not there yet".into(), 0, replicas);
     };
-    if !is_observed(set) || !is_observed(subject.object) {
+    if !is_seen(set) || !is_seen(subject.object) {
         return state(Status::InProgress, NOT_SEEN, 0, replicas);
     }
-    let needed = replicas - max_unavailable(subject.object, "strategy", replicas);
+    let needed = replicas - max_unavailable(subject.object, replicas);
     let ready = int_at(set, &["status", "readyReplicas"]).unwrap_or(0);
     if ready < needed {
         return waiting(format!("{ready}/{needed} new pods ready"), ready, needed);
@@ -72,13 +73,41 @@ fn deployment(subject: Subject<'_>) -> Readiness {
 }
 
 fn every_pod(subject: Subject<'_>) -> Readiness {
-    let owner = uid(subject.object);
-    let is_own = |pod: &&&Value| kind(pod) == "Pod" && is_owned_by(pod, owner);
+    let object = subject.object;
+    let is_own =
+        |pod: &&&Value| kind(pod) == "Pod" && namespace(pod) == namespace(object) && selects(object, pod);
     let pods = || subject.related.owned.iter().filter(is_own);
-    yes(
-        is_observed(subject.object) && pods().all(|pod| condition_is_true(pod, "Ready")),
-        "not all pods are ready",
-    )
+    yes(is_seen(object) && pods().all(|pod| condition_is_true(pod, "Ready")), "not all pods are ready")
+}
+
+/// Whether the controller has seen exactly this spec; what is absent is zero, as in Go.
+fn is_seen(object: &Value) -> bool {
+    int_at(object, &["status", "observedGeneration"]).unwrap_or(0) == generation(object).unwrap_or(0)
+}
+
+/// Whether a workload's selector fits a pod: Helm asks for pods by it, not by their owner.
+fn selects(object: &Value, pod: &Value) -> bool {
+    let label = |key: &str| backstay_object::label(pod, key);
+    if kind(object) == "ReplicationController" {
+        let wanted = map_at(object, &["spec", "selector"]).into_iter().flatten();
+        return wanted.into_iter().all(|(key, value)| label(key) == value.as_str());
+    }
+    if backstay_object::at(object, &["spec", "selector"]).is_none() {
+        return false;
+    }
+    let mut wanted = map_at(object, &["spec", "selector", "matchLabels"]).into_iter().flatten();
+    wanted.all(|(key, value)| label(key) == value.as_str())
+        && list_at(object, &["spec", "selector", "matchExpressions"]).iter().all(|term| {
+            let found = label(text_at(term, &["key"]).unwrap_or(""));
+            let is_listed =
+                || found.is_some_and(|found| list_at(term, &["values"]).iter().any(|value| value == found));
+            match text_at(term, &["operator"]) {
+                Some("In") => is_listed(),
+                Some("NotIn") => !is_listed(),
+                Some("Exists") => found.is_some(),
+                _ => found.is_none(),
+            }
+        })
 }
 
 fn stateful_set(subject: Subject<'_>) -> Readiness {
@@ -86,10 +115,10 @@ fn stateful_set(subject: Subject<'_>) -> Readiness {
     let replicas = subject.count(&["spec", "replicas"], 1);
     let (updated, ready) =
         (subject.count(&["status", "updatedReplicas"], 0), subject.count(&["status", "readyReplicas"], 0));
-    if generation(object) > int_at(object, &["status", "observedGeneration"]) {
+    if !is_seen(object) {
         return state(Status::InProgress, NOT_SEEN, 0, replicas);
     }
-    if text_at(object, &["spec", "updateStrategy", "type"]).is_some_and(|kind| kind != "RollingUpdate") {
+    if text_at(object, &["spec", "updateStrategy", "type"]) != Some("RollingUpdate") {
         return yes(true, "");
     }
     let partition = subject.count(&["spec", "updateStrategy", "rollingUpdate", "partition"], 0);
@@ -104,39 +133,44 @@ fn stateful_set(subject: Subject<'_>) -> Readiness {
 fn daemon_set(subject: Subject<'_>) -> Readiness {
     let count = |field: &str| subject.count(&["status", field], 0);
     let desired = count("desiredNumberScheduled");
-    if !is_observed(subject.object) {
+    if !is_seen(subject.object) {
         return state(Status::InProgress, NOT_SEEN, 0, desired);
     }
-    if text_at(subject.object, &["spec", "updateStrategy", "type"])
-        .is_some_and(|kind| kind != "RollingUpdate")
-    {
+    if text_at(subject.object, &["spec", "updateStrategy", "type"]) != Some("RollingUpdate") {
         return yes(true, "");
     }
     let (updated, ready) = (count("updatedNumberScheduled"), count("numberReady"));
-    let needed = desired - max_unavailable(subject.object, "updateStrategy", desired);
+    // Rounded up here, and all of them where nothing is said.
+    let allowed =
+        backstay_object::at(subject.object, &["spec", "updateStrategy", "rollingUpdate", "maxUnavailable"]);
+    let needed = desired - allowed.map_or(desired, |allowed| scaled(Some(allowed), desired, true));
     if updated != desired || ready < needed {
         return waiting(format!("{ready}/{needed} pods ready, {updated}/{desired} updated"), ready, desired);
     }
     state(Status::Current, "enough pods are ready", ready, desired)
 }
 
-/// How many may be missing: a number or a share, rounded down; at least one when no surge is allowed, as Kubernetes resolves it.
-fn max_unavailable(object: &Value, strategy: &str, replicas: i64) -> i64 {
-    let rolling = |field: &str| backstay_object::at(object, &["spec", strategy, "rollingUpdate", field]);
-    let resolve = |value: Option<&Value>, round_up: bool| match value {
+/// A number, or a share of the replicas.
+fn scaled(value: Option<&Value>, replicas: i64, round_up: bool) -> i64 {
+    match value {
         Some(Value::String(text)) => {
             let percent = text.trim_end_matches('%').parse::<i64>().unwrap_or(0);
-            (percent * replicas + if round_up { 99 } else { 0 }) / 100
+            percent.saturating_mul(replicas).saturating_add(if round_up { 99 } else { 0 }) / 100
         }
         Some(value) => value.as_i64().unwrap_or(0),
         None => 0,
-    };
-    if rolling("maxUnavailable").is_none() && rolling("maxSurge").is_none() {
+    }
+}
+
+/// How many may be missing in a rolling update: rounded down; at least one when no surge is allowed, as Kubernetes resolves it.
+fn max_unavailable(object: &Value, replicas: i64) -> i64 {
+    if text_at(object, &["spec", "strategy", "type"]) != Some("RollingUpdate") || replicas == 0 {
         return 0;
     }
-    let (surge, unavailable) =
-        (resolve(rolling("maxSurge"), true), resolve(rolling("maxUnavailable"), false));
-    if surge == 0 && unavailable == 0 { 1.min(replicas) } else { unavailable.min(replicas) }
+    let rolling = |field: &str| backstay_object::at(object, &["spec", "strategy", "rollingUpdate", field]);
+    let surge = scaled(rolling("maxSurge"), replicas, true);
+    let unavailable = scaled(rolling("maxUnavailable"), replicas, false);
+    if surge == 0 && unavailable == 0 { 1 } else { unavailable.min(replicas) }
 }
 
 fn service(object: &Value) -> Readiness {

@@ -42,6 +42,12 @@ impl Subject<'_> {
     pub(crate) fn is_ours(&self) -> bool {
         self.rules == ReadinessRules::Backstay
     }
+
+    /// Whether its controller has seen the present spec. kstatus is content with silence about that.
+    pub(crate) fn is_seen(&self) -> bool {
+        let is_silent = int_at(self.object, &["status", "observedGeneration"]).is_none();
+        crate::revision::is_observed(self.object) || (is_silent && !self.is_ours())
+    }
 }
 
 type Rule = fn(Subject<'_>) -> Readiness;
@@ -65,6 +71,10 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("apiregistration.k8s.io", "APIService", api::service),
 ];
 
+/// Of these kinds, those for which kstatus has no rule (`cli-utils/pkg/kstatus/status/core.go`).
+const UNKNOWN_TO_KSTATUS: &[&str] =
+    &["ReplicationController", "Namespace", "HorizontalPodAutoscaler", "APIService"];
+
 /// Judges how far an object is. `related` is what belongs to it, `now` the cluster's time. Rules of a user's policy are
 /// asked by [`crate::assess`] alone.
 #[must_use]
@@ -79,11 +89,12 @@ pub(crate) fn by_policy(object: &Value, related: &Related<'_>, policy: &Policy, 
 
 fn judge(subject: Subject<'_>, policy: Option<&Policy>) -> Readiness {
     let object = subject.object;
-    if is_deleting(object) {
-        return state(Status::Terminating, "being deleted", 0, 1);
-    }
+    // Helm 3 does not ask whether an object is on its way out.
     if subject.rules == ReadinessRules::HelmLegacy {
         return legacy::ready(subject);
+    }
+    if is_deleting(object) {
+        return state(Status::Terminating, "being deleted", 0, 1);
     }
     if subject.is_ours() {
         if let Some(readiness) = wishes::honoured(object) {
@@ -103,6 +114,7 @@ fn judge(subject: Subject<'_>, policy: Option<&Policy>) -> Readiness {
     }
     let rule =
         RULES.iter().find(|(rule_group, rule_kind, _)| *rule_group == group && *rule_kind == kind(object));
+    let rule = rule.filter(|(_, kind, _)| subject.is_ours() || !UNKNOWN_TO_KSTATUS.contains(kind));
     match rule {
         Some((_, _, rule)) => rule(subject),
         None => generic::after(subject),

@@ -2,11 +2,13 @@
 
 use alloc::format;
 
-use backstay_object::{condition, condition_is_true, int_at, is_deleting, kind, name, text_at, uid};
+use backstay_object::{
+    condition, condition_is_true, generation, int_at, is_deleting, kind, name, text_at, uid,
+};
 use serde_json::Value;
 
 use super::{NOT_SEEN, Subject, state, waiting};
-use crate::revision::{is_observed, is_owned_by};
+use crate::revision::is_owned_by;
 use crate::types::{Readiness, Status};
 
 pub(super) fn replica_set(subject: Subject<'_>) -> Readiness {
@@ -21,7 +23,7 @@ fn pods_of_set(subject: Subject<'_>, labelled: &str) -> Readiness {
     let desired = subject.count(&["spec", "replicas"], 1);
     let count = |field: &str| subject.count(&["status", field], 0);
     let (all, ready, available) = (count("replicas"), count("readyReplicas"), count("availableReplicas"));
-    if !is_observed(subject.object) {
+    if !subject.is_seen() {
         return state(Status::InProgress, NOT_SEEN, 0, desired);
     }
     let waits = if condition_is_true(subject.object, "ReplicaFailure") {
@@ -50,7 +52,7 @@ pub(super) fn stateful_set(subject: Subject<'_>) -> Readiness {
     if on_delete && !subject.is_ours() {
         return state(Status::Current, "updates on delete", ready, desired);
     }
-    if !is_observed(object) {
+    if !subject.is_seen() {
         return state(Status::InProgress, NOT_SEEN, 0, desired);
     }
     let in_progress = |readiness: Readiness| failed_pod(subject).unwrap_or(readiness);
@@ -96,7 +98,11 @@ pub(super) fn daemon_set(subject: Subject<'_>) -> Readiness {
     let Some(desired) = int_at(subject.object, &["status", "desiredNumberScheduled"]) else {
         return state(Status::InProgress, NOT_SEEN, 0, 1);
     };
-    if !is_observed(subject.object) {
+    // kstatus is not content with silence here.
+    let says_nothing = !subject.is_ours()
+        && (generation(subject.object).is_none()
+            || int_at(subject.object, &["status", "observedGeneration"]).is_none());
+    if says_nothing || !subject.is_seen() {
         return state(Status::InProgress, NOT_SEEN, 0, desired);
     }
     let on_delete = text_at(subject.object, &["spec", "updateStrategy", "type"]) == Some("OnDelete");

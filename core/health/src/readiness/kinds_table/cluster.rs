@@ -91,7 +91,8 @@ pub(super) static RULES: &[KindRule] = &[
         "operators.coreos.com",
         &["Subscription"],
         "isTrue('CatalogSourcesUnhealthy') || isTrue('InstallPlanFailed') \
-         || isTrue('InstallPlanMissing') || isTrue('ResolutionFailed')",
+         || (isTrue('InstallPlanMissing') && condition('InstallPlanMissing').reason != 'ReferencedInstallPlanNotFound') \
+         || isTrue('ResolutionFailed')",
         "size(status.conditions) > 0 && !(isTrue('InstallPlanPending') && condition('InstallPlanPending').reason != 'RequiresApproval')",
     ),
     rule("operators.coreos.com", &["ClusterServiceVersion"], PHASE_FAILED, "status.phase == 'Succeeded'"),

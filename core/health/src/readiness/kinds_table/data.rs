@@ -5,7 +5,7 @@ use super::{ALWAYS, KindRule, NEVER, NOT_READY, READY, rule, run};
 const STRIMZI_FAILED: &str = "isTrue('NotReady') && condition('NotReady').reason != 'Creating'";
 const ELASTIC_FAILED: &str = "status.health == 'red'";
 const ELASTIC_READY: &str = "status.health == 'green' && (!has(status.expectedNodes) || status.availableNodes >= status.expectedNodes)";
-const PERCONA_FAILED: &str = "status.state in ['error', 'stopping']";
+const PERCONA_FAILED: &str = "status.state == 'error'";
 const PERCONA_READY: &str = "status.state in ['ready', 'paused']";
 const PHASE_READY: &str =
     "status.phase in ['Ready', 'Connected', 'Bound', 'Created', 'Deployed', 'Running', 'Available']";

@@ -21,7 +21,8 @@ const KEPTN_FAILED: &str = "status.status == 'Failed' || status.deploymentStatus
     || status.workloadOverallStatus == 'Failed' \
     || status.preDeploymentStatus == 'Failed' || status.preDeploymentEvaluationStatus == 'Failed' \
     || status.postDeploymentStatus == 'Failed' || status.postDeploymentEvaluationStatus == 'Failed'";
-const NUMAPLANE_FAILED: &str = "status.phase == 'Failed' || isFalse('ChildResourcesHealthy') \
+const NUMAPLANE_FAILED: &str = "status.phase == 'Failed' \
+    || (isFalse('ChildResourcesHealthy') && condition('ChildResourcesHealthy').reason != 'Progressing') \
     || isFalse('ProgressiveUpgradeSucceeded')";
 const NUMAPLANE_READY: &str = "status.phase == 'Deployed' && isTrue('ChildResourceDeployed') \
     && (isTrue('ChildResourcesHealthy') \

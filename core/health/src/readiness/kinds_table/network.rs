@@ -84,7 +84,7 @@ pub(super) static RULES: &[KindRule] = &[
     rule(
         "serving.kserve.io",
         &["InferenceService"],
-        "isFalse('Ready') \
+        "(isFalse('Ready') && !isTrue('Stopped') && !(status.modelStatus.transitionStatus == 'InProgress')) \
          || status.modelStatus.transitionStatus in ['BlockedByFailedLoad', 'InvalidSpec']",
         "isTrue('Ready') && (!has(status.modelStatus.transitionStatus) || status.modelStatus.transitionStatus != 'InProgress')",
     ),

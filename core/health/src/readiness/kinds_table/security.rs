@@ -78,7 +78,7 @@ pub(super) static RULES: &[KindRule] = &[
     rule(
         "policy.open-cluster-management.io",
         &["ConfigurationPolicy"],
-        NON_COMPLIANT,
+        "status.compliant == 'NonCompliant' && (!has(status.lastEvaluatedGeneration) || !has(metadata.generation) || status.lastEvaluatedGeneration >= metadata.generation)",
         "status.compliant == 'Compliant' && (!has(status.lastEvaluatedGeneration) || !has(metadata.generation) || status.lastEvaluatedGeneration >= metadata.generation)",
     ),
     rule(
