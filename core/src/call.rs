@@ -4,10 +4,11 @@
 //! fields are only ever added; [`ABI_VERSION`] is raised when something changes its meaning.
 
 mod render;
+mod timeout;
 
 use std::collections::BTreeMap;
 
-use backstay_object::{ResourceKey, Timestamp, kind_info};
+use backstay_object::Timestamp;
 use backstay_plan::{Operation, Plan, PlanInput, PlannedObject, PreviousRevision};
 use backstay_rehearse::{Rehearsal, Trouble};
 use backstay_rollout::{Policy, Remediation, Waiting};
@@ -15,6 +16,8 @@ use backstay_sim::{Cluster, Fault};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+
+use crate::planner;
 
 /// The version of the call table.
 pub const ABI_VERSION: u32 = 1;
@@ -94,12 +97,13 @@ impl CallError {
 
 type Call = fn(Value) -> Result<Value, CallError>;
 
-const CALLS: [(&str, Call); 5] = [
+const CALLS: [(&str, Call); 6] = [
     ("version", version),
     ("render", render::call),
     ("parse-manifest", parse_manifest),
     ("plan", plan),
     ("rehearse", rehearse),
+    ("timeout", timeout::call),
 ];
 
 /// The names of all calls.
@@ -294,24 +298,5 @@ fn planned(given: &Rollout) -> Result<Plan, CallError> {
 }
 
 fn documents(manifest: &str, namespace: &str) -> Result<Vec<PlannedObject>, CallError> {
-    let objects =
-        backstay_chart::parse_manifest(manifest).map_err(|error| CallError::Refused(error.to_string()))?;
-    objects
-        .into_iter()
-        .map(|document| {
-            let mut object = PlannedObject::new(document.object, &document.source)
-                .ok_or_else(|| CallError::Refused("a document has no kind or metadata.name".to_owned()))?;
-            place(&mut object.key, namespace);
-            Ok(object)
-        })
-        .collect()
-}
-
-/// Without a server to ask, a kind that is not built in is taken to live in a namespace, as most do.
-fn place(key: &mut ResourceKey, namespace: &str) {
-    if kind_info(&key.group, &key.kind).is_some_and(|info| !info.namespaced) {
-        key.namespace.clear();
-    } else if key.namespace.is_empty() {
-        namespace.clone_into(&mut key.namespace);
-    }
+    planner::documents(manifest, namespace).map_err(|error| CallError::Refused(error.to_string()))
 }

@@ -15,3 +15,4 @@ pub use backstay_sim as sim;
 pub use backstay_yaml as yaml;
 
 pub mod call;
+pub mod planner;

@@ -152,3 +152,17 @@ fn a_chart_that_cannot_be_rendered_says_where() {
     let answer = ask("render", json!({"archive": "AAAA"}));
     assert_eq!(answer["error"]["code"], "chart", "{answer}");
 }
+
+#[test]
+fn a_timeout_tells_its_lines_and_what_is_wrong_with_a_given_one() {
+    let rule = json!({"rule": {"pods": 6, "initial_delay_ms": 10_000, "period_ms": 5_000, "failure_threshold": 3, "buffer_ms": 60_000}});
+    assert_eq!(ask("timeout", rule)["ok"]["total_ms"], 210_000);
+    let answer = ask("timeout", json!({"manifest": web("registry.example/web:v1"), "timeout_ms": 20_000}));
+    let timing = &answer["ok"]["timing"];
+    let terms = timing["objects"][0]["terms"].as_array().unwrap();
+    let pull = terms.iter().find(|term| term["what"] == "pull registry.example/web:v1").unwrap();
+    assert_eq!(pull["line"], 9, "{answer}");
+    let codes: Vec<_> = timing["remarks"].as_array().unwrap().iter().map(|one| &one["code"]).collect();
+    assert_eq!(codes, ["no-readiness-probe", "timeout-too-short", "deadline-beyond-timeout"], "{answer}");
+    assert!(answer["ok"]["text"].as_str().unwrap().contains("recommended --timeout"), "{answer}");
+}

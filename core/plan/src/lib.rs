@@ -12,11 +12,15 @@ mod build;
 mod digest;
 mod hook;
 mod step;
+mod timing;
 
-pub use budget::{Budget, BudgetTerm, budget_of, patience};
+pub use budget::{Budget, BudgetTerm, budget_of};
 pub use build::{PlanError, PlanInput, PreviousRevision, build};
 pub use hook::{DeletePolicy, HookEvent, PlannedHook};
 pub use step::{
     Change, Operation, Plan, PlannedObject, Step, UndoTarget, UndoWork, WatchScope, holds_data,
     is_always_ready, scopes_of,
+};
+pub use timing::{
+    Inputs, ObjectTime, Remark, Term, TimeoutGiven, Timing, patience, rule_of_thumb, timing_of,
 };

@@ -125,7 +125,7 @@ struct Answer {
     object: Value,
 }
 
-fn default_release() -> String {
+pub(super) fn default_release() -> String {
     "release-name".to_owned()
 }
 

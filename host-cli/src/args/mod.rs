@@ -4,12 +4,14 @@
 mod chart;
 mod diagnose;
 mod global;
+mod plan;
 mod release;
 mod sandbox;
 
 pub(crate) use chart::{LintArgs, NameArgs, RenderArgs, ShowArgs, ShowCommand, TemplateArgs, ValueArgs};
 pub(crate) use diagnose::DiagnoseArgs;
 pub(crate) use global::{GlobalArgs, OutputFormat};
+pub(crate) use plan::TimeoutArgs;
 pub(crate) use release::{
     ApplyArgs, DeployArgs, DryRun, FailFast, GetArgs, GetOne, GetWhat, HistoryArgs, InstallArgs, ListArgs,
     LockArgs, OnInterrupted, ResumeArgs, ReuseArgs, RollbackArgs, StatusArgs, Timeout, UninstallArgs,
@@ -52,6 +54,7 @@ impl CommandLine {
         match self {
             Self::List(_) | Self::History(_) | Self::Status(_) | Self::Get(_) | Self::Evidence(_) => true,
             Self::Template(_) | Self::Lint(_) | Self::Show(_) | Self::Diagnose(_) => true,
+            Self::Timeout(_) => true,
             Self::Sandbox(command) => command.only_reads(),
             Self::Deploy(_) | Self::Install(_) | Self::Upgrade(_) => false,
             Self::Rollback(_) | Self::Uninstall(_) | Self::Resume(_) => false,
@@ -89,6 +92,8 @@ pub(crate) enum CommandLine {
     Template(Box<TemplateArgs>),
     /// Look a chart over for mistakes
     Lint(Box<LintArgs>),
+    /// Say how long a rollout may take, and why
+    Timeout(Box<TimeoutArgs>),
     /// Show what a chart says about itself
     #[command(subcommand, visible_alias = "inspect")]
     Show(ShowCommand),

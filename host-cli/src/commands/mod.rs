@@ -5,6 +5,7 @@ mod diagnose;
 mod evidence;
 mod get;
 mod lint;
+mod manuscript;
 mod read;
 mod recording;
 mod resume;
@@ -13,6 +14,7 @@ mod run;
 mod sandbox;
 mod show;
 mod template;
+mod timeout;
 
 pub(crate) use recording::Recorder;
 
@@ -28,6 +30,7 @@ pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         CommandLine::Template(template) => template::template(&global, &template).await,
         CommandLine::Lint(arguments) => lint::lint(&global, &arguments).await,
+        CommandLine::Timeout(arguments) => timeout::timeout(&global, &arguments).await,
         CommandLine::Show(command) => show::show(&command),
         CommandLine::Sandbox(command) => sandbox::run(&global, &command).await,
         CommandLine::Evidence(evidence) => evidence::show(&global, &evidence),
@@ -69,6 +72,6 @@ async fn on_cluster(
         CommandLine::Diagnose(arguments) => diagnose::diagnose(cluster, &arguments).await,
         // These need no cluster, or look for one themselves: `dispatch` has them.
         CommandLine::Template(_) | CommandLine::Lint(_) | CommandLine::Show(_) => Ok(ExitCode::SUCCESS),
-        CommandLine::Sandbox(_) | CommandLine::Evidence(_) => Ok(ExitCode::SUCCESS),
+        CommandLine::Sandbox(_) | CommandLine::Evidence(_) | CommandLine::Timeout(_) => Ok(ExitCode::SUCCESS),
     }
 }

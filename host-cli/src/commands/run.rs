@@ -8,7 +8,8 @@ use std::time::Duration;
 use backstay_core::health::Policy as Health;
 use backstay_core::object::{ResourceKey, Timestamp, format_duration};
 use backstay_core::plan::{
-    Change, Operation, Plan, PlanInput, PlannedObject, PreviousRevision, Step, build, is_always_ready,
+    Change, Inputs, Operation, Plan, PlanInput, PlannedObject, PreviousRevision, Step, TimeoutGiven, build,
+    is_always_ready, timing_of,
 };
 use backstay_core::release::{History, PendingOwner, Record, Status};
 use backstay_core::rollout::{Outcome, Policy, Remediation, Rollout, Verdict, Waiting};
@@ -166,6 +167,7 @@ pub(crate) async fn carry_out(
     let began = cluster.clock.now();
     let plan = plan_of(cluster, ground, &request).await?;
     let policy = policy(&request, &plan);
+    warn_of_timeout(&request, &plan);
     let resume = Some(super::resume::resumable(&request, &plan, &policy)?);
     ground.records.hold(Record { resume, ..request.record.clone() });
     let mut rollout = Rollout::new(plan, policy, began);
@@ -308,6 +310,23 @@ pub(crate) async fn look_at(
 async fn namespace_exists(cluster: &Cluster) -> anyhow::Result<bool> {
     let key = ResourceKey::new("v1", "Namespace", "", &cluster.namespace);
     Ok(look_at(cluster, &[key]).await?.into_values().any(|live| live.is_some()))
+}
+
+/// Says when the time given is less than a healthy rollout may need, before anything is changed.
+fn warn_of_timeout(request: &Request, plan: &Plan) {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let given = match request.timeout {
+        TimeoutRule::Total(Some(Timeout::Given(given))) => TimeoutGiven::Total(millis(given)),
+        TimeoutRule::Helm(Some(Timeout::Given(given))) => TimeoutGiven::Forward(millis(given)),
+        _ => return,
+    };
+    if request.waiting == Waiting::None {
+        return;
+    }
+    for remark in timing_of(plan, &Inputs::default()).judge(given) {
+        let object = if remark.object.is_empty() { String::new() } else { format!("{}: ", remark.object) };
+        anstream::eprintln!("warning: {object}{} [{}]", remark.message, remark.code);
+    }
 }
 
 fn policy(request: &Request, plan: &Plan) -> Policy {

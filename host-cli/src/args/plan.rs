@@ -1,0 +1,119 @@
+//! Flags of the commands that say what a deploy will do.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use backstay_core::plan::Inputs;
+use clap::Args;
+
+use super::chart::RenderArgs;
+use super::global::OutputFormat;
+
+fn duration(text: &str) -> Result<Duration, String> {
+    backstay_core::object::parse_duration(text).map_err(|error| error.to_string())
+}
+
+fn image(text: &str) -> Result<(String, u64), String> {
+    let (name, size) = text.rsplit_once('=').ok_or("write IMAGE=MEGABYTES, for instance nginx:1.27=72")?;
+    let size = size.parse().map_err(|_| format!("{size:?} is not a whole number of megabytes"))?;
+    Ok((name.to_owned(), size))
+}
+
+/// What no manifest says.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "What was measured")]
+pub(crate) struct InputArgs {
+    /// Compressed size of images nobody named, in megabytes
+    #[arg(long, value_name = "MB", default_value_t = Inputs::default().image_mb)]
+    pub(crate) image_size: u64,
+    /// Compressed size of one image; may be repeated
+    #[arg(long, value_name = "IMAGE=MB", value_parser = image)]
+    pub(crate) image: Vec<(String, u64)>,
+    /// What a node pulls in one second, in megabytes
+    #[arg(long, value_name = "MB", default_value_t = Inputs::default().bandwidth_mb_s)]
+    pub(crate) bandwidth: u64,
+    /// From a pod's creation until its first container may start
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5s")]
+    pub(crate) scheduling: Duration,
+    /// Until a new node is there, where the cluster has to grow
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0s")]
+    pub(crate) node_start: Duration,
+    /// How many nodes take the pods
+    #[arg(long, value_name = "NUMBER", default_value_t = Inputs::default().nodes)]
+    pub(crate) nodes: u64,
+    /// How long the program takes until it answers its probes; without it, what the probes allow counts
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) start: Option<Duration>,
+    /// How long an init container works
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) init: Option<Duration>,
+    /// How long one pod of a Job works
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) job: Option<Duration>,
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl InputArgs {
+    /// The same for the core.
+    pub(crate) fn inputs(&self, buffer: Option<Duration>) -> Inputs {
+        let defaults = Inputs::default();
+        Inputs {
+            image_mb: self.image_size,
+            images: self.image.iter().cloned().collect(),
+            bandwidth_mb_s: self.bandwidth,
+            scheduling_ms: millis(self.scheduling),
+            node_start_ms: millis(self.node_start),
+            nodes: self.nodes,
+            start_ms: self.start.map(millis),
+            init_ms: self.init.map(millis),
+            job_ms: self.job.map(millis),
+            buffer_ms: buffer.map_or(defaults.buffer_ms, millis),
+            ..defaults
+        }
+    }
+}
+
+/// `backstay timeout`.
+#[derive(Args, Debug)]
+pub(crate) struct TimeoutArgs {
+    /// Chart (a folder or a .tgz), or a file with manifests, `-` for standard input
+    #[arg(value_name = "CHART|MANIFESTS", required_unless_present = "rule", conflicts_with = "rule")]
+    pub(crate) chart: Option<PathBuf>,
+    /// Only the rule of thumb: pods x (initial delay + period x failure threshold) + buffer
+    #[arg(long, requires = "pods")]
+    pub(crate) rule: bool,
+    /// With --rule: how many pods at most
+    #[arg(long, value_name = "NUMBER", requires = "rule")]
+    pub(crate) pods: Option<u64>,
+    /// With --rule: initialDelaySeconds of the probe
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "0s", requires = "rule")]
+    pub(crate) initial_delay: Duration,
+    /// With --rule: periodSeconds of the probe
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s", requires = "rule")]
+    pub(crate) period: Duration,
+    /// With --rule: failureThreshold of the probe
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, requires = "rule")]
+    pub(crate) failure_threshold: u64,
+    /// What is added for everything else: 30s, with --rule 0s
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) buffer: Option<Duration>,
+    /// A first install; without it, an upgrade that changes every pod
+    #[arg(long)]
+    pub(crate) install: bool,
+    /// Manifests that run now, to count only what changes
+    #[arg(long, value_name = "FILE", conflicts_with = "install")]
+    pub(crate) previous: Option<PathBuf>,
+    /// A --timeout of `deploy` to judge: warns when it is too short, or when deadlines in the manifests contradict it
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) inputs: InputArgs,
+    #[command(flatten)]
+    pub(crate) render: RenderArgs,
+    /// table, json or yaml
+    #[arg(short = 'o', long, value_enum, default_value = "table")]
+    pub(crate) output: OutputFormat,
+}
