@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use backstay_gotemplate::Compatibility;
-use backstay_yaml::{Documents, JsonBuilder, ReadOptions};
+use backstay_yaml::{Builder, Documents, JsonBuilder, ReadOptions};
 use serde_json::Value;
 
 /// The order in which Helm 4 installs kinds; others come after, by name.
@@ -211,7 +211,8 @@ impl Head {
             Compatibility::Helm3 => "releaseutil",
             Compatibility::Helm4 => "util",
         };
-        let value = backstay_yaml::from_yaml(text).map_err(|error| (error.line, error.kind.to_string()))?;
+        let value = backstay_yaml::read(text, &mut HeadBuilder)
+            .map_err(|error| (error.line, error.kind.to_string()))?;
         let shape =
             |message: &str| (1, format!("error unmarshaling JSON: while decoding JSON: json: {message}"));
         match &value {
@@ -263,6 +264,52 @@ impl Head {
             }
         }
         Ok(head)
+    }
+}
+
+/// Makes only what [`Head`] is read from; the rest of a document is checked and thrown away.
+struct HeadBuilder;
+
+impl Builder for HeadBuilder {
+    type Value = Value;
+    type Key = String;
+
+    fn null(&mut self) -> Value {
+        Value::Null
+    }
+    fn boolean(&mut self, value: bool) -> Value {
+        JsonBuilder.boolean(value)
+    }
+    fn int(&mut self, value: i64) -> Value {
+        JsonBuilder.int(value)
+    }
+    fn uint(&mut self, value: u64) -> Value {
+        JsonBuilder.uint(value)
+    }
+    fn float(&mut self, value: f64) -> Value {
+        JsonBuilder.float(value)
+    }
+    fn string(&mut self, value: &str) -> Value {
+        JsonBuilder.string(value)
+    }
+    fn key(&mut self, key: &str) -> String {
+        JsonBuilder.key(key)
+    }
+    fn list(&mut self, items: Vec<Value>) -> Value {
+        JsonBuilder.list(items)
+    }
+    fn map(&mut self, entries: Vec<(String, Value)>) -> Value {
+        JsonBuilder.map(entries)
+    }
+    fn entries(&mut self, value: &Value) -> Option<Vec<(String, Value)>> {
+        JsonBuilder.entries(value)
+    }
+    fn needs(&mut self, depth: usize, key: &str) -> bool {
+        match depth {
+            1 => matches!(key, "apiVersion" | "kind" | "metadata"),
+            2 => matches!(key, "name" | "annotations"),
+            _ => true,
+        }
     }
 }
 

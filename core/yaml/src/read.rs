@@ -1,6 +1,10 @@
 //! Reading: from the parser's events straight to the caller's values.
 
 mod build;
+mod quick;
+mod quick_flow;
+#[cfg(test)]
+mod quick_tests;
 mod repair;
 mod text;
 
@@ -38,6 +42,11 @@ pub trait Builder {
     fn map(&mut self, entries: Vec<(Self::Key, Self::Value)>) -> Self::Value;
     /// The entries of a map for `<<`, independent of it; `None` for anything else.
     fn entries(&mut self, value: &Self::Value) -> Option<Vec<(Self::Key, Self::Value)>>;
+    /// Whether the value of a key matters, in a map at this depth (1 for the outermost). Where it does not, [`Builder::null`]
+    /// may stand for it; that it is right YAML is checked all the same.
+    fn needs(&mut self, _depth: usize, _key: &str) -> bool {
+        true
+    }
     /// A value for an alias. Where `clone` shares changeable state, make an independent copy here: in Helm, two
     /// places that name one anchor do not share a map.
     fn copy(&mut self, value: &Self::Value) -> Self::Value {
@@ -153,6 +162,11 @@ pub fn read_with<B: Builder>(
     builder: &mut B,
     options: ReadOptions,
 ) -> Result<B::Value, ReadError> {
+    if !options.unique_keys
+        && let Some(value) = quick::read(source, builder)
+    {
+        return Ok(value);
+    }
     let mut text = std::borrow::Cow::Borrowed(source);
     let mut repairs = 0;
     loop {

@@ -336,7 +336,7 @@ impl<'i, B: Builder> Assembly<'i, B> {
 }
 
 /// A scalar as a key of a JSON map (`convertToJSONableObject` of sigs.k8s.io/yaml), or why it can be none.
-fn key_text(scalar: Scalar<'_>) -> Result<Cow<'_, str>, &'static str> {
+pub(super) fn key_text(scalar: Scalar<'_>) -> Result<Cow<'_, str>, &'static str> {
     Ok(match scalar {
         Scalar::Null => return Err("null"),
         Scalar::Uint(_) => return Err("a number above 2^63"),

@@ -4,6 +4,7 @@
 
 mod certificate;
 mod der;
+mod field;
 mod key;
 mod password;
 mod prime;

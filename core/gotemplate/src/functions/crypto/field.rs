@@ -1,0 +1,240 @@
+//! Arithmetic modulo an odd number with its highest bit set, in Montgomery's form, and the test of Miller and Rabin.
+//!
+//! Nearly all time of making an RSA key goes into the squarings here, so the sizes of RSA's primes have code of their own,
+//! in which the compiler knows the number of limbs.
+
+use std::cmp::Ordering;
+
+/// Bits of an exponent that are dealt with by one multiplication.
+const WINDOW: usize = 4;
+
+/// Numbers modulo an odd one.
+pub(super) struct Field<'a> {
+    modulus: &'a [u64],
+    /// `-1 / modulus` modulo 2^64.
+    inverse: u64,
+    /// One and minus one.
+    one: Vec<u64>,
+    minus_one: Vec<u64>,
+    /// For products, which have twice as many limbs, and the bit that a sum is longer.
+    wide: Vec<u64>,
+}
+
+impl<'a> Field<'a> {
+    pub(super) fn new(modulus: &'a [u64]) -> Self {
+        let low = modulus.first().copied().unwrap_or(1);
+        // Newton: each step doubles the number of right bits.
+        let inverse = (0..6).fold(low, |x, _| x.wrapping_mul(2u64.wrapping_sub(low.wrapping_mul(x))));
+        // With the highest bit set, 2^bits lies between the modulus and its double.
+        let mut one = vec![0; modulus.len()];
+        subtract(&mut one, modulus);
+        let mut minus_one = modulus.to_vec();
+        subtract(&mut minus_one, &one);
+        let wide = vec![0; modulus.len() * 2];
+        Self { modulus, inverse: inverse.wrapping_neg(), one, minus_one, wide }
+    }
+
+    /// One round of Miller and Rabin, to a base in Montgomery's form or to 2.
+    pub(super) fn passes(&mut self, base: Option<&[u64]>) -> bool {
+        // modulus - 1 = odd * 2^twos; the modulus is odd, so that only its lowest bit goes.
+        let modulus = self.modulus;
+        let even = |index: usize| modulus.get(index).map_or(0, |limb| limb & !u64::from(index == 0));
+        let bit = |at: usize| even(at / 64) >> (at % 64) & 1 == 1;
+        let bits = modulus.len() * 64;
+        let twos = (1..bits).find(|at| bit(*at)).unwrap_or(bits);
+        let mut power = match base {
+            None => self.power_of_two(twos, bits, &bit),
+            Some(base) => self.power(base, twos, bits, &bit),
+        };
+        if power == self.one || power == self.minus_one {
+            return true;
+        }
+        for _ in 1..twos {
+            self.square(&mut power);
+            if power == self.minus_one {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// 2 to the bits from `low` on: a squaring each, and a doubling for every one that is set.
+    fn power_of_two(&mut self, low: usize, high: usize, bit: &dyn Fn(usize) -> bool) -> Vec<u64> {
+        let mut power = self.one.clone();
+        for at in (low..high).rev() {
+            self.square(&mut power);
+            if bit(at) {
+                self.double(&mut power);
+            }
+        }
+        power
+    }
+
+    /// A base to the bits from `low` on, some of them at once.
+    fn power(&mut self, base: &[u64], low: usize, high: usize, bit: &dyn Fn(usize) -> bool) -> Vec<u64> {
+        let mut base = base.to_vec();
+        self.reduce(&mut base, 0);
+        let mut powers = vec![self.one.clone(), base.clone()];
+        for _ in 2..1 << WINDOW {
+            let mut next = powers.last().cloned().unwrap_or_default();
+            self.multiply(&mut next, &base);
+            powers.push(next);
+        }
+        let mut power = self.one.clone();
+        let mut at = high;
+        while at > low {
+            let width = WINDOW.min(at - low);
+            let mut digit = 0;
+            for _ in 0..width {
+                at -= 1;
+                self.square(&mut power);
+                digit = digit << 1 | usize::from(bit(at));
+            }
+            if let (1.., Some(factor)) = (digit, powers.get(digit)) {
+                self.multiply(&mut power, factor);
+            }
+        }
+        power
+    }
+
+    fn double(&self, number: &mut [u64]) {
+        let mut carry = 0;
+        for limb in number.iter_mut() {
+            (*limb, carry) = ((*limb << 1) | carry, *limb >> 63);
+        }
+        self.reduce(number, carry);
+    }
+
+    /// Takes the modulus away, once, from a number that is not below it.
+    fn reduce(&self, number: &mut [u64], carry: u64) {
+        if carry != 0 || number.iter().rev().cmp(self.modulus.iter().rev()) != Ordering::Less {
+            subtract(number, self.modulus);
+        }
+    }
+
+    /// `number * number / 2^bits`.
+    fn square(&mut self, number: &mut [u64]) {
+        square_into(&mut self.wide, number);
+        self.reduce_wide(number);
+    }
+
+    /// `number * other / 2^bits`.
+    fn multiply(&mut self, number: &mut [u64], other: &[u64]) {
+        self.wide.fill(0);
+        let count = other.len();
+        for (at, digit) in number.iter().enumerate() {
+            let Some((limbs, [over, ..])) =
+                self.wide.get_mut(at..).and_then(|w| w.split_at_mut_checked(count))
+            else {
+                continue;
+            };
+            *over = add_product(limbs, *digit, other);
+        }
+        self.reduce_wide(number);
+    }
+
+    /// Montgomery's reduction.
+    fn reduce_wide(&mut self, number: &mut [u64]) {
+        let carry = match self.modulus.len() {
+            16 => reduce_sized::<16>(&mut self.wide, self.modulus, self.inverse),
+            32 => reduce_sized::<32>(&mut self.wide, self.modulus, self.inverse),
+            _ => reduce_any(&mut self.wide, self.modulus, self.inverse),
+        };
+        if let Some(high) = self.wide.get(self.modulus.len()..) {
+            number.copy_from_slice(high);
+        }
+        self.reduce(number, carry);
+    }
+}
+
+fn reduce_sized<const N: usize>(wide: &mut [u64], modulus: &[u64], inverse: u64) -> u64 {
+    match <&[u64; N]>::try_from(modulus) {
+        Ok(modulus) => reduce_any(wide, modulus, inverse),
+        Err(_) => reduce_any(wide, modulus, inverse),
+    }
+}
+
+/// Adds multiples of the modulus so that the lower half becomes zero; gives what the upper half has no room for.
+#[inline(always)]
+fn reduce_any(wide: &mut [u64], modulus: &[u64], inverse: u64) -> u64 {
+    let count = modulus.len();
+    let mut carry = 0;
+    for at in 0..count {
+        let Some((limbs, [above, ..])) = wide.get_mut(at..).and_then(|wide| wide.split_at_mut_checked(count))
+        else {
+            break;
+        };
+        let factor = limbs.first().map_or(0, |limb| limb.wrapping_mul(inverse));
+        let more = add_product(limbs, factor, modulus);
+        let sum = u128::from(*above).wrapping_add(u128::from(more)).wrapping_add(u128::from(carry));
+        *above = sum as u64;
+        carry = (sum >> 64) as u64;
+    }
+    carry
+}
+
+/// The square, all limbs of it: every product of two different limbs is made once and doubled.
+fn square_into(wide: &mut [u64], number: &[u64]) {
+    match number.len() {
+        16 => square_sized::<16>(wide, number),
+        32 => square_sized::<32>(wide, number),
+        _ => square_any(wide, number),
+    }
+}
+
+fn square_sized<const N: usize>(wide: &mut [u64], number: &[u64]) {
+    match <&[u64; N]>::try_from(number) {
+        Ok(number) => square_any(wide, number),
+        Err(_) => square_any(wide, number),
+    }
+}
+
+#[inline(always)]
+fn square_any(wide: &mut [u64], number: &[u64]) {
+    wide.fill(0);
+    for (at, digit) in number.iter().enumerate() {
+        let later = number.get(at + 1..).unwrap_or_default();
+        let Some((limbs, [above, ..])) =
+            wide.get_mut(2 * at + 1..).and_then(|wide| wide.split_at_mut_checked(later.len()))
+        else {
+            continue;
+        };
+        *above = add_product(limbs, *digit, later);
+    }
+    let (mut shifted, mut carry) = (0, 0);
+    for (pair, digit) in wide.chunks_exact_mut(2).zip(number) {
+        let [low, high] = pair else { continue };
+        let own = u128::from(*digit).wrapping_mul(u128::from(*digit));
+        let doubled = (u128::from(*high) << 64 | u128::from(*low)) << 1 | shifted;
+        shifted = u128::from(*high >> 63);
+        let (sum, over) = doubled.overflowing_add(own);
+        let (sum, again) = sum.overflowing_add(carry);
+        carry = u128::from(over) + u128::from(again);
+        (*low, *high) = (sum as u64, (sum >> 64) as u64);
+    }
+}
+
+/// `sum += digit * number`; gives what does not fit.
+#[inline(always)]
+fn add_product(sum: &mut [u64], digit: u64, number: &[u64]) -> u64 {
+    let mut carry = 0;
+    for (limb, other) in sum.iter_mut().zip(number) {
+        let product = u128::from(digit).wrapping_mul(u128::from(*other));
+        // (2^64 - 1)^2 + 2 (2^64 - 1) is 2^128 - 1: it fits.
+        let value = product.wrapping_add(u128::from(*limb)).wrapping_add(u128::from(carry));
+        *limb = value as u64;
+        carry = (value >> 64) as u64;
+    }
+    carry
+}
+
+/// `a - b` modulo 2^bits.
+fn subtract(a: &mut [u64], b: &[u64]) {
+    let mut borrow = false;
+    for (a, b) in a.iter_mut().zip(b) {
+        let (value, under) = a.overflowing_sub(*b);
+        let (value, again) = value.overflowing_sub(u64::from(borrow));
+        borrow = under || again;
+        *a = value;
+    }
+}
