@@ -267,12 +267,15 @@ impl Rendered {
     /// What `helm template` prints: the manifest and the hooks.
     #[must_use]
     pub fn template_text(&self, hooks: bool, skip_tests: bool) -> String {
-        let mut text = self.manifest.trim().to_owned();
-        text.push('\n');
+        self.template_parts(hooks, skip_tests).collect()
+    }
+
+    /// The parts of [`Self::template_text`], one after the other.
+    pub fn template_parts(&self, hooks: bool, skip_tests: bool) -> impl Iterator<Item = &str> {
         let is_test = |hook: &&RenderedHook| hook.events.iter().any(|event| event == "test");
-        let shown = self.hooks.iter().filter(|hook| hooks && !(skip_tests && is_test(hook)));
-        text.push_str(&manifest(shown.map(|hook| (hook.source.as_str(), hook.text.as_str()))));
-        text
+        let shown = self.hooks.iter().filter(move |hook| hooks && !(skip_tests && is_test(hook)));
+        let shown = shown.flat_map(|hook| ["---\n# Source: ", &hook.source, "\n", &hook.text, "\n"]);
+        [self.manifest.trim(), "\n"].into_iter().chain(shown)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{BufWriter, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -19,6 +20,9 @@ use crate::args::{GlobalArgs, TemplateArgs};
 use crate::charts::{self, RenderInput};
 use crate::cluster::{Cluster, UnknownKind, wall_now};
 use crate::exit::{Exit, Stop};
+
+/// How many bytes are given to the system at once.
+const OUTPUT_AT_ONCE: usize = 64 * 1024;
 
 /// What Helm adds to errors of rendering.
 const DEBUG_HINT: &str = "\n\nUse --debug flag to render out invalid YAML";
@@ -71,13 +75,26 @@ pub(crate) async fn template(global: &GlobalArgs, arguments: &TemplateArgs) -> a
     if let Some(folder) = &arguments.output_dir {
         return write_files(folder, &input.release, &rendered, arguments);
     }
-    let text = rendered.template_text(!arguments.no_hooks, arguments.skip_tests);
     if arguments.show_only.is_empty() {
-        anstream::print!("{text}");
+        print(rendered.template_parts(!arguments.no_hooks, arguments.skip_tests))?;
     } else {
-        anstream::print!("{}", chosen(&text, &arguments.show_only, compatibility)?);
+        let text = rendered.template_text(!arguments.no_hooks, arguments.skip_tests);
+        print([chosen(&text, &arguments.show_only, compatibility)?.as_str()])?;
     }
+    // The process ends here; taking every value apart first would only take time.
+    std::mem::forget((rendered, chart, values, input));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes manifests as they are: what looks like a colour in them belongs to the chart.
+fn print<'a>(parts: impl IntoIterator<Item = &'a str>) -> anyhow::Result<()> {
+    let mut out = BufWriter::with_capacity(OUTPUT_AT_ONCE, std::io::stdout().lock());
+    let written = parts.into_iter().try_for_each(|part| out.write_all(part.as_bytes()));
+    match written.and_then(|()| out.flush()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("cannot write the manifest"),
+    }
 }
 
 fn capabilities(arguments: &TemplateArgs, compatibility: Compatibility) -> anyhow::Result<Capabilities> {
