@@ -14,6 +14,7 @@ mod policy;
 mod records;
 mod reporter;
 mod signals;
+mod sources;
 mod table;
 mod watch;
 

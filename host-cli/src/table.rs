@@ -47,6 +47,15 @@ impl Table {
     }
 }
 
+/// A cell that is no wider than a table's column may be (0: any width): the end of a longer one becomes `...`.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    if most == 0 || text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most.saturating_sub(3)).collect();
+    format!("{kept}...")
+}
+
 /// Prints a document in the format asked for; the table is printed by the caller's own means.
 pub(crate) fn print_structured(
     format: OutputFormat,

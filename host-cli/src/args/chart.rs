@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::source::SourceArgs;
+
 /// The values given to a chart, weakest first (Helm `pkg/cli/values/options.go`).
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Values")]
@@ -33,6 +35,8 @@ pub(crate) struct ValueArgs {
 pub(crate) struct RenderArgs {
     #[command(flatten)]
     pub(crate) values: ValueArgs,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
     /// Render as this Helm does: helm4 or helm3
     #[arg(long, env = "BACKSTAY_COMPAT", default_value = "helm4", value_parser = ["helm4", "helm3"])]
     pub(crate) compat: String,
@@ -172,8 +176,10 @@ pub(crate) enum ShowCommand {
 /// The chart to show.
 #[derive(Args, Debug)]
 pub(crate) struct ShowArgs {
-    /// Folder or archive of a chart
+    /// Folder, archive or address of a chart, or its name in a repository
     pub(crate) chart: String,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
     /// Show as this Helm does: helm4 or helm3
     #[arg(long, env = "BACKSTAY_COMPAT", default_value = "helm4", value_parser = ["helm4", "helm3"])]
     pub(crate) compat: String,

@@ -45,6 +45,18 @@ pub(crate) struct GlobalArgs {
     /// Do not check the certificate of the API server
     #[arg(long, global = true, env = "HELM_KUBEINSECURE_SKIP_TLS_VERIFY", hide = true)]
     pub(crate) kube_insecure_skip_tls_verify: bool,
+    /// File with the names of chart repositories
+    #[arg(long, global = true, env = "HELM_REPOSITORY_CONFIG", value_name = "FILE", hide = true)]
+    pub(crate) repository_config: Option<PathBuf>,
+    /// Folder with the indexes of chart repositories
+    #[arg(long, global = true, env = "HELM_REPOSITORY_CACHE", value_name = "DIR", hide = true)]
+    pub(crate) repository_cache: Option<PathBuf>,
+    /// Folder with fetched charts
+    #[arg(long, global = true, env = "HELM_CONTENT_CACHE", value_name = "DIR", hide = true)]
+    pub(crate) content_cache: Option<PathBuf>,
+    /// File with the log-ins of registries
+    #[arg(long, global = true, env = "HELM_REGISTRY_CONFIG", value_name = "FILE", hide = true)]
+    pub(crate) registry_config: Option<PathBuf>,
     /// Use the cluster in a file instead of a real one
     #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     pub(crate) sandbox: Option<Option<PathBuf>>,

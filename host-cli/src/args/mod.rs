@@ -7,6 +7,8 @@ mod global;
 mod plan;
 mod release;
 mod sandbox;
+mod source;
+mod tools;
 
 pub(crate) use chart::{LintArgs, NameArgs, RenderArgs, ShowArgs, ShowCommand, TemplateArgs, ValueArgs};
 pub(crate) use diagnose::DiagnoseArgs;
@@ -18,6 +20,11 @@ pub(crate) use release::{
     UpgradeArgs, WaitArgs, WaitStrategy,
 };
 pub(crate) use sandbox::SandboxCommand;
+pub(crate) use source::{SourceArgs, TransportArgs, VerifyArgs};
+pub(crate) use tools::{
+    CompletionArgs, DependencyArgs, DependencyCommand, EnvArgs, PackageArgs, PullArgs, PushArgs,
+    RegistryCommand, RegistryLoginArgs, RepoAddArgs, RepoCommand, SearchCommand, SearchRepoArgs, VersionArgs,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -56,6 +63,10 @@ impl CommandLine {
             Self::Template(_) | Self::Lint(_) | Self::Show(_) | Self::Diagnose(_) => true,
             Self::Timeout(_) => true,
             Self::Sandbox(command) => command.only_reads(),
+            // Helm's own codes: 0 or 1.
+            Self::Pull(_) | Self::Push(_) | Self::Package(_) | Self::Dependency(_) => true,
+            Self::Repo(_) | Self::Search(_) | Self::Registry(_) => true,
+            Self::Version(_) | Self::Env(_) | Self::Completion(_) => true,
             Self::Deploy(_) | Self::Install(_) | Self::Upgrade(_) => false,
             Self::Rollback(_) | Self::Uninstall(_) | Self::Resume(_) => false,
         }
@@ -97,6 +108,31 @@ pub(crate) enum CommandLine {
     /// Show what a chart says about itself
     #[command(subcommand, visible_alias = "inspect")]
     Show(ShowCommand),
+    /// Fetch a chart
+    #[command(visible_alias = "fetch")]
+    Pull(Box<PullArgs>),
+    /// Push a chart to a registry
+    Push(Box<PushArgs>),
+    /// Pack a chart's folder into an archive
+    Package(Box<PackageArgs>),
+    /// The charts a chart needs
+    #[command(subcommand, visible_aliases = ["dep", "dependencies"])]
+    Dependency(DependencyCommand),
+    /// Chart repositories that have a name
+    #[command(subcommand)]
+    Repo(RepoCommand),
+    /// Look for charts
+    #[command(subcommand)]
+    Search(SearchCommand),
+    /// Log in to registries
+    #[command(subcommand)]
+    Registry(RegistryCommand),
+    /// Show the version of this program
+    Version(VersionArgs),
+    /// Show Helm's variables with the values that count
+    Env(EnvArgs),
+    /// Write the completions of a shell
+    Completion(CompletionArgs),
     /// Show the evidence kept of a failed revision
     Evidence(StatusArgs),
     /// Say what keeps a release from being healthy, and why

@@ -16,8 +16,9 @@ use backstay_core::chart::{
 };
 use backstay_core::gotemplate::{Compatibility, Map};
 
-use crate::args::ValueArgs;
+use crate::args::{GlobalArgs, SourceArgs, ValueArgs};
 use crate::exit::Stop;
+use crate::sources::{self, Settings};
 
 pub(crate) use names::name_and_chart;
 pub(crate) use objects::revision_of;
@@ -51,6 +52,28 @@ pub(crate) fn load_any(reference: &str) -> anyhow::Result<Chart> {
     chart.map_err(|error| Stop::refused(format!("chart {reference}: {error}")))
 }
 
+/// Loads a chart that can be installed, from wherever its reference leads.
+///
+/// Errors end with exit code 4: nothing has been changed.
+pub(crate) async fn load_from(
+    global: &GlobalArgs,
+    reference: &str,
+    source: &SourceArgs,
+) -> anyhow::Result<Chart> {
+    load(&locate(global, reference, source).await?)
+}
+
+/// The path of a chart, fetched if it is not on this machine.
+pub(crate) async fn locate(
+    global: &GlobalArgs,
+    reference: &str,
+    source: &SourceArgs,
+) -> anyhow::Result<String> {
+    let located = sources::locate(&Settings::new(global), reference, source).await?;
+    let path = located.path.into_os_string().into_string();
+    path.map_err(|path| Stop::refused(format!("{}: the path is not UTF-8", path.display())))
+}
+
 /// The files of a chart in a folder or an archive.
 ///
 /// Errors end with exit code 4: nothing has been changed.
@@ -65,13 +88,7 @@ pub(crate) fn files_of(reference: &str) -> anyhow::Result<Vec<SourceFile>> {
 
 fn is_folder(reference: &str) -> anyhow::Result<bool> {
     let metadata = fs::metadata(reference).map_err(|error| {
-        let remote = reference.starts_with("oci://") || reference.contains("://");
-        let hint = if remote {
-            "charts from registries and repositories are not fetched yet: use `helm pull` and give the archive"
-        } else {
-            "give the folder of a chart or a .tgz archive"
-        };
-        Stop::refused(format!("chart {reference}: {error}; {hint}"))
+        Stop::refused(format!("chart {reference}: {error}; give the folder of a chart or a .tgz archive"))
     })?;
     Ok(metadata.is_dir())
 }

@@ -157,7 +157,7 @@ impl Apply {
         let given_labels: BTreeMap<String, String> = self.apply.labels.iter().cloned().collect();
         check_labels(&given_labels).map_err(|error| Stop::refused(error.to_string()))?;
         let compatibility = charts::compatibility(&self.render.compat);
-        let mut chart = charts::load(&self.chart)?;
+        let mut chart = charts::load_from(global, &self.chart, &self.render.source).await?;
         let given = charts::values(&self.render.values, compatibility).await?;
         let file = PolicyFile::load(self.apply.policy.as_deref())?;
         self.follow(&file);

@@ -39,6 +39,7 @@ pub(crate) async fn read(
     }
     let compatibility = charts::compatibility(&render.compat);
     validate_name(release).map_err(|error| Stop::refused(error.to_string()))?;
+    let name = charts::locate(global, &name, &render.source).await?;
     let chart = charts::load(&name)?;
     let values = charts::values(&render.values, compatibility).await?;
     let input = RenderInput {

@@ -1,17 +1,26 @@
 //! One file per group of commands.
 
+mod about;
 mod apply;
+mod dependency;
+mod dependency_list;
+mod dependency_lock;
 mod diagnose;
 mod evidence;
 mod get;
 mod lint;
 mod manuscript;
+mod package;
+mod pull;
 mod read;
 mod recording;
+mod repo;
+mod repo_index;
 mod resume;
 mod reverse;
 mod run;
 mod sandbox;
+mod search;
 mod show;
 mod template;
 mod timeout;
@@ -31,7 +40,17 @@ pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         CommandLine::Template(template) => template::template(&global, &template).await,
         CommandLine::Lint(arguments) => lint::lint(&global, &arguments).await,
         CommandLine::Timeout(arguments) => timeout::timeout(&global, &arguments).await,
-        CommandLine::Show(command) => show::show(&command),
+        CommandLine::Show(command) => show::show(&global, &command).await,
+        CommandLine::Version(arguments) => about::version(&arguments),
+        CommandLine::Env(arguments) => about::environment(&global, &arguments),
+        CommandLine::Completion(arguments) => Ok(about::completion(&arguments)),
+        CommandLine::Pull(arguments) => pull::pull(&global, &arguments).await,
+        CommandLine::Push(arguments) => pull::push(&global, &arguments).await,
+        CommandLine::Registry(command) => pull::registry(&global, &command).await,
+        CommandLine::Package(arguments) => package::package(&global, &arguments).await,
+        CommandLine::Dependency(command) => dependency::dependency(&global, &command).await,
+        CommandLine::Repo(command) => repo::repo(&global, &command).await,
+        CommandLine::Search(command) => search::search(&global, &command),
         CommandLine::Sandbox(command) => sandbox::run(&global, &command).await,
         CommandLine::Evidence(evidence) => evidence::show(&global, &evidence),
         CommandLine::Diagnose(arguments) if arguments.replay.is_some() => {
@@ -73,5 +92,9 @@ async fn on_cluster(
         // These need no cluster, or look for one themselves: `dispatch` has them.
         CommandLine::Template(_) | CommandLine::Lint(_) | CommandLine::Show(_) => Ok(ExitCode::SUCCESS),
         CommandLine::Sandbox(_) | CommandLine::Evidence(_) | CommandLine::Timeout(_) => Ok(ExitCode::SUCCESS),
+        CommandLine::Pull(_) | CommandLine::Push(_) | CommandLine::Registry(_) => Ok(ExitCode::SUCCESS),
+        CommandLine::Version(_) | CommandLine::Env(_) | CommandLine::Completion(_) => Ok(ExitCode::SUCCESS),
+        CommandLine::Package(_) | CommandLine::Dependency(_) => Ok(ExitCode::SUCCESS),
+        CommandLine::Repo(_) | CommandLine::Search(_) => Ok(ExitCode::SUCCESS),
     }
 }

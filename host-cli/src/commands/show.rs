@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use backstay_core::chart::ChartFile;
 use backstay_core::gotemplate::Compatibility;
 
-use crate::args::{ShowArgs, ShowCommand};
+use crate::args::{GlobalArgs, ShowArgs, ShowCommand};
 use crate::charts;
 
 /// The parts of a chart that are asked for.
@@ -19,7 +19,7 @@ struct Parts {
     all: bool,
 }
 
-pub(crate) fn show(command: &ShowCommand) -> anyhow::Result<ExitCode> {
+pub(crate) async fn show(global: &GlobalArgs, command: &ShowCommand) -> anyhow::Result<ExitCode> {
     let none = Parts { chart: false, values: false, readme: false, crds: false, all: false };
     let (arguments, parts) = match command {
         ShowCommand::All(arguments) => {
@@ -30,15 +30,16 @@ pub(crate) fn show(command: &ShowCommand) -> anyhow::Result<ExitCode> {
         ShowCommand::Readme(arguments) => (arguments, Parts { readme: true, ..none }),
         ShowCommand::Crds(arguments) => (arguments, Parts { crds: true, ..none }),
     };
-    let text = text_of(arguments, &parts)?;
+    let path = charts::locate(global, &arguments.chart, &arguments.source).await?;
+    let text = text_of(&path, arguments, &parts)?;
     // Files are shown byte for byte, also where they are no text.
     std::io::stdout().write_all(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn text_of(arguments: &ShowArgs, parts: &Parts) -> anyhow::Result<Vec<u8>> {
+fn text_of(path: &str, arguments: &ShowArgs, parts: &Parts) -> anyhow::Result<Vec<u8>> {
     let compatibility = charts::compatibility(&arguments.compat);
-    let chart = charts::load_any(&arguments.chart)?;
+    let chart = charts::load_any(path)?;
     let mut text = Vec::new();
     let mut line = |bytes: &[u8]| {
         text.extend_from_slice(bytes);
@@ -51,7 +52,7 @@ fn text_of(arguments: &ShowArgs, parts: &Parts) -> anyhow::Result<Vec<u8>> {
         if parts.all {
             line(b"---");
         }
-        let files = charts::files_of(&arguments.chart)?;
+        let files = charts::files_of(path)?;
         if let Some(file) = files.iter().find(|file| file.path == "values.yaml") {
             line(&ChartFile::new("values.yaml", &file.content).data);
         }

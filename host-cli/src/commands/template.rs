@@ -38,7 +38,7 @@ pub(crate) async fn template(global: &GlobalArgs, arguments: &TemplateArgs) -> a
         compatibility,
         now,
     )?;
-    let chart = charts::load(&reference)?;
+    let chart = charts::load_from(global, &reference, &arguments.render.source).await?;
     validate_name(&release).map_err(|error| {
         let check = if compatibility == Compatibility::Helm4 { "release name check failed: " } else { "" };
         Stop::refused(format!("{check}release name {release:?}: {error}"))

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 pub(crate) use message::{Story, new_id};
-pub(crate) use send::deliver;
+pub(crate) use send::{deliver, hex};
 pub(crate) use target::{Format, Hidden, Occasions, Target};
 
 use crate::exit::Stop;
