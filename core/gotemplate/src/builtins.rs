@@ -8,6 +8,7 @@ use crate::raw::bytes_of_text;
 use crate::value::{List, Value};
 
 /// A function of the template language.
+#[derive(Debug)]
 pub(crate) struct Builtin {
     pub(crate) name: &'static str,
     /// How many arguments there must be.
@@ -50,11 +51,6 @@ pub(crate) const BUILTINS: &[Builtin] = &[
     more("slice", 1, slice),
     more("urlquery", 0, |given| Ok(text(escape_query(&joined(given))))),
 ];
-
-pub(crate) fn find(name: &str) -> Option<&'static Builtin> {
-    let index = BUILTINS.binary_search_by(|builtin| builtin.name.cmp(name)).ok()?;
-    BUILTINS.get(index)
-}
 
 fn truth(value: bool) -> Got {
     Got::plain(Value::Bool(value))

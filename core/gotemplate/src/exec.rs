@@ -8,8 +8,8 @@ use crate::print::display;
 use crate::print_float::format_float;
 use crate::print_quote::quote;
 use crate::runtime::Executor;
-use crate::tree::{Branch, Call, Node, Pipe, Place, Template};
-use crate::value::{Elements, List, Map, MapType, Object, Text, Value};
+use crate::tree::{Branch, Call, Index, Node, Pipe, Place, Template, Tree, Variable};
+use crate::value::{Elements, List, Map, MapType, Object, Value};
 
 /// A value as Go's `reflect` sees it.
 #[derive(Clone, Default)]
@@ -62,7 +62,9 @@ pub(crate) enum Flow {
 pub(crate) struct Run<'t, 'r, 'e> {
     pub(crate) executor: &'r mut Executor<'e>,
     pub(crate) template: &'t Template,
-    pub(crate) variables: Vec<(Text, Got)>,
+    /// The template's.
+    pub(crate) tree: &'t Tree,
+    pub(crate) variables: Vec<(Variable, Got)>,
     /// Where the template is, for errors.
     pub(crate) place: Option<Place<'t>>,
     pub(crate) out: &'r mut String,
@@ -76,14 +78,14 @@ impl<'t> Run<'t, '_, '_> {
         let name = &self.template.name;
         let mut error = TemplateError {
             template: name.to_string(),
-            file: self.template.file.to_string(),
+            file: self.tree.file.to_string(),
             ..TemplateError::default()
         };
         match self.place {
             None => error.text = format!("template: {name}: {message}"),
             Some(place) => {
                 (error.line, error.column) = self.template.place(place.position());
-                error.context = place.context();
+                error.context = place.context(self.tree);
                 error.text = format!(
                     "template: {}:{}:{}: executing {} at <{}>: {message}",
                     error.file,
@@ -106,9 +108,12 @@ impl<'t> Run<'t, '_, '_> {
         for node in nodes {
             self.tick()?;
             match node {
-                Node::Text(text) => self.out.push_str(text),
-                Node::Action(pipe) => self.action(dot, pipe)?,
-                Node::Template(call) => self.call_template(dot, call)?,
+                Node::Text(span) => self.out.push_str(self.tree.text(*span)),
+                Node::Action(pipe) => self.action(dot, self.pipe(*pipe)?)?,
+                Node::Template(call) => match self.tree.call(*call) {
+                    Some(call) => self.call_template(dot, call)?,
+                    None => return self.fail("no such call".into()),
+                },
                 Node::Break => return Ok(Flow::Break),
                 Node::Continue => return Ok(Flow::Continue),
                 Node::If(branch) | Node::With(branch) => {
@@ -128,9 +133,16 @@ impl<'t> Run<'t, '_, '_> {
         Ok(Flow::Next)
     }
 
+    pub(crate) fn pipe(&self, index: Index) -> Outcome<&'t Pipe> {
+        match self.tree.pipe(index) {
+            Some(pipe) => Ok(pipe),
+            None => self.fail("no such pipeline".into()),
+        }
+    }
+
     fn action(&mut self, dot: &Got, pipe: &'t Pipe) -> Outcome<()> {
         let got = self.pipeline(dot, pipe)?;
-        if pipe.variables.is_empty() {
+        if self.tree.declared(pipe).is_empty() {
             self.print(&got.value)?;
         }
         Ok(())
@@ -166,11 +178,11 @@ impl<'t> Run<'t, '_, '_> {
 
     fn choose(&mut self, dot: &Got, branch: &'t Branch, with: bool) -> Outcome<Flow> {
         let known = self.variables.len();
-        let got = self.pipeline(dot, &branch.pipe)?;
+        let got = self.pipeline(dot, self.pipe(branch.pipe)?)?;
         let flow = if got.value.truth() {
-            self.walk(if with { &got } else { dot }, &branch.body)?
-        } else if let Some(otherwise) = &branch.otherwise {
-            self.walk(dot, otherwise)?
+            self.walk(if with { &got } else { dot }, self.tree.nodes(branch.body))?
+        } else if let Some(otherwise) = branch.otherwise {
+            self.walk(dot, self.tree.nodes(otherwise))?
         } else {
             Flow::Next
         };
@@ -180,38 +192,47 @@ impl<'t> Run<'t, '_, '_> {
 
     fn range(&mut self, dot: &Got, branch: &'t Branch) -> Outcome<Flow> {
         let known = self.variables.len();
-        let got = self.pipeline(dot, &branch.pipe)?;
-        let items = self.items(got.value, branch)?;
+        let pipe = self.pipe(branch.pipe)?;
+        let declared = self.tree.declared(pipe);
+        let got = self.pipeline(dot, pipe)?;
+        let items = self.items(got.value, declared.len())?;
+        let body = self.tree.nodes(branch.body);
         let inner = self.variables.len();
         let mut empty = true;
         for (key, item) in items {
             empty = false;
             self.tick()?;
-            self.set_range_variables(&branch.pipe, key, &item)?;
-            let flow = self.walk(&item, &branch.body)?;
+            self.set_range_variables(declared, pipe.assigns, key, &item)?;
+            let flow = self.walk(&item, body)?;
             self.variables.truncate(inner);
             if flow == Flow::Break {
                 break;
             }
         }
         let mut flow = Flow::Next;
-        if let (true, Some(otherwise)) = (empty, &branch.otherwise) {
-            flow = self.walk(dot, otherwise)?;
+        if let (true, Some(otherwise)) = (empty, branch.otherwise) {
+            flow = self.walk(dot, self.tree.nodes(otherwise))?;
         }
         self.variables.truncate(known);
         Ok(flow)
     }
 
     #[inline(never)]
-    fn set_range_variables(&mut self, pipe: &'t Pipe, key: Value, item: &Got) -> Outcome<()> {
+    fn set_range_variables(
+        &mut self,
+        declared: &[Variable],
+        assigns: bool,
+        key: Value,
+        item: &Got,
+    ) -> Outcome<()> {
         let key = Got::plain(key);
         let count = self.variables.len();
-        match (&pipe.variables[..], pipe.assigns) {
+        match (declared, assigns) {
             ([], _) => {}
-            ([name], true) => self.assign(name, item.clone())?,
+            ([name], true) => self.assign(*name, item.clone())?,
             ([first, second, ..], true) => {
-                self.assign(first, key)?;
-                self.assign(second, item.clone())?;
+                self.assign(*first, key)?;
+                self.assign(*second, item.clone())?;
             }
             ([_], false) => self.variables[count - 1].1 = item.clone(),
             ([_, _, ..], false) => {
@@ -224,10 +245,10 @@ impl<'t> Run<'t, '_, '_> {
 
     /// What there is to range over, with keys.
     #[inline(never)]
-    fn items(&self, value: Value, branch: &'t Branch) -> Outcome<Box<dyn Iterator<Item = (Value, Got)>>> {
+    fn items(&self, value: Value, variables: usize) -> Outcome<Box<dyn Iterator<Item = (Value, Got)>>> {
         let count =
             |number: i64, make: fn(i64) -> Value| -> Outcome<Box<dyn Iterator<Item = (Value, Got)>>> {
-                if branch.pipe.variables.len() > 1 {
+                if variables > 1 {
                     let shown = display(&value);
                     return self.fail(format!("can't use {shown} to iterate over more than one variable"));
                 }
@@ -290,8 +311,8 @@ impl<'t> Run<'t, '_, '_> {
             // Go's words for a template without end. Its limit is in them, because ours depends on the stack.
             return self.fail("exceeded maximum template depth (100000)".into());
         }
-        let data = match &call.pipe {
-            Some(pipe) => self.pipeline(dot, pipe)?,
+        let data = match call.pipe {
+            Some(pipe) => self.pipeline(dot, self.pipe(pipe)?)?,
             None => Got::default(),
         };
         self.executor.run(&template, data, self.out)?;
@@ -299,13 +320,13 @@ impl<'t> Run<'t, '_, '_> {
         Ok(())
     }
 
-    pub(crate) fn assign(&mut self, name: &str, got: Got) -> Outcome<()> {
-        match self.variables.iter_mut().rev().find(|(known, _)| **known == *name) {
+    pub(crate) fn assign(&mut self, variable: Variable, got: Got) -> Outcome<()> {
+        match self.variables.iter_mut().rev().find(|(known, _)| *known == variable) {
             Some((_, value)) => {
                 *value = got;
                 Ok(())
             }
-            None => self.fail(format!("undefined variable: {name}")),
+            None => self.fail(format!("undefined variable: {}", self.tree.name(variable))),
         }
     }
 }

@@ -7,9 +7,8 @@ use crate::error::{Outcome, RenderError};
 use crate::exec::{Got, Run};
 use crate::function::{Function, FunctionError, Parameter};
 use crate::limits;
-use crate::print_quote::quote;
 use crate::set::Callable;
-use crate::tree::{Operand, OperandKind, Place};
+use crate::tree::{Index, Operand, OperandKind, Place};
 use crate::value::{Elements, List, Map, MapType, Value};
 
 impl Parameter {
@@ -70,15 +69,14 @@ impl<'t> Run<'t, '_, '_> {
     pub(crate) fn function(
         &mut self,
         dot: &Got,
-        name: &'t str,
+        function: Callable,
         whole: Place<'t>,
         arguments: &'t [Operand],
         last: Option<Got>,
     ) -> Outcome<Got> {
-        match self.executor.functions.find(name) {
-            Some(Callable::Function(function)) => self.declared(dot, function, whole, arguments, last),
-            Some(Callable::Builtin(builtin)) => self.builtin(dot, builtin, whole, arguments, last),
-            None => self.fail(format!("{} is not a defined function", quote(name, false))),
+        match function {
+            Callable::Function(function) => self.declared(dot, function, whole, arguments, last),
+            Callable::Builtin(builtin) => self.builtin(dot, builtin, whole, arguments, last),
         }
     }
 
@@ -183,7 +181,8 @@ impl<'t> Run<'t, '_, '_> {
         match result {
             Ok(got) => Ok(got),
             Err(problem) => {
-                let problem = if name == "call" { callee(&problem, arguments, &values) } else { problem };
+                let problem =
+                    if name == "call" { self.callee(&problem, arguments, &values) } else { problem };
                 Err(self.call_error(whole, name, FunctionError::Failed(problem)))
             }
         }
@@ -266,12 +265,16 @@ impl<'t> Run<'t, '_, '_> {
 
     fn argument(&mut self, dot: &Got, parameter: Parameter, operand: &'t Operand) -> Outcome<Got> {
         self.place = Some(Place::Operand(operand));
-        let got = match &operand.kind {
+        let got = match operand.kind {
             OperandKind::Dot => dot.clone(),
             OperandKind::Field(names) => self.fields(dot, dot.clone(), operand, names, &[], None)?,
-            OperandKind::Variable(names) => self.variable(dot, operand, names, &[], None)?,
-            OperandKind::Pipe(pipe) => self.pipeline(dot, pipe)?,
-            OperandKind::Identifier(name) => self.function(dot, name, Place::Operand(operand), &[], None)?,
+            OperandKind::Variable(variable, names) => {
+                self.variable(dot, operand, variable, names, &[], None)?
+            }
+            OperandKind::Pipe(pipe) => self.pipeline(dot, self.pipe(pipe)?)?,
+            OperandKind::Function(function) => {
+                self.function(dot, function, Place::Operand(operand), &[], None)?
+            }
             OperandKind::Chain(inner, names) => self.chain(dot, operand, inner, names, &[], None)?,
             _ => return self.constant(parameter, operand),
         };
@@ -279,20 +282,22 @@ impl<'t> Run<'t, '_, '_> {
     }
 
     fn constant(&self, parameter: Parameter, operand: &Operand) -> Outcome<Got> {
-        let value = match (&operand.kind, parameter) {
+        let value = match (operand.kind, parameter) {
             (OperandKind::Nil, _) => match parameter.nil() {
                 Some(value) => return Ok(Got { boxed: false, value }),
                 None => return self.fail(format!("cannot assign nil to {}", parameter.type_name())),
             },
-            (OperandKind::Bool(value), Parameter::Any | Parameter::Bool) => Value::Bool(*value),
-            (OperandKind::Text(text), Parameter::Any | Parameter::Text) => Value::Text(text.0.clone()),
-            (OperandKind::Number(number), Parameter::Named("time.Duration")) => match number.int {
+            (OperandKind::Bool(value), Parameter::Any | Parameter::Bool) => Value::Bool(value),
+            (OperandKind::Text(text), Parameter::Any | Parameter::Text) => return self.text(text),
+            (OperandKind::Number(number), Parameter::Named("time.Duration")) => match self.int(number) {
                 Some(int) => Value::Duration(int),
                 None => return self.unfit(Parameter::Int64, operand),
             },
             (OperandKind::Number(number), Parameter::Any) => return self.number(number),
             (OperandKind::Number(number), Parameter::Int | Parameter::Int64 | Parameter::Float) => {
-                match (parameter, number.int, number.float) {
+                let number = self.tree.number(number);
+                let float = number.and_then(|number| number.float);
+                match (parameter, number.and_then(|number| number.int), float) {
                     (Parameter::Int, Some(int), _) => Value::Int(int),
                     (Parameter::Int64, Some(int), _) => Value::Int64(int),
                     (Parameter::Float, _, Some(float)) => Value::Float(float),
@@ -304,8 +309,13 @@ impl<'t> Run<'t, '_, '_> {
         Ok(Got::plain(value))
     }
 
+    fn int(&self, number: Index) -> Option<i64> {
+        self.tree.number(number).and_then(|number| number.int)
+    }
+
     #[cold]
     fn unfit<T>(&self, parameter: Parameter, operand: &Operand) -> Outcome<T> {
+        let written = self.tree.written(operand);
         let wanted = match parameter {
             Parameter::Bool => "bool",
             Parameter::Text => "string",
@@ -313,10 +323,10 @@ impl<'t> Run<'t, '_, '_> {
             Parameter::Float => "float",
             _ => {
                 let name = parameter.type_name();
-                return self.fail(format!("can't handle {operand} for arg of type {name}"));
+                return self.fail(format!("can't handle {written} for arg of type {name}"));
             }
         };
-        self.fail(format!("expected {wanted}; found {operand}"))
+        self.fail(format!("expected {wanted}; found {written}"))
     }
 
     /// Whether a value fits a parameter.
@@ -333,14 +343,14 @@ impl<'t> Run<'t, '_, '_> {
         let given = if got.value.is_nil() { "interface {}" } else { got.value.type_name() };
         self.fail(format!("wrong type for value; expected {}; got {given}", parameter.type_name()))
     }
-}
 
-/// The complaint of `call`, with the name of what was to be called.
-fn callee(problem: &str, arguments: &[Operand], values: &[Got]) -> String {
-    let name = match (arguments.first(), values.first().map(|got| &got.value)) {
-        (Some(argument), _) => argument.to_string(),
-        (None, Some(Value::Text(text))) => text.to_string(),
-        (None, value) => format!("<{} Value>", value.map_or("invalid", Value::type_name)),
-    };
-    problem.replacen("{}", &name, 1)
+    /// The complaint of `call`, with the name of what was to be called.
+    fn callee(&self, problem: &str, arguments: &[Operand], values: &[Got]) -> String {
+        let name = match (arguments.first(), values.first().map(|got| &got.value)) {
+            (Some(argument), _) => self.tree.written(argument).to_string(),
+            (None, Some(Value::Text(text))) => text.to_string(),
+            (None, value) => format!("<{} Value>", value.map_or("invalid", Value::type_name)),
+        };
+        problem.replacen("{}", &name, 1)
+    }
 }

@@ -5,57 +5,58 @@ use crate::exec::{Complex, Got, Run};
 use crate::functions::duration_methods;
 use crate::print_quote::quote;
 use crate::runtime::Missing;
-use crate::tree::{Command, Number, Operand, OperandKind, Pipe, Place};
-use crate::value::{MapType, Text, Value};
+use crate::tree::{Command, Index, Operand, OperandKind, Part, Pipe, Place, Span, Variable};
+use crate::value::{MapType, Value};
 
 impl<'t> Run<'t, '_, '_> {
     pub(crate) fn pipeline(&mut self, dot: &Got, pipe: &'t Pipe) -> Outcome<Got> {
         self.place = Some(Place::Pipe(pipe));
         let mut value = None;
-        for command in &pipe.commands {
+        for command in self.tree.commands(pipe) {
             let mut got = self.command(dot, command, value)?;
             got.boxed = false;
             value = Some(got);
         }
         let value = value.unwrap_or_default();
-        for name in &pipe.variables {
+        for variable in self.tree.declared(pipe) {
             if pipe.assigns {
-                self.assign(name, value.clone())?;
+                self.assign(*variable, value.clone())?;
             } else {
-                self.variables.push((name.clone(), value.clone()));
+                self.variables.push((*variable, value.clone()));
             }
         }
         Ok(value)
     }
 
     fn command(&mut self, dot: &Got, command: &'t Command, last: Option<Got>) -> Outcome<Got> {
-        let Some(word) = command.operands.first() else {
+        let Some((word, arguments)) = self.tree.operands(command).split_first() else {
             return self.fail("empty command".into());
         };
-        let arguments = &command.operands[1..];
-        match &word.kind {
-            OperandKind::Identifier(name) => {
+        match word.kind {
+            OperandKind::Function(function) => {
                 self.place = Some(Place::Operand(word));
-                self.function(dot, name, Place::Command(command), arguments, last)
+                self.function(dot, function, Place::Command(command), arguments, last)
             }
             OperandKind::Field(names) => {
                 self.place = Some(Place::Operand(word));
                 self.fields(dot, dot.clone(), word, names, arguments, last)
             }
-            OperandKind::Variable(names) => self.variable(dot, word, names, arguments, last),
+            OperandKind::Variable(variable, names) => {
+                self.variable(dot, word, variable, names, arguments, last)
+            }
             OperandKind::Chain(inner, names) => self.chain(dot, word, inner, names, arguments, last),
             OperandKind::Pipe(pipe) => {
                 self.no_function(word, arguments, last.as_ref())?;
-                self.pipeline(dot, pipe)
+                self.pipeline(dot, self.pipe(pipe)?)
             }
             constant => {
                 self.place = Some(Place::Operand(word));
                 self.no_function(word, arguments, last.as_ref())?;
                 match constant {
                     OperandKind::Dot => Ok(dot.clone()),
-                    OperandKind::Bool(value) => Ok(Got::plain(Value::Bool(*value))),
+                    OperandKind::Bool(value) => Ok(Got::plain(Value::Bool(value))),
                     OperandKind::Number(number) => self.number(number),
-                    OperandKind::Text(text) => Ok(Got::plain(Value::Text(text.0.clone()))),
+                    OperandKind::Text(text) => self.text(text),
                     _ => self.fail("nil is not a command".into()),
                 }
             }
@@ -66,11 +67,22 @@ impl<'t> Run<'t, '_, '_> {
         if arguments.is_empty() && last.is_none() {
             return Ok(());
         }
-        self.fail(format!("can't give argument to non-function {word}"))
+        self.fail(format!("can't give argument to non-function {}", self.tree.written(word)))
+    }
+
+    /// The value of a text constant.
+    pub(crate) fn text(&self, index: Index) -> Outcome<Got> {
+        match self.tree.constant(index) {
+            Some((text, _)) => Ok(Got::plain(Value::Text(text.clone()))),
+            None => self.fail("no such text".into()),
+        }
     }
 
     /// The value of a constant where any type is welcome.
-    pub(crate) fn number(&self, number: &Number) -> Outcome<Got> {
+    pub(crate) fn number(&self, index: Index) -> Outcome<Got> {
+        let Some(number) = self.tree.number(index) else {
+            return self.fail("no such number".into());
+        };
         let text = number.text.as_str();
         let hexadecimal = text.starts_with("0x") || text.starts_with("0X");
         let looks_float = text.contains(['.', 'e', 'E', 'p', 'P'])
@@ -89,19 +101,17 @@ impl<'t> Run<'t, '_, '_> {
         &mut self,
         dot: &Got,
         operand: &'t Operand,
-        names: &'t [Text],
+        variable: Variable,
+        fields: Span,
         arguments: &'t [Operand],
         last: Option<Got>,
     ) -> Outcome<Got> {
         self.place = Some(Place::Operand(operand));
-        let Some((name, fields)) = names.split_first() else {
-            return self.fail("undefined variable: ".into());
-        };
-        let Some((_, got)) = self.variables.iter().rev().find(|(known, _)| known == name) else {
-            return self.fail(format!("undefined variable: {name}"));
+        let Some((_, got)) = self.variables.iter().rev().find(|(known, _)| *known == variable) else {
+            return self.fail(format!("undefined variable: {}", self.tree.name(variable)));
         };
         let got = got.clone();
-        if fields.is_empty() {
+        if fields == Span::default() {
             self.no_function(operand, arguments, last.as_ref())?;
             return Ok(got);
         }
@@ -112,14 +122,18 @@ impl<'t> Run<'t, '_, '_> {
         &mut self,
         dot: &Got,
         operand: &'t Operand,
-        inner: &'t Operand,
-        names: &'t [Text],
+        inner: Part,
+        names: Span,
         arguments: &'t [Operand],
         last: Option<Got>,
     ) -> Outcome<Got> {
         self.place = Some(Place::Operand(operand));
+        let Some(inner) = self.tree.operand(inner) else {
+            return self.fail("no such operand".into());
+        };
         if matches!(inner.kind, OperandKind::Nil) {
-            return self.fail(format!("indirection through explicit nil in {operand}"));
+            let written = self.tree.written(operand);
+            return self.fail(format!("indirection through explicit nil in {written}"));
         }
         let receiver = self.untyped(dot, inner)?;
         self.fields(dot, receiver, operand, names, arguments, last)
@@ -131,16 +145,18 @@ impl<'t> Run<'t, '_, '_> {
         dot: &Got,
         mut receiver: Got,
         operand: &'t Operand,
-        names: &'t [Text],
+        names: Span,
         arguments: &'t [Operand],
         mut last: Option<Got>,
     ) -> Outcome<Got> {
-        let end = names.len().saturating_sub(1);
-        for (index, name) in names.iter().enumerate() {
+        let mut rest = self.tree.text(names).strip_prefix('.');
+        while let Some(names) = rest {
+            let name;
+            (name, rest) = next_name(names);
             if let Value::Duration(duration) = receiver.value {
                 receiver = Got::plain(duration_methods(duration));
             }
-            receiver = if index < end {
+            receiver = if rest.is_some() {
                 self.field(&receiver, name, false)?
             } else if let (Value::Object(_), true) =
                 (&receiver.value, last.is_some() || !arguments.is_empty())
@@ -207,5 +223,13 @@ impl<'t> Run<'t, '_, '_> {
 
     pub(crate) fn no_field<T>(&self, receiver: &Got, name: &str) -> Outcome<T> {
         self.fail(format!("can't evaluate field {name} in type {}", receiver.type_name()))
+    }
+}
+
+/// The first of the names that points separate, and the others.
+fn next_name(names: &str) -> (&str, Option<&str>) {
+    match names.bytes().position(|byte| byte == b'.') {
+        Some(point) => (&names[..point], Some(&names[point + 1..])),
+        None => (names, None),
     }
 }

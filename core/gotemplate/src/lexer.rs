@@ -62,28 +62,22 @@ impl Kind {
 }
 
 /// A token: a piece of the text from `start` to `end`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Token {
     pub(crate) kind: Kind,
     pub(crate) start: usize,
     pub(crate) end: usize,
-    /// The line it starts on, from 1.
-    pub(crate) line: usize,
-    /// What is wrong, where it is an error.
-    pub(crate) problem: Option<Box<str>>,
 }
 
 pub(crate) struct Lexer<'a> {
     text: &'a str,
     position: usize,
     start: usize,
-    line: usize,
-    start_line: usize,
     inside: bool,
     parentheses: usize,
+    /// What is wrong with the tokens that are errors.
+    problems: Vec<(usize, usize, Box<str>)>,
 }
-
-const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
 
 fn is_space(byte: Option<&u8>) -> bool {
     matches!(byte, Some(b' ' | b'\t' | b'\r' | b'\n'))
@@ -104,11 +98,23 @@ fn describe(c: Option<char>) -> String {
 
 impl<'a> Lexer<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, position: 0, start: 0, line: 1, start_line: 1, inside: false, parentheses: 0 }
+        Self { text, position: 0, start: 0, inside: false, parentheses: 0, problems: Vec::new() }
     }
 
-    pub(crate) fn text_of(&self, token: &Token) -> &'a str {
+    pub(crate) fn text_of(&self, token: Token) -> &'a str {
         self.text.get(token.start..token.end).unwrap_or_default()
+    }
+
+    /// The line a token starts on, from 1. Counted only for errors.
+    pub(crate) fn line_of(&self, token: Token) -> usize {
+        1 + self.text.bytes().take(token.start).filter(|byte| *byte == b'\n').count()
+    }
+
+    /// What is wrong with a token, where it is an error.
+    pub(crate) fn problem_of(&self, token: Token) -> Option<&str> {
+        let mut problems = self.problems.iter().rev();
+        let found = problems.find(|(start, end, _)| (*start, *end) == (token.start, token.end));
+        found.filter(|_| token.kind == Kind::Error).map(|(.., problem)| &**problem)
     }
 
     /// The next token; after the last one, ends of the text.
@@ -120,8 +126,16 @@ impl<'a> Lexer<'a> {
         &self.text[self.position..]
     }
 
+    /// The byte at the position, and a few behind it.
+    fn byte(&self, ahead: usize) -> Option<u8> {
+        self.text.as_bytes().get(self.position + ahead).copied()
+    }
+
     fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
+        match self.byte(0) {
+            Some(byte) if byte.is_ascii() => Some(char::from(byte)),
+            _ => self.rest().chars().next(),
+        }
     }
 
     fn take(&mut self) -> Option<char> {
@@ -144,41 +158,47 @@ impl<'a> Lexer<'a> {
 
     /// Leaves out what was read since the last token.
     fn skip(&mut self) {
-        self.line += self.text[self.start..self.position].matches('\n').count();
         self.start = self.position;
-        self.start_line = self.line;
     }
 
     fn emit(&mut self, kind: Kind) -> Token {
-        let token =
-            Token { kind, start: self.start, end: self.position, line: self.start_line, problem: None };
-        self.skip();
+        let token = Token { kind, start: self.start, end: self.position };
+        self.start = self.position;
         token
     }
 
-    fn fail(&self, problem: impl Into<String>) -> Token {
-        Token {
-            kind: Kind::Error,
-            start: self.start,
-            end: self.position,
-            line: self.start_line,
-            problem: Some(problem.into().into_boxed_str()),
+    #[cold]
+    fn fail(&mut self, problem: impl Into<String>) -> Token {
+        self.problems.push((self.start, self.position, problem.into().into_boxed_str()));
+        Token { kind: Kind::Error, start: self.start, end: self.position }
+    }
+
+    /// Where the next action begins.
+    fn next_action(&self) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        let mut from = self.position;
+        loop {
+            from += bytes.get(from..)?.iter().position(|byte| *byte == b'{')?;
+            if bytes.get(from + 1) == Some(&b'{') {
+                return Some(from);
+            }
+            from += 1;
         }
     }
 
     fn outside(&mut self) -> Token {
         loop {
-            let Some(length) = self.rest().find("{{") else {
+            let Some(delimiter) = self.next_action() else {
                 self.position = self.text.len();
                 return self.emit(if self.position > self.start { Kind::Text } else { Kind::Eof });
             };
-            let delimiter = self.position + length;
             self.position = delimiter;
-            let after = &self.text.as_bytes()[delimiter + 2..];
-            let trims = after.first() == Some(&b'-') && is_space(after.get(1));
+            let bytes = self.text.as_bytes();
+            let trims = self.byte(2) == Some(b'-') && is_space(bytes.get(delimiter + 3));
             if trims {
-                let kept = self.text[self.start..delimiter].trim_end_matches(SPACES).len();
-                self.position = self.start + kept;
+                while self.position > self.start && is_space(bytes.get(self.position - 1)) {
+                    self.position -= 1;
+                }
             }
             if self.position > self.start {
                 let token = self.emit(Kind::Text);
@@ -189,7 +209,7 @@ impl<'a> Lexer<'a> {
             self.position = delimiter;
             self.skip();
             let marker = if trims { 2 } else { 0 };
-            if self.text[delimiter + 2 + marker..].starts_with("/*") {
+            if self.byte(2 + marker) == Some(b'/') && self.byte(3 + marker) == Some(b'*') {
                 self.position = delimiter + 2 + marker;
                 self.skip();
                 if let Err(problem) = self.comment() {
@@ -225,16 +245,18 @@ impl<'a> Lexer<'a> {
     }
 
     fn skip_spaces(&mut self) {
-        self.position = self.text.len() - self.rest().trim_start_matches(SPACES).len();
+        while is_space(self.text.as_bytes().get(self.position)) {
+            self.position += 1;
+        }
     }
 
     /// Whether an action ends here, and whether with a trim marker.
     fn right_delimiter(&self) -> Option<bool> {
-        let rest = self.rest().as_bytes();
-        if is_space(rest.first()) && rest.get(1..4) == Some(b"-}}") {
-            Some(true)
+        let (first, second) = (self.byte(0), self.byte(1));
+        if second == Some(b'-') && is_space(first.as_ref()) {
+            (self.byte(2) == Some(b'}') && self.byte(3) == Some(b'}')).then_some(true)
         } else {
-            rest.starts_with(b"}}").then_some(false)
+            (first == Some(b'}') && second == Some(b'}')).then_some(false)
         }
     }
 
@@ -263,14 +285,33 @@ impl<'a> Lexer<'a> {
         let begin = self.position;
         match self.take() {
             None => self.fail("unclosed action"),
-            Some(c) if SPACES.contains(&c) => self.space(),
+            Some(' ' | '\t' | '\r' | '\n') => self.space(),
+            Some('.') if !self.byte(0).is_some_and(|byte| byte.is_ascii_digit()) => {
+                // At the end of the text Go takes the point for a number.
+                if self.position == self.text.len() {
+                    self.position = begin;
+                    return self.number();
+                }
+                self.name(Kind::Field, Kind::Dot)
+            }
+            Some('$') => self.name(Kind::Variable, Kind::Variable),
+            Some('a'..='z' | 'A'..='Z' | '_') => self.word(),
+            Some('"') => self.quoted('"', Kind::QuotedText, "unterminated quoted string"),
+            Some('(') => {
+                self.parentheses += 1;
+                self.emit(Kind::LeftParenthesis)
+            }
+            Some(')') if self.parentheses == 0 => self.fail("unexpected right paren"),
+            Some(')') => {
+                self.parentheses -= 1;
+                self.emit(Kind::RightParenthesis)
+            }
+            Some('|') => self.emit(Kind::Pipe),
             Some('=') => self.emit(Kind::Assign),
             Some(':') => match self.take() {
                 Some('=') => self.emit(Kind::Declare),
                 _ => self.fail("expected :="),
             },
-            Some('|') => self.emit(Kind::Pipe),
-            Some('"') => self.quoted('"', Kind::QuotedText, "unterminated quoted string"),
             Some('\'') => self.quoted('\'', Kind::CharConstant, "unterminated character constant"),
             Some('`') => match self.rest().find('`') {
                 Some(length) => {
@@ -282,38 +323,18 @@ impl<'a> Lexer<'a> {
                     self.fail("unterminated raw quoted string")
                 }
             },
-            Some('$') => self.name(Kind::Variable, Kind::Variable),
-            Some('.') if !self.peek().is_some_and(|c| c.is_ascii_digit()) => {
-                // At the end of the text Go takes the point for a number.
-                if self.rest().is_empty() {
-                    self.position = begin;
-                    return self.number();
-                }
-                self.name(Kind::Field, Kind::Dot)
-            }
             Some('.' | '+' | '-' | '0'..='9') => {
                 self.position = begin;
                 self.number()
             }
             Some(c) if is_word(c) => self.word(),
-            Some('(') => {
-                self.parentheses += 1;
-                self.emit(Kind::LeftParenthesis)
-            }
-            Some(')') if self.parentheses == 0 => self.fail("unexpected right paren"),
-            Some(')') => {
-                self.parentheses -= 1;
-                self.emit(Kind::RightParenthesis)
-            }
             Some(' '..='~') => self.emit(Kind::Char),
             other => self.fail(format!("unrecognized character in action: {}", describe(other))),
         }
     }
 
     fn space(&mut self) -> Token {
-        while is_space(self.rest().as_bytes().first()) {
-            self.position += 1;
-        }
+        self.skip_spaces();
         // The last space may belong to " -}}".
         self.position -= 1;
         if self.right_delimiter() == Some(true) {
@@ -328,6 +349,9 @@ impl<'a> Lexer<'a> {
 
     fn quoted(&mut self, end: char, kind: Kind, problem: &str) -> Token {
         loop {
+            while self.byte(0).is_some_and(|byte| byte.is_ascii_alphanumeric()) {
+                self.position += 1;
+            }
             match self.take() {
                 Some('\\') if !matches!(self.peek(), None | Some('\n')) => {
                     self.take();
@@ -340,9 +364,23 @@ impl<'a> Lexer<'a> {
     }
 
     fn at_terminator(&self) -> bool {
-        match self.peek() {
-            None | Some(' ' | '\t' | '\r' | '\n' | '.' | ',' | '|' | ':' | ')' | '(') => true,
-            _ => self.rest().starts_with("}}"),
+        match self.byte(0) {
+            None | Some(b' ' | b'\t' | b'\r' | b'\n' | b'.' | b',' | b'|' | b':' | b')' | b'(') => true,
+            Some(b'}') => self.byte(1) == Some(b'}'),
+            Some(_) => false,
+        }
+    }
+
+    /// Goes on to the end of the word.
+    fn rest_of_word(&mut self) {
+        loop {
+            match self.byte(0) {
+                Some(b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_') => self.position += 1,
+                Some(byte) if !byte.is_ascii() && self.peek().is_some_and(is_word) => {
+                    self.take();
+                }
+                _ => return,
+            }
         }
     }
 
@@ -350,9 +388,7 @@ impl<'a> Lexer<'a> {
         if self.at_terminator() {
             return self.emit(alone);
         }
-        while self.peek().is_some_and(is_word) {
-            self.take();
-        }
+        self.rest_of_word();
         if self.at_terminator() { self.emit(kind) } else { self.bad_character() }
     }
 
@@ -361,9 +397,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn word(&mut self) -> Token {
-        while self.peek().is_some_and(is_word) {
-            self.take();
-        }
+        self.rest_of_word();
         if !self.at_terminator() {
             return self.bad_character();
         }

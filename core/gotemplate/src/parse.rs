@@ -1,12 +1,18 @@
 //! Templates as trees, with Go's complaints.
 
+mod operands;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::lexer::{Kind, Lexer, Token};
-use crate::parse_number::{character, number, unquote};
+use crate::parse_number::unquote;
 use crate::print_quote::quote;
-use crate::tree::{Branch, Call, Command, Node, Operand, OperandKind, Pipe, Shared, Template};
+use crate::set::Callable;
+use crate::tree::{
+    Branch, Call, Command, Index, Node, Operand, OperandKind, Part, Pipe, Shared, Span, Template, Tree,
+    Variable,
+};
 use crate::value::Text;
 
 /// Why a text is no template.
@@ -30,28 +36,36 @@ type Result<T> = std::result::Result<T, Box<ParseError>>;
 pub(crate) fn parse(
     name: &str,
     text: &str,
-    has_function: &dyn Fn(&str) -> bool,
+    find_function: &dyn Fn(&str) -> Option<Callable>,
 ) -> std::result::Result<Vec<Shared>, ParseError> {
-    let blank = Token { kind: Kind::Eof, start: 0, end: 0, line: 1, problem: None };
+    let blank = Token { kind: Kind::Eof, start: 0, end: 0 };
     let mut parser = Parser {
-        file: Rc::from(name),
-        source: Rc::from(text),
+        tree: Tree::new(name, text),
         lexer: Lexer::new(text),
-        has_function,
-        tokens: [blank.clone(), blank.clone(), blank],
+        find_function,
+        tokens: [blank; 3],
         peeked: 0,
-        variables: vec![Rc::from("$")],
+        variables: vec![DOLLAR],
+        known: BTreeMap::from([("$", DOLLAR)]),
         ranges: 0,
-        action_line: 0,
+        action: None,
         depth: 0,
+        nodes: Vec::new(),
+        commands: Vec::new(),
+        operands: Vec::new(),
         done: BTreeMap::new(),
-        names: BTreeMap::new(),
     };
     parser.file().map_err(|error| *error)?;
-    let Parser { file, mut done, .. } = parser;
-    let own = done.remove(&file);
-    Ok(done.into_values().chain(own).collect())
+    let Parser { mut tree, mut done, .. } = parser;
+    tree.shrink();
+    let own = done.remove_entry(&tree.file);
+    let tree = Rc::new(tree);
+    let template = |(name, body)| Rc::new(Template { name, tree: tree.clone(), body });
+    Ok(done.into_iter().chain(own).map(template).collect())
 }
+
+/// The variable that every template begins with.
+pub(crate) const DOLLAR: Variable = 0;
 
 /// What ends a list of nodes.
 #[derive(Clone, Copy, PartialEq)]
@@ -75,21 +89,25 @@ enum Piece {
 }
 
 struct Parser<'a> {
-    file: Text,
-    source: Text,
+    tree: Tree,
     lexer: Lexer<'a>,
-    has_function: &'a dyn Fn(&str) -> bool,
+    find_function: &'a dyn Fn(&str) -> Option<Callable>,
     /// The tokens that were put back; the first is also the last one read.
     tokens: [Token; 3],
     peeked: usize,
-    variables: Vec<Text>,
+    /// The variables in sight.
+    variables: Vec<Variable>,
+    /// All variables of the file.
+    known: BTreeMap<&'a str, Variable>,
     ranges: usize,
-    /// The line the action began on; 0 outside.
-    action_line: usize,
+    /// What the action began with; nothing outside.
+    action: Option<Token>,
     depth: usize,
-    done: BTreeMap<Text, Shared>,
-    /// Names and fields, each stored once.
-    names: BTreeMap<&'a str, Text>,
+    /// The nodes, commands and operands of what is not read to its end.
+    nodes: Vec<Node>,
+    commands: Vec<Command>,
+    operands: Vec<Operand>,
+    done: BTreeMap<Text, Part>,
 }
 
 impl<'a> Parser<'a> {
@@ -99,7 +117,7 @@ impl<'a> Parser<'a> {
         } else {
             self.tokens[0] = self.lexer.next();
         }
-        self.tokens[self.peeked].clone()
+        self.tokens[self.peeked]
     }
 
     fn back(&mut self) {
@@ -127,29 +145,29 @@ impl<'a> Parser<'a> {
         token
     }
 
-    fn written(&self, token: &Token) -> &'a str {
+    fn written(&self, token: Token) -> &'a str {
         self.lexer.text_of(token)
     }
 
-    fn intern(&mut self, text: &'a str) -> Text {
-        self.names.entry(text).or_insert_with(|| Rc::from(text)).clone()
-    }
-
+    #[cold]
     #[inline(never)]
     fn fail<T>(&self, message: impl Into<String>) -> Result<T> {
-        let name = self.file.to_string();
-        Err(Box::new(ParseError { name, line: self.tokens[0].line, message: message.into() }))
+        let name = self.tree.file.to_string();
+        let line = self.lexer.line_of(self.tokens[0]);
+        Err(Box::new(ParseError { name, line, message: message.into() }))
     }
 
+    #[cold]
     #[inline(never)]
-    fn unexpected<T>(&self, token: &Token, context: &str) -> Result<T> {
+    fn unexpected<T>(&self, token: Token, context: &str) -> Result<T> {
         let text = self.written(token);
-        if let Some(problem) = &token.problem {
-            if self.action_line == 0 || self.action_line == token.line {
-                return self.fail(&**problem);
-            }
+        if let Some(problem) = self.lexer.problem_of(token) {
+            let began = self.action.map(|action| self.lexer.line_of(action));
+            let Some(began) = began.filter(|line| *line != self.lexer.line_of(token)) else {
+                return self.fail(problem);
+            };
             let link = if problem.ends_with(" action") { "" } else { " in action" };
-            return self.fail(format!("{problem}{link} started at {}:{}", self.file, self.action_line));
+            return self.fail(format!("{problem}{link} started at {}:{began}", self.tree.file));
         }
         let shown = match token.kind {
             Kind::Eof => "EOF".to_owned(),
@@ -176,11 +194,10 @@ impl<'a> Parser<'a> {
 
     fn expect(&mut self, kind: Kind, context: &str) -> Result<Token> {
         let token = self.next_solid();
-        if token.kind == kind { Ok(token) } else { self.unexpected(&token, context) }
+        if token.kind == kind { Ok(token) } else { self.unexpected(token, context) }
     }
 
     fn file(&mut self) -> Result<()> {
-        let mut body = Vec::new();
         while self.peek().kind != Kind::Eof {
             if self.peek().kind == Kind::LeftDelimiter {
                 let delimiter = self.next();
@@ -192,27 +209,26 @@ impl<'a> Parser<'a> {
                 self.peeked = 2;
             }
             match self.text_or_action()? {
-                Piece::Node(node) => body.push(node),
+                Piece::Node(node) => self.nodes.push(node),
                 Piece::Stop(stop) => return self.fail(format!("unexpected {}", stop.text())),
             }
         }
-        let name = self.file.clone();
+        let name = self.tree.file.clone();
+        let body = self.tree.add_nodes(self.nodes.drain(..));
         self.finish(name, body)
     }
 
     /// Keeps a template; two that are not empty must not have the same name.
-    fn finish(&mut self, name: Text, body: Vec<Node>) -> Result<()> {
-        let template =
-            Template { name: name.clone(), file: self.file.clone(), source: self.source.clone(), body };
+    fn finish(&mut self, name: Text, body: Part) -> Result<()> {
         match self.done.get(&name) {
-            Some(known) if !known.is_empty() => {
-                if !template.is_empty() {
+            Some(known) if !self.tree.is_empty(*known) => {
+                if !self.tree.is_empty(body) {
                     let name = quote(&name, false);
                     return self.fail(format!("template: multiple definition of template {name}"));
                 }
             }
             _ => {
-                self.done.insert(name, Rc::new(template));
+                self.done.insert(name, body);
             }
         }
         Ok(())
@@ -221,16 +237,16 @@ impl<'a> Parser<'a> {
     fn definition(&mut self) -> Result<()> {
         const CONTEXT: &str = "define clause";
         let token = self.next_solid();
-        let name = self.template_name(&token, CONTEXT)?;
+        let name = self.template_name(token, CONTEXT)?;
         self.expect(Kind::RightDelimiter, CONTEXT)?;
         self.body_of(name, CONTEXT)
     }
 
     /// The body of a `define` or `block`, which has its own variables.
     fn body_of(&mut self, name: Text, context: &str) -> Result<()> {
-        let variables = std::mem::replace(&mut self.variables, vec![Rc::from("$")]);
+        let variables = std::mem::replace(&mut self.variables, vec![DOLLAR]);
         let ranges = std::mem::take(&mut self.ranges);
-        self.action_line = 0;
+        self.action = None;
         let (body, stop) = self.list()?;
         if stop != Stop::End {
             return self.fail(format!("unexpected {} in {context}", stop.text()));
@@ -240,7 +256,7 @@ impl<'a> Parser<'a> {
         self.finish(name, body)
     }
 
-    fn template_name(&mut self, token: &Token, context: &str) -> Result<Text> {
+    fn template_name(&mut self, token: Token, context: &str) -> Result<Text> {
         match token.kind {
             Kind::QuotedText | Kind::RawText => match unquote(self.written(token)) {
                 Some(name) => Ok(Rc::from(name)),
@@ -250,18 +266,18 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn list(&mut self) -> Result<(Vec<Node>, Stop)> {
+    fn list(&mut self) -> Result<(Part, Stop)> {
         if self.depth >= NESTING {
             return self.fail("max expression depth exceeded");
         }
         self.depth += 1;
-        let mut nodes = Vec::new();
+        let first = self.nodes.len();
         while self.peek_solid().kind != Kind::Eof {
             match self.text_or_action()? {
-                Piece::Node(node) => nodes.push(node),
+                Piece::Node(node) => self.nodes.push(node),
                 Piece::Stop(stop) => {
                     self.depth -= 1;
-                    return Ok((nodes, stop));
+                    return Ok((self.tree.add_nodes(self.nodes.drain(first..)), stop));
                 }
             }
         }
@@ -271,14 +287,14 @@ impl<'a> Parser<'a> {
     fn text_or_action(&mut self) -> Result<Piece> {
         let token = self.next_solid();
         match token.kind {
-            Kind::Text => Ok(Piece::Node(Node::Text(Rc::from(self.written(&token))))),
+            Kind::Text => Ok(Piece::Node(Node::Text(Span { start: token.start, end: token.end }))),
             Kind::LeftDelimiter => {
-                self.action_line = token.line;
+                self.action = Some(token);
                 let piece = self.action()?;
-                self.action_line = 0;
+                self.action = None;
                 Ok(piece)
             }
-            _ => self.unexpected(&token, "input"),
+            _ => self.unexpected(token, "input"),
         }
     }
 
@@ -312,7 +328,7 @@ impl<'a> Parser<'a> {
     fn jump(&mut self, word: &str, node: Node) -> Result<Node> {
         let token = self.next_solid();
         if token.kind != Kind::RightDelimiter {
-            return self.unexpected(&token, word);
+            return self.unexpected(token, word);
         }
         if self.ranges == 0 {
             return self.fail(format!("{word} outside {{{{range}}}}"));
@@ -322,7 +338,7 @@ impl<'a> Parser<'a> {
 
     fn branch(&mut self, kind: Kind) -> Result<Node> {
         let known = self.variables.len();
-        let (context, make): (_, fn(Box<Branch>) -> Node) = match kind {
+        let (context, make): (_, fn(Branch) -> Node) = match kind {
             Kind::If => ("if", Node::If),
             Kind::With => ("with", Node::With),
             _ => ("range", Node::Range),
@@ -341,7 +357,8 @@ impl<'a> Parser<'a> {
                     return self.fail("max expression depth exceeded");
                 }
                 self.depth += 1;
-                otherwise = Some(vec![self.branch(kind)?]);
+                let node = self.branch(kind)?;
+                otherwise = Some(self.tree.add_nodes(std::iter::once(node)));
                 self.depth -= 1;
             } else {
                 let (nodes, end) = self.list()?;
@@ -353,34 +370,38 @@ impl<'a> Parser<'a> {
             }
         }
         self.variables.truncate(known);
-        Ok(make(Box::new(Branch { pipe, body, otherwise })))
+        Ok(make(Branch { pipe, body, otherwise }))
     }
 
     fn block(&mut self) -> Result<Node> {
         const CONTEXT: &str = "block clause";
         let token = self.next_solid();
-        let name = self.template_name(&token, CONTEXT)?;
+        let name = self.template_name(token, CONTEXT)?;
         let pipe = self.pipeline(CONTEXT, Kind::RightDelimiter)?;
         self.body_of(name.clone(), CONTEXT)?;
-        Ok(Node::Template(Box::new(Call { position: token.start, name, pipe: Some(pipe) })))
+        Ok(self.call_of(token, name, Some(pipe)))
     }
 
     fn call(&mut self) -> Result<Node> {
         const CONTEXT: &str = "template clause";
         let token = self.next_solid();
-        let name = self.template_name(&token, CONTEXT)?;
+        let name = self.template_name(token, CONTEXT)?;
         let mut pipe = None;
         if self.next_solid().kind != Kind::RightDelimiter {
             self.back();
             pipe = Some(self.pipeline(CONTEXT, Kind::RightDelimiter)?);
         }
-        Ok(Node::Template(Box::new(Call { position: token.start, name, pipe })))
+        Ok(self.call_of(token, name, pipe))
     }
 
-    fn pipeline(&mut self, context: &str, end: Kind) -> Result<Pipe> {
+    fn call_of(&mut self, token: Token, name: Text, pipe: Option<Index>) -> Node {
+        Node::Template(self.tree.add_call(Call { position: token.start, name, pipe }))
+    }
+
+    fn pipeline(&mut self, context: &str, end: Kind) -> Result<Index> {
         let position = self.peek_solid().start;
-        let mut pipe = Pipe { position, assigns: false, variables: Vec::new(), commands: Vec::new() };
-        self.declarations(&mut pipe, context)?;
+        let first = self.commands.len();
+        let (variables, assigns) = self.declarations(context)?;
         loop {
             let token = self.next_solid();
             match token.kind {
@@ -399,26 +420,30 @@ impl<'a> Parser<'a> {
                 | Kind::LeftParenthesis => {
                     self.back();
                     let command = self.command()?;
-                    pipe.commands.push(command);
+                    self.commands.push(command);
                 }
-                _ => return self.unexpected(&token, context),
+                _ => return self.unexpected(token, context),
             }
         }
-        self.check(&pipe, context)?;
-        Ok(pipe)
+        self.check(first, context)?;
+        let commands = self.tree.add_commands(self.commands.drain(first..));
+        Ok(self.tree.add_pipe(Pipe { position, assigns, variables, commands }))
     }
 
     /// `$x :=`, `$x =` and, for `range`, `$x, $y :=`.
-    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Result<()> {
+    fn declarations(&mut self, context: &str) -> Result<(Part, bool)> {
+        let mut declared = [DOLLAR; 2];
+        let mut count = 0;
+        let mut assigns = false;
         loop {
             let variable = self.peek_solid();
             if variable.kind != Kind::Variable {
-                return Ok(());
+                break;
             }
             self.next();
             let adjacent = self.peek();
             let next = self.peek_solid();
-            let comma = next.kind == Kind::Char && self.written(&next) == ",";
+            let comma = next.kind == Kind::Char && self.written(next) == ",";
             if !comma && !matches!(next.kind, Kind::Assign | Kind::Declare) {
                 if adjacent.kind == Kind::Space {
                     self.tokens[1] = adjacent;
@@ -428,17 +453,20 @@ impl<'a> Parser<'a> {
                     self.tokens[1] = variable;
                     self.peeked = 2;
                 }
-                return Ok(());
+                break;
             }
             self.next_solid();
-            let name = self.intern(self.lexer.text_of(&variable));
-            pipe.variables.push(name.clone());
-            self.variables.push(name);
-            if !comma {
-                pipe.assigns = next.kind == Kind::Assign;
-                return Ok(());
+            let number = self.number_of(self.lexer.text_of(variable));
+            if let Some(place) = declared.get_mut(count) {
+                *place = number;
             }
-            if context != "range" || pipe.variables.len() >= 2 {
+            count += 1;
+            self.variables.push(number);
+            if !comma {
+                assigns = next.kind == Kind::Assign;
+                break;
+            }
+            if context != "range" || count >= 2 {
                 return self.fail(format!("too many declarations in {context}"));
             }
             let after = self.peek_solid().kind;
@@ -446,22 +474,32 @@ impl<'a> Parser<'a> {
                 return self.fail("range can only initialize variables");
             }
         }
+        Ok((self.tree.add_declared(declared.get(..count).unwrap_or_default()), assigns))
     }
 
-    fn check(&self, pipe: &Pipe, context: &str) -> Result<()> {
-        if pipe.commands.is_empty() {
+    /// The number of a variable in this file.
+    fn number_of(&mut self, name: &'a str) -> Variable {
+        let names = &mut self.tree.names;
+        *self.known.entry(name).or_insert_with(|| {
+            names.push(Rc::from(name));
+            Variable::try_from(names.len() - 1).unwrap_or(Variable::MAX)
+        })
+    }
+
+    fn check(&self, first: usize, context: &str) -> Result<()> {
+        let Some((_, others)) = self.commands.get(first..).and_then(<[_]>::split_first) else {
             return self.fail(format!("missing value for {context}"));
-        }
-        for (index, command) in pipe.commands.iter().enumerate().skip(1) {
+        };
+        for (index, command) in others.iter().enumerate() {
             if let Some(
                 OperandKind::Bool(_)
                 | OperandKind::Dot
                 | OperandKind::Nil
                 | OperandKind::Number(_)
                 | OperandKind::Text(_),
-            ) = command.operands.first().map(|operand| &operand.kind)
+            ) = self.tree.operands(command).first().map(|operand| operand.kind)
             {
-                return self.fail(format!("non executable command in pipeline stage {}", index + 1));
+                return self.fail(format!("non executable command in pipeline stage {}", index + 2));
             }
         }
         Ok(())
@@ -469,11 +507,11 @@ impl<'a> Parser<'a> {
 
     fn command(&mut self) -> Result<Command> {
         let position = self.peek_solid().start;
-        let mut operands = Vec::new();
+        let first = self.operands.len();
         loop {
             self.peek_solid();
             if let Some(operand) = self.operand()? {
-                operands.push(operand);
+                self.operands.push(operand);
             }
             let token = self.next();
             match token.kind {
@@ -483,101 +521,12 @@ impl<'a> Parser<'a> {
                     break;
                 }
                 Kind::Pipe => break,
-                _ => return self.unexpected(&token, "operand"),
+                _ => return self.unexpected(token, "operand"),
             }
         }
-        if operands.is_empty() {
+        if self.operands.len() == first {
             return self.fail("empty command");
         }
-        Ok(Command { position, operands })
-    }
-
-    fn operand(&mut self) -> Result<Option<Operand>> {
-        let Some(term) = self.term()? else {
-            return Ok(None);
-        };
-        let first = self.peek();
-        if first.kind != Kind::Field {
-            return Ok(Some(term));
-        }
-        let mut names = Vec::new();
-        while self.peek().kind == Kind::Field {
-            let token = self.next();
-            names.push(self.intern(self.lexer.text_of(&token).trim_start_matches('.')));
-        }
-        let position = first.start;
-        let kind = match term.kind {
-            OperandKind::Field(mut fields) => {
-                fields.append(&mut names);
-                OperandKind::Field(fields)
-            }
-            OperandKind::Variable(mut fields) => {
-                fields.append(&mut names);
-                OperandKind::Variable(fields)
-            }
-            OperandKind::Bool(_)
-            | OperandKind::Text(_)
-            | OperandKind::Number(_)
-            | OperandKind::Nil
-            | OperandKind::Dot => {
-                let term = quote(&term.to_string(), false);
-                return self.fail(format!("unexpected . after term {term}"));
-            }
-            _ => OperandKind::Chain(Box::new(term), names),
-        };
-        Ok(Some(Operand { position, kind }))
-    }
-
-    fn term(&mut self) -> Result<Option<Operand>> {
-        let token = self.next_solid();
-        let text = self.written(&token);
-        let kind = match token.kind {
-            Kind::Identifier => {
-                if !(self.has_function)(text) {
-                    return self.fail(format!("function {} not defined", quote(text, false)));
-                }
-                OperandKind::Identifier(self.intern(text))
-            }
-            Kind::Dot => OperandKind::Dot,
-            Kind::Nil => OperandKind::Nil,
-            Kind::Bool => OperandKind::Bool(text == "true"),
-            Kind::Variable => {
-                if !self.variables.iter().any(|known| **known == *text) {
-                    return self.fail(format!("undefined variable {}", quote(text, false)));
-                }
-                OperandKind::Variable(vec![self.intern(text)])
-            }
-            Kind::Field => OperandKind::Field(vec![self.intern(&text[1..])]),
-            Kind::CharConstant | Kind::Complex | Kind::Number => {
-                let read = if token.kind == Kind::CharConstant { character(text) } else { number(text) };
-                match read {
-                    Ok(number) => OperandKind::Number(Box::new(number)),
-                    Err(problem) => return self.fail(problem),
-                }
-            }
-            Kind::QuotedText | Kind::RawText => match unquote(text) {
-                Some(value) => OperandKind::Text(Box::new((Rc::from(value), Rc::from(text)))),
-                None => return self.fail("invalid syntax"),
-            },
-            Kind::LeftParenthesis => {
-                if self.depth >= NESTING {
-                    return self.fail("max expression depth exceeded");
-                }
-                self.depth += 1;
-                let pipe = self.pipeline("parenthesized pipeline", Kind::RightParenthesis)?;
-                self.depth -= 1;
-                OperandKind::Pipe(Box::new(pipe))
-            }
-            _ => {
-                self.back();
-                return Ok(None);
-            }
-        };
-        // A parenthesized pipeline stands where it begins, behind the parenthesis.
-        let position = match &kind {
-            OperandKind::Pipe(pipe) => pipe.position,
-            _ => token.start,
-        };
-        Ok(Some(Operand { position, kind }))
+        Ok(Command { position, operands: self.tree.add_operands(self.operands.drain(first..)) })
     }
 }

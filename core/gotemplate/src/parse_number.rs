@@ -1,14 +1,20 @@
 //! Constants: numbers, characters and texts as Go's `strconv` reads them.
 
+use std::borrow::Cow;
+
 use crate::print_quote::quote;
 use crate::tree::Number;
 
 /// The value of a quoted or raw text with its quotes (`strconv.Unquote`).
-pub(crate) fn unquote(text: &str) -> Option<String> {
+pub(crate) fn unquote(text: &str) -> Option<Cow<'_, str>> {
     if let Some(raw) = text.strip_prefix('`') {
-        return Some(raw.strip_suffix('`')?.replace('\r', ""));
+        let raw = raw.strip_suffix('`')?;
+        return Some(if raw.contains('\r') { raw.replace('\r', "").into() } else { raw.into() });
     }
     let mut rest = text.strip_prefix('"')?.strip_suffix('"')?;
+    if !rest.bytes().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
+        return Some(rest.into());
+    }
     let mut bytes = Vec::with_capacity(rest.len());
     while !rest.is_empty() {
         let (piece, after) = unquote_char(rest, '"')?;
@@ -18,7 +24,7 @@ pub(crate) fn unquote(text: &str) -> Option<String> {
         }
         rest = after;
     }
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    Some(String::from_utf8_lossy(&bytes).into_owned().into())
 }
 
 enum Piece {
@@ -192,6 +198,15 @@ fn complex(text: &str) -> Option<(f64, f64)> {
     }
 }
 
+/// What almost all numbers are: a few decimal digits.
+fn plain_digits(text: &str) -> Option<u64> {
+    let plain = text.len() < 16 && (text == "0" || !text.starts_with('0'));
+    if !plain || text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some(text.bytes().fold(0, |value, digit| value * 10 + u64::from(digit - b'0')))
+}
+
 /// A number as it is written, and everything it can be.
 #[allow(
     clippy::cast_precision_loss,
@@ -202,6 +217,11 @@ fn complex(text: &str) -> Option<(f64, f64)> {
 )]
 pub(crate) fn number(text: &str) -> Result<Number, String> {
     let mut number = Number { text: text.to_owned(), ..Number::default() };
+    if let Some(digits) = plain_digits(text) {
+        let value = i64::try_from(digits).ok();
+        (number.int, number.uint, number.float) = (value, Some(digits), Some(digits as f64));
+        return Ok(number);
+    }
     if let Some((real, imaginary)) = complex(text) {
         number.complex = Some((real, imaginary));
         if imaginary == 0.0 {

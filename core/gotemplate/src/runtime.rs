@@ -11,7 +11,7 @@ use crate::error::{Outcome, RenderError};
 use crate::exec::{Got, Run};
 use crate::function::{Environment, FunctionError, Runtime};
 use crate::limits;
-use crate::parse::{ParseError, parse};
+use crate::parse::{DOLLAR, ParseError, parse};
 use crate::print_quote::quote;
 use crate::set::{FunctionTable, Templates};
 use crate::tree::Shared;
@@ -46,7 +46,7 @@ struct Scope {
 }
 
 pub(crate) struct Executor<'e> {
-    pub(crate) functions: &'e FunctionTable,
+    functions: &'e FunctionTable,
     pub(crate) missing: Missing,
     templates: &'e Templates,
     environment: &'e Environment,
@@ -123,9 +123,10 @@ impl<'e> Executor<'e> {
 
     /// Runs a template with data of its own and no variables of the caller.
     pub(crate) fn run(&mut self, template: &Shared, data: Got, out: &mut String) -> Outcome<()> {
-        let variables = vec![(self.templates.dollar(), data.clone())];
-        let mut run = Run { executor: self, template, variables, place: None, out };
-        run.walk(&data, &template.body).map(|_| ())
+        let tree = &*template.tree;
+        let variables = vec![(DOLLAR, data.clone())];
+        let mut run = Run { executor: self, template, tree, variables, place: None, out };
+        run.walk(&data, tree.nodes(template.body)).map(|_| ())
     }
 
     /// Runs a template by its name, as `ExecuteTemplate` does.
@@ -145,7 +146,7 @@ impl<'e> Executor<'e> {
             return Ok(known.clone());
         }
         let functions = self.functions;
-        let parsed = Rc::new(parse(ROOT, text, &|name| functions.find(name).is_some())?);
+        let parsed = Rc::new(parse(ROOT, text, &|name| functions.find(name))?);
         self.parsed.insert(Rc::from(text), parsed.clone());
         Ok(parsed)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::builtins::{self, Builtin};
+use crate::builtins::{BUILTINS, Builtin};
 use crate::error::RenderError;
 use crate::function::{Environment, Function};
 use crate::parse::{ParseError, parse};
@@ -14,15 +14,34 @@ use crate::tree::Shared;
 use crate::value::{Text, Value};
 
 /// What a name in a template calls.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Callable {
     Function(&'static Function),
     Builtin(&'static Builtin),
 }
 
+impl Callable {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Function(function) => function.name,
+            Self::Builtin(builtin) => builtin.name,
+        }
+    }
+}
+
 /// The functions that templates may call, beside those of the language itself.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct FunctionTable {
     functions: BTreeMap<&'static str, &'static Function>,
+    /// The same and the language's own, each at the first free place from [`place`] on: parsing asks for one in every second word.
+    places: Vec<Option<Callable>>,
+}
+
+/// Where to look first for a name in a table of this size, which is a power of two.
+fn place(name: &str, size: usize) -> usize {
+    let mix = |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    let hash = name.bytes().fold(0x811c_9dc5_u32, mix);
+    (hash ^ (hash >> 15)) as usize & size.saturating_sub(1)
 }
 
 impl FunctionTable {
@@ -44,14 +63,42 @@ impl FunctionTable {
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Callable> {
-        let own = self.get(name).map(Callable::Function);
-        own.or_else(|| builtins::find(name).map(Callable::Builtin))
+        let mut at = place(name, self.places.len());
+        while let Some(found) = *self.places.get(at)? {
+            if found.name() == name {
+                return Some(found);
+            }
+            at = (at + 1) & (self.places.len() - 1);
+        }
+        None
+    }
+}
+
+impl Default for FunctionTable {
+    fn default() -> Self {
+        Self::from_iter([])
     }
 }
 
 impl FromIterator<&'static Function> for FunctionTable {
     fn from_iter<I: IntoIterator<Item = &'static Function>>(functions: I) -> Self {
-        Self { functions: functions.into_iter().map(|function| (function.name, function)).collect() }
+        let functions: BTreeMap<_, _> =
+            functions.into_iter().map(|function| (function.name, function)).collect();
+        let own = BUILTINS.iter().filter(|builtin| !functions.contains_key(builtin.name));
+        let all = functions.values().map(|function| Callable::Function(function));
+        // Three quarters stay free, so that an unknown name is soon known for one.
+        let size = (4 * (functions.len() + BUILTINS.len())).next_power_of_two();
+        let mut places = vec![None; size];
+        for callable in all.chain(own.map(Callable::Builtin)) {
+            let mut at = place(callable.name(), size);
+            while places.get(at).is_some_and(Option::is_some) {
+                at = (at + 1) & (size - 1);
+            }
+            if let Some(free) = places.get_mut(at) {
+                *free = Some(callable);
+            }
+        }
+        Self { functions, places }
     }
 }
 
@@ -68,7 +115,7 @@ impl Parsed {
     /// # Errors
     /// With Go's words, for the first mistake in the text.
     pub fn new(name: &str, text: &str, functions: &FunctionTable) -> Result<Self, ParseError> {
-        let templates = parse(name, text, &|name| functions.find(name).is_some())?;
+        let templates = parse(name, text, &|name| functions.find(name))?;
         Ok(Self { name: Rc::from(name), templates: Rc::new(templates) })
     }
 
@@ -91,7 +138,7 @@ impl fmt::Debug for Parsed {
             if template.name != self.name {
                 write!(formatter, "{{{{define {:?}}}}}", template.name)?;
             }
-            template.body.iter().try_for_each(|node| fmt::Display::fmt(node, formatter))?;
+            fmt::Display::fmt(&template.tree.written(template.body), formatter)?;
             if template.name != self.name {
                 formatter.write_str("{{end}}")?;
             }
@@ -112,14 +159,13 @@ pub struct Options {
 pub struct Templates {
     pub(crate) functions: Rc<FunctionTable>,
     templates: BTreeMap<Text, Shared>,
-    dollar: Text,
 }
 
 impl Templates {
     /// An empty set.
     #[must_use]
     pub fn new(functions: Rc<FunctionTable>) -> Self {
-        Self { functions, templates: BTreeMap::new(), dollar: Rc::from("$") }
+        Self { functions, templates: BTreeMap::new() }
     }
 
     /// Adds a file and what it defines. A later template replaces an earlier one of its name, unless it is empty.
@@ -171,10 +217,6 @@ impl Templates {
 
     pub(crate) fn find(&self, name: &str) -> Option<&Shared> {
         self.templates.get(name)
-    }
-
-    pub(crate) fn dollar(&self) -> Text {
-        self.dollar.clone()
     }
 }
 

@@ -1,97 +1,279 @@
 //! Parsed templates, and their text as Go shows it in errors.
+//!
+//! A file's tree is a handful of tables; its parts refer to each other by their places in them, and to the source by spans. So
+//! reading a file, and forgetting it again, costs a few allocations however large it is.
 
 use std::fmt;
 use std::rc::Rc;
 
 use crate::print_quote::quote;
+use crate::set::Callable;
 use crate::value::Text;
+
+/// A piece of the source, in bytes.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// Neighbours in one of the tables.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Part {
+    start: u32,
+    end: u32,
+}
+
+/// A place in one of the tables.
+pub(crate) type Index = u32;
+
+/// The number of a variable's name in its file; `$` is 0.
+pub(crate) type Variable = u32;
+
+/// A parsed file: its body and what it defines.
+pub(crate) struct Tree {
+    /// The file it was read from.
+    pub(crate) file: Text,
+    /// The whole text.
+    pub(crate) source: Text,
+    nodes: Vec<Node>,
+    calls: Vec<Call>,
+    pipes: Vec<Pipe>,
+    commands: Vec<Command>,
+    operands: Vec<Operand>,
+    declared: Vec<Variable>,
+    texts: Vec<(Text, Span)>,
+    numbers: Vec<Number>,
+    /// The variables' names with their `$`.
+    pub(crate) names: Vec<Text>,
+}
+
+/// The place of the next element of a table.
+///
+/// Files have far less than 4 GiB, and each element takes a byte of them.
+fn next_index<T>(table: &[T]) -> Index {
+    Index::try_from(table.len()).unwrap_or(Index::MAX)
+}
+
+fn append<T>(table: &mut Vec<T>, items: impl Iterator<Item = T>) -> Part {
+    let start = next_index(table);
+    table.extend(items);
+    Part { start, end: next_index(table) }
+}
+
+fn push<T>(table: &mut Vec<T>, item: T) -> Index {
+    let index = next_index(table);
+    table.push(item);
+    index
+}
+
+fn slice<T>(table: &[T], part: Part) -> &[T] {
+    table.get(part.start as usize..part.end as usize).unwrap_or_default()
+}
+
+impl Tree {
+    pub(crate) fn new(file: &str, source: &str) -> Self {
+        Self {
+            file: Rc::from(file),
+            source: Rc::from(source),
+            nodes: Vec::new(),
+            calls: Vec::new(),
+            pipes: Vec::new(),
+            commands: Vec::new(),
+            operands: Vec::new(),
+            declared: Vec::new(),
+            texts: Vec::new(),
+            numbers: Vec::new(),
+            names: vec![Rc::from("$")],
+        }
+    }
+
+    pub(crate) fn add_nodes(&mut self, nodes: impl Iterator<Item = Node>) -> Part {
+        append(&mut self.nodes, nodes)
+    }
+
+    pub(crate) fn add_call(&mut self, call: Call) -> Index {
+        push(&mut self.calls, call)
+    }
+
+    pub(crate) fn add_pipe(&mut self, pipe: Pipe) -> Index {
+        push(&mut self.pipes, pipe)
+    }
+
+    pub(crate) fn add_commands(&mut self, commands: impl Iterator<Item = Command>) -> Part {
+        append(&mut self.commands, commands)
+    }
+
+    pub(crate) fn add_operands(&mut self, operands: impl Iterator<Item = Operand>) -> Part {
+        append(&mut self.operands, operands)
+    }
+
+    pub(crate) fn add_declared(&mut self, variables: &[Variable]) -> Part {
+        append(&mut self.declared, variables.iter().copied())
+    }
+
+    pub(crate) fn add_text(&mut self, value: Text, written: Span) -> Index {
+        push(&mut self.texts, (value, written))
+    }
+
+    pub(crate) fn add_number(&mut self, number: Number) -> Index {
+        push(&mut self.numbers, number)
+    }
+
+    /// Gives back what the tables took too much.
+    pub(crate) fn shrink(&mut self) {
+        self.nodes.shrink_to_fit();
+        self.pipes.shrink_to_fit();
+        self.commands.shrink_to_fit();
+        self.operands.shrink_to_fit();
+    }
+
+    pub(crate) fn text(&self, span: Span) -> &str {
+        self.source.get(span.start..span.end).unwrap_or_default()
+    }
+
+    pub(crate) fn nodes(&self, part: Part) -> &[Node] {
+        slice(&self.nodes, part)
+    }
+
+    pub(crate) fn call(&self, index: Index) -> Option<&Call> {
+        self.calls.get(index as usize)
+    }
+
+    pub(crate) fn pipe(&self, index: Index) -> Option<&Pipe> {
+        self.pipes.get(index as usize)
+    }
+
+    pub(crate) fn commands(&self, pipe: &Pipe) -> &[Command] {
+        slice(&self.commands, pipe.commands)
+    }
+
+    pub(crate) fn operands(&self, command: &Command) -> &[Operand] {
+        slice(&self.operands, command.operands)
+    }
+
+    pub(crate) fn operand(&self, index: Part) -> Option<&Operand> {
+        slice(&self.operands, index).first()
+    }
+
+    pub(crate) fn declared(&self, pipe: &Pipe) -> &[Variable] {
+        slice(&self.declared, pipe.variables)
+    }
+
+    /// A constant's value and how it is written.
+    pub(crate) fn constant(&self, index: Index) -> Option<&(Text, Span)> {
+        self.texts.get(index as usize)
+    }
+
+    pub(crate) fn number(&self, index: Index) -> Option<&Number> {
+        self.numbers.get(index as usize)
+    }
+
+    /// The name of a variable, with its `$`.
+    pub(crate) fn name(&self, variable: Variable) -> &str {
+        self.names.get(variable as usize).map(|name| &**name).unwrap_or_default()
+    }
+
+    /// Whether nodes are nothing but space and comments (`parse.IsEmptyTree`).
+    pub(crate) fn is_empty(&self, nodes: Part) -> bool {
+        let blank = |node: &Node| matches!(node, Node::Text(span) if self.text(*span).trim().is_empty());
+        self.nodes(nodes).iter().all(blank)
+    }
+
+    /// A part of the tree in Go's writing.
+    pub(crate) fn written<T>(&self, part: T) -> Written<'_, T> {
+        Written(self, part)
+    }
+}
 
 /// One template: the body of a file or of a `define`.
 pub(crate) struct Template {
     /// The name it is called by.
     pub(crate) name: Text,
-    /// The file it was read from.
-    pub(crate) file: Text,
-    /// The text of the whole file, for lines and columns.
-    pub(crate) source: Text,
-    pub(crate) body: Vec<Node>,
+    pub(crate) tree: Rc<Tree>,
+    pub(crate) body: Part,
 }
 
 impl Template {
-    /// Whether it holds nothing but space and comments (`parse.IsEmptyTree`).
+    /// Whether it holds nothing but space and comments.
     pub(crate) fn is_empty(&self) -> bool {
-        self.body.iter().all(|node| matches!(node, Node::Text(text) if text.trim().is_empty()))
+        self.tree.is_empty(self.body)
     }
 
     /// The line (from 1) and the byte in the line (from 0) of a position.
     pub(crate) fn place(&self, position: usize) -> (usize, usize) {
-        let before = self.source.get(..position).unwrap_or(&self.source);
+        let source = &self.tree.source;
+        let before = source.get(..position).unwrap_or(source);
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         (before.matches('\n').count() + 1, before.len() - start)
     }
 }
 
+#[derive(Clone, Copy)]
 pub(crate) enum Node {
-    Text(Text),
+    Text(Span),
     /// A pipeline whose value is printed, unless it declares variables.
-    Action(Pipe),
-    If(Box<Branch>),
-    With(Box<Branch>),
-    Range(Box<Branch>),
-    Template(Box<Call>),
+    Action(Index),
+    If(Branch),
+    With(Branch),
+    Range(Branch),
+    Template(Index),
     Break,
     Continue,
 }
 
 /// `if`, `with` and `range`.
+#[derive(Clone, Copy)]
 pub(crate) struct Branch {
-    pub(crate) pipe: Pipe,
-    pub(crate) body: Vec<Node>,
-    pub(crate) otherwise: Option<Vec<Node>>,
+    pub(crate) pipe: Index,
+    pub(crate) body: Part,
+    pub(crate) otherwise: Option<Part>,
 }
 
 /// `{{template "name" pipeline}}`.
 pub(crate) struct Call {
     pub(crate) position: usize,
     pub(crate) name: Text,
-    pub(crate) pipe: Option<Pipe>,
+    pub(crate) pipe: Option<Index>,
 }
 
+#[derive(Clone, Copy)]
 pub(crate) struct Pipe {
     pub(crate) position: usize,
     /// `=` rather than `:=`.
     pub(crate) assigns: bool,
-    pub(crate) variables: Vec<Text>,
-    pub(crate) commands: Vec<Command>,
+    pub(crate) variables: Part,
+    pub(crate) commands: Part,
 }
 
+#[derive(Clone, Copy)]
 pub(crate) struct Command {
     pub(crate) position: usize,
     /// The function or value, then its arguments.
-    pub(crate) operands: Vec<Operand>,
+    pub(crate) operands: Part,
 }
 
+#[derive(Clone, Copy)]
 pub(crate) struct Operand {
     pub(crate) position: usize,
     pub(crate) kind: OperandKind,
 }
 
+#[derive(Clone, Copy)]
 pub(crate) enum OperandKind {
     Dot,
     Nil,
     Bool(bool),
-    Number(Box<Number>),
-    /// The value and how it is written.
-    Text(Box<(Text, Text)>),
-    /// A function.
-    Identifier(Text),
+    Number(Index),
+    Text(Index),
+    Function(Callable),
     /// `.a.b`.
-    Field(Vec<Text>),
-    /// `$x.a.b`: the name with its `$`, then fields.
-    Variable(Vec<Text>),
-    /// `(…).a.b`.
-    Chain(Box<Operand>, Vec<Text>),
-    Pipe(Box<Pipe>),
+    Field(Span),
+    /// `$x.a.b`: the variable, then the fields with their points.
+    Variable(Variable, Span),
+    /// `(…).a.b`: the operand in a table of its own, then the fields.
+    Chain(Part, Span),
+    Pipe(Index),
 }
 
 /// A numeric constant: everything it can be.
@@ -104,95 +286,111 @@ pub(crate) struct Number {
     pub(crate) complex: Option<(f64, f64)>,
 }
 
-fn fields(formatter: &mut fmt::Formatter<'_>, names: &[Text]) -> fmt::Result {
-    names.iter().try_for_each(|name| write!(formatter, ".{name}"))
-}
+/// A part of a tree in Go's writing.
+pub(crate) struct Written<'a, T>(&'a Tree, T);
 
-impl fmt::Display for Operand {
+impl fmt::Display for Written<'_, &Operand> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
+        let tree = self.0;
+        match self.1.kind {
             OperandKind::Dot => formatter.write_str("."),
             OperandKind::Nil => formatter.write_str("nil"),
             OperandKind::Bool(value) => value.fmt(formatter),
-            OperandKind::Number(number) => formatter.write_str(&number.text),
-            OperandKind::Text(text) => formatter.write_str(&text.1),
-            OperandKind::Identifier(name) => formatter.write_str(name),
-            OperandKind::Field(names) => fields(formatter, names),
-            OperandKind::Variable(names) => {
-                let (name, rest) = names.split_first().ok_or(fmt::Error)?;
-                formatter.write_str(name)?;
-                fields(formatter, rest)
+            OperandKind::Number(index) => {
+                formatter.write_str(tree.number(index).map(|number| &*number.text).unwrap_or_default())
+            }
+            OperandKind::Text(index) => formatter
+                .write_str(tree.constant(index).map(|(_, span)| tree.text(*span)).unwrap_or_default()),
+            OperandKind::Function(function) => formatter.write_str(function.name()),
+            OperandKind::Field(names) => formatter.write_str(tree.text(names)),
+            OperandKind::Variable(variable, names) => {
+                formatter.write_str(tree.name(variable))?;
+                formatter.write_str(tree.text(names))
             }
             OperandKind::Chain(inner, names) => {
+                let inner = tree.operand(inner).ok_or(fmt::Error)?;
                 match inner.kind {
-                    OperandKind::Pipe(_) => write!(formatter, "({inner})")?,
-                    _ => inner.fmt(formatter)?,
+                    OperandKind::Pipe(_) => write!(formatter, "({})", tree.written(inner))?,
+                    _ => tree.written(inner).fmt(formatter)?,
                 }
-                fields(formatter, names)
+                formatter.write_str(tree.text(names))
             }
-            OperandKind::Pipe(pipe) => pipe.fmt(formatter),
+            OperandKind::Pipe(pipe) => tree.written(tree.pipe(pipe).ok_or(fmt::Error)?).fmt(formatter),
         }
     }
 }
 
-impl fmt::Display for Command {
+impl fmt::Display for Written<'_, &Command> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, operand) in self.operands.iter().enumerate() {
+        for (index, operand) in self.0.operands(self.1).iter().enumerate() {
             if index > 0 {
                 formatter.write_str(" ")?;
             }
             match operand.kind {
-                OperandKind::Pipe(_) => write!(formatter, "({operand})")?,
-                _ => operand.fmt(formatter)?,
+                OperandKind::Pipe(_) => write!(formatter, "({})", self.0.written(operand))?,
+                _ => self.0.written(operand).fmt(formatter)?,
             }
         }
         Ok(())
     }
 }
 
-impl fmt::Display for Pipe {
+impl fmt::Display for Written<'_, &Pipe> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.variables.is_empty() {
-            let sign = if self.assigns { "=" } else { ":=" };
-            write!(formatter, "{} {sign} ", self.variables.join(", "))?;
+        let variables = self.0.declared(self.1);
+        if !variables.is_empty() {
+            let sign = if self.1.assigns { "=" } else { ":=" };
+            let names: Vec<&str> = variables.iter().map(|variable| self.0.name(*variable)).collect();
+            write!(formatter, "{} {sign} ", names.join(", "))?;
         }
-        for (index, command) in self.commands.iter().enumerate() {
+        for (index, command) in self.0.commands(self.1).iter().enumerate() {
             if index > 0 {
                 formatter.write_str(" | ")?;
             }
-            command.fmt(formatter)?;
+            self.0.written(command).fmt(formatter)?;
         }
         Ok(())
     }
 }
 
-impl fmt::Display for Call {
+impl fmt::Display for Written<'_, &Call> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{{{{template {}", quote(&self.name, false))?;
-        if let Some(pipe) = &self.pipe {
-            write!(formatter, " {pipe}")?;
+        write!(formatter, "{{{{template {}", quote(&self.1.name, false))?;
+        if let Some(pipe) = self.1.pipe.and_then(|pipe| self.0.pipe(pipe)) {
+            write!(formatter, " {}", self.0.written(pipe))?;
         }
         formatter.write_str("}}")
     }
 }
 
-impl fmt::Display for Node {
+impl fmt::Display for Written<'_, Part> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (word, branch) = match self {
-            Self::Text(text) => return formatter.write_str(&quote(text, false)),
-            Self::Action(pipe) => return write!(formatter, "{{{{{pipe}}}}}"),
-            Self::Template(call) => return call.fmt(formatter),
-            Self::Break => return formatter.write_str("{{break}}"),
-            Self::Continue => return formatter.write_str("{{continue}}"),
-            Self::If(branch) => ("if", branch),
-            Self::With(branch) => ("with", branch),
-            Self::Range(branch) => ("range", branch),
+        self.0.nodes(self.1).iter().try_for_each(|node| self.0.written(node).fmt(formatter))
+    }
+}
+
+impl fmt::Display for Written<'_, &Node> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tree = self.0;
+        let (word, branch) = match self.1 {
+            Node::Text(span) => return formatter.write_str(&quote(tree.text(*span), false)),
+            Node::Action(pipe) => {
+                let pipe = tree.pipe(*pipe).ok_or(fmt::Error)?;
+                return write!(formatter, "{{{{{}}}}}", tree.written(pipe));
+            }
+            Node::Template(call) => return tree.written(tree.call(*call).ok_or(fmt::Error)?).fmt(formatter),
+            Node::Break => return formatter.write_str("{{break}}"),
+            Node::Continue => return formatter.write_str("{{continue}}"),
+            Node::If(branch) => ("if", branch),
+            Node::With(branch) => ("with", branch),
+            Node::Range(branch) => ("range", branch),
         };
-        write!(formatter, "{{{{{word} {}}}}}", branch.pipe)?;
-        branch.body.iter().try_for_each(|node| node.fmt(formatter))?;
-        if let Some(otherwise) = &branch.otherwise {
+        let pipe = tree.pipe(branch.pipe).ok_or(fmt::Error)?;
+        write!(formatter, "{{{{{word} {}}}}}", tree.written(pipe))?;
+        tree.written(branch.body).fmt(formatter)?;
+        if let Some(otherwise) = branch.otherwise {
             formatter.write_str("{{else}}")?;
-            otherwise.iter().try_for_each(|node| node.fmt(formatter))?;
+            tree.written(otherwise).fmt(formatter)?;
         }
         formatter.write_str("{{end}}")
     }
@@ -217,15 +415,15 @@ impl Place<'_> {
         }
     }
 
-    pub(crate) fn context(self) -> String {
+    pub(crate) fn context(self, tree: &Tree) -> String {
         match self {
-            Self::Pipe(pipe) => pipe.to_string(),
-            Self::Command(command) => command.to_string(),
-            Self::Operand(operand) => operand.to_string(),
-            Self::Call(call) => call.to_string(),
+            Self::Pipe(pipe) => tree.written(pipe).to_string(),
+            Self::Command(command) => tree.written(command).to_string(),
+            Self::Operand(operand) => tree.written(operand).to_string(),
+            Self::Call(call) => tree.written(call).to_string(),
         }
     }
 }
 
-/// A parsed file, shared.
+/// A template, shared.
 pub(crate) type Shared = Rc<Template>;

@@ -4,6 +4,10 @@ mod class;
 mod error;
 mod syntax;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use regex::{Captures, Regex, RegexBuilder};
 
 use self::error::{Kind, SyntaxError};
@@ -22,13 +26,13 @@ macro_rules! both {
                 name: $name,
                 parameters: $parameters,
                 variadic: None,
-                call: |_, arguments| $with(&compile_or_panic(text(arguments, 0))?, arguments),
+                call: |_, arguments| $with(&*compile_or_panic(text(arguments, 0))?, arguments),
             },
             Function {
                 name: $must,
                 parameters: $parameters,
                 variadic: None,
-                call: |_, arguments| $with(&compile(text(arguments, 0))?, arguments),
+                call: |_, arguments| $with(&*compile(text(arguments, 0))?, arguments),
             },
         ]
     };
@@ -81,13 +85,37 @@ impl Expression {
     }
 }
 
-fn compile(source: &str) -> Result<Expression, FunctionError> {
-    Expression::new(source).map_err(|error| FunctionError::new(error.to_string()))
+/// How many expressions are kept. Charts use a few, and most of them in every name they make.
+const KEPT: usize = 64;
+
+thread_local! {
+    /// What was compiled, because compiling costs a thousand times as much as matching. It is never seen from outside: an
+    /// expression compiles to the same every time.
+    static COMPILED: RefCell<BTreeMap<String, Rc<Expression>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// The expression, compiled now or before.
+fn expression(source: &str) -> Result<Rc<Expression>, SyntaxError> {
+    COMPILED.with_borrow_mut(|compiled| {
+        if let Some(known) = compiled.get(source) {
+            return Ok(known.clone());
+        }
+        let expression = Rc::new(Expression::new(source)?);
+        if compiled.len() >= KEPT {
+            compiled.clear();
+        }
+        compiled.insert(source.to_owned(), expression.clone());
+        Ok(expression)
+    })
+}
+
+fn compile(source: &str) -> Result<Rc<Expression>, FunctionError> {
+    expression(source).map_err(|error| FunctionError::new(error.to_string()))
 }
 
 /// What `regexp.MustCompile` panics with; `text/template` makes an error of it.
-fn compile_or_panic(source: &str) -> Result<Expression, FunctionError> {
-    Expression::new(source).map_err(|error| {
+fn compile_or_panic(source: &str) -> Result<Rc<Expression>, FunctionError> {
+    expression(source).map_err(|error| {
         let plain = |c: char| c == '\t' || !(c.is_control() || matches!(c, '`' | '\u{feff}'));
         let shown = if source.chars().all(plain) { format!("`{source}`") } else { quoted(source) };
         FunctionError::new(format!("regexp: Compile({shown}): {error}"))
@@ -96,7 +124,7 @@ fn compile_or_panic(source: &str) -> Result<Expression, FunctionError> {
 
 /// Sprig's `regexMatch` takes an expression that is none for one that does not match.
 fn is_match(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
-    let expression = Expression::new(text(arguments, 0));
+    let expression = expression(text(arguments, 0));
     Ok(expression.is_ok_and(|expression| expression.regex.is_match(text(arguments, 1))).into())
 }
 
