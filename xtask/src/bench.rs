@@ -2,6 +2,7 @@
 //! asserted, because machines differ.
 
 mod failures;
+mod readiness;
 mod render;
 mod trial;
 
@@ -36,6 +37,8 @@ enum What {
     Render(render::Options),
     /// Upgrades that fail, F1 to F12: the cause, how soon it is certain, what still serves
     Failures(failures::Options),
+    /// One judgement beside kstatus in Go, and one observation among 10 to 100,000 objects
+    Readiness,
 }
 
 /// Who is measured.
@@ -67,6 +70,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     match &options.what {
         Some(What::Render(options)) => return render::run(options),
         Some(What::Failures(options)) => return failures::run(options),
+        Some(What::Readiness) => return readiness::run(),
         None => {}
     }
     let contenders = contenders(None)?;

@@ -375,4 +375,17 @@ fn the_documented_causes_are_the_causes() {
         let row = format!("| `{code}` | {} | {} |", code.meaning(), code.hint());
         assert!(documented.contains(&row), "docs/causes.md lacks\n{row}");
     }
+    let sections: Vec<(&str, &str)> = documented
+        .split("\n## ")
+        .skip(1)
+        .map(|section| section.split_once('\n').unwrap_or((section, "")))
+        .collect();
+    let names: Vec<&str> = sections.iter().map(|(name, _)| *name).collect();
+    let codes: Vec<&str> = CauseCode::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(names, codes, "docs/causes.md has a section for each code, in their order");
+    for (name, text) in sections {
+        for part in ["* **Seen:** ", "* **Certain:** ", "* **What to do:** "] {
+            assert!(text.contains(part), "docs/causes.md, {name}: no {part}");
+        }
+    }
 }
