@@ -15,7 +15,7 @@ use crate::types::{Class, Readiness, Status};
 /// is stuck; the row knows better than the general rule what `Ready` and `Reconciling` mean.
 pub(super) fn by_table(subject: Subject<'_>, row: &KindRule) -> Readiness {
     let object = subject.object;
-    if super::generic::is_unseen(object) || is_behind(object) {
+    if super::generic::is_unseen(subject.meta, subject.status) || is_behind(object) {
         return state(Status::InProgress, NOT_SEEN, 0, 1);
     }
     if backstay_object::condition_is_true(object, "Stalled") {

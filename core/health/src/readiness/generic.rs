@@ -1,6 +1,6 @@
 //! The rule for everything else: kstatus (`cli-utils/pkg/kstatus/status/{status,generic}.go`).
 
-use backstay_object::{condition, generation, int_at, kind, list_at, text_at};
+use backstay_object::{int_at, text_at};
 use serde_json::Value;
 
 use super::{NOT_SEEN, Subject, state};
@@ -8,13 +8,12 @@ use crate::types::{Readiness, Status};
 
 /// What holds for every kind, before its own rule.
 pub(super) fn before(subject: Subject<'_>) -> Option<Readiness> {
-    let object = subject.object;
-    if is_unseen(object) {
+    if is_unseen(subject.meta, subject.status) {
         return Some(state(Status::InProgress, NOT_SEEN, 0, 1));
     }
     // One look through the conditions: this is asked of every object at every observation.
     let (mut reconciling, mut stalled) = (false, false);
-    for found in list_at(object, &["status", "conditions"]) {
+    for found in subject.conditions() {
         match text_at(found, &["type"]) {
             Some("Reconciling") => reconciling = text_at(found, &["status"]) == Some("True"),
             Some("Stalled") => stalled = text_at(found, &["status"]) == Some("True"),
@@ -22,34 +21,33 @@ pub(super) fn before(subject: Subject<'_>) -> Option<Readiness> {
         }
     }
     if reconciling {
-        return Some(state(Status::InProgress, message(object, "Reconciling", "reconciling"), 0, 1));
+        return Some(state(Status::InProgress, message(subject, "Reconciling", "reconciling"), 0, 1));
     }
-    stalled.then(|| state(Status::Failed, message(object, "Stalled", "stalled"), 0, 1))
+    stalled.then(|| state(Status::Failed, message(subject, "Stalled", "stalled"), 0, 1))
 }
 
 /// Whether the controller says that it has not seen the present spec.
-pub(super) fn is_unseen(object: &Value) -> bool {
-    let seen = int_at(object, &["status", "observedGeneration"]);
-    seen.zip(generation(object)).is_some_and(|(seen, wanted)| seen != wanted)
+pub(super) fn is_unseen(meta: &Value, status: &Value) -> bool {
+    let seen = int_at(status, &["observedGeneration"]);
+    seen.zip(int_at(meta, &["generation"])).is_some_and(|(seen, wanted)| seen != wanted)
 }
 
 /// What holds for kinds without a rule of their own.
 pub(super) fn after(subject: Subject<'_>) -> Readiness {
     // Nobody writes a status of theirs.
-    if matches!(kind(subject.object), "ConfigMap" | "Secret")
-        && !text_at(subject.object, &["apiVersion"]).unwrap_or("").contains('/')
-    {
+    if matches!(subject.kind, "ConfigMap" | "Secret") && !subject.api_version.contains('/') {
         return state(Status::Current, "exists", 1, 1);
     }
-    match condition(subject.object, "Ready").and_then(|found| text_at(found, &["status"])) {
+    match subject.condition("Ready").and_then(|found| text_at(found, &["status"])) {
         Some("True") => state(Status::Current, "ready", 1, 1),
-        Some(_) => state(Status::InProgress, message(subject.object, "Ready", "not ready"), 0, 1),
+        Some(_) => state(Status::InProgress, message(subject, "Ready", "not ready"), 0, 1),
         None => state(Status::Current, "exists", 1, 1),
     }
 }
 
-fn message<'a>(object: &'a Value, name: &str, fallback: &'a str) -> &'a str {
-    condition(object, name)
+fn message<'a>(subject: Subject<'a>, name: &str, fallback: &'a str) -> &'a str {
+    subject
+        .condition(name)
         .and_then(|found| text_at(found, &["message"]))
         .filter(|text| !text.is_empty())
         .unwrap_or(fallback)

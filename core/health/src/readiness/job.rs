@@ -11,9 +11,9 @@ use crate::types::{Readiness, Status};
 /// without `--wait-for-jobs`; who does not wait for Jobs does not ask here.
 pub(super) fn job(subject: Subject<'_>) -> Readiness {
     let object = subject.object;
-    let parallelism = subject.count(&["spec", "parallelism"], 1);
-    let desired = subject.count(&["spec", "completions"], parallelism);
-    let succeeded = subject.count(&["status", "succeeded"], 0);
+    let parallelism = subject.wanted("parallelism", 1);
+    let desired = subject.wanted("completions", parallelism);
+    let succeeded = subject.count("succeeded");
     if condition_is_true(object, "Complete") {
         return state(Status::Current, "complete", desired, desired);
     }

@@ -35,9 +35,9 @@ fn yes(ready: bool, otherwise: &str) -> Readiness {
 }
 
 fn job(subject: Subject<'_>) -> Readiness {
-    let succeeded = subject.count(&["status", "succeeded"], 0);
+    let succeeded = subject.count("succeeded");
     let completions = int_at(subject.object, &["spec", "completions"]);
-    if subject.count(&["status", "failed"], 0) > subject.count(&["spec", "backoffLimit"], 6) {
+    if subject.count("failed") > subject.wanted("backoffLimit", 6) {
         return state(
             Status::Failed,
             "failed more often than its backoffLimit",
@@ -54,7 +54,7 @@ fn job(subject: Subject<'_>) -> Readiness {
 }
 
 fn deployment(subject: Subject<'_>) -> Readiness {
-    let replicas = subject.count(&["spec", "replicas"], 1);
+    let replicas = subject.wanted("replicas", 1);
     if bool_at(subject.object, &["spec", "paused"]) == Some(true) {
         return yes(true, "");
     }
@@ -112,16 +112,15 @@ fn selects(object: &Value, pod: &Value) -> bool {
 
 fn stateful_set(subject: Subject<'_>) -> Readiness {
     let object = subject.object;
-    let replicas = subject.count(&["spec", "replicas"], 1);
-    let (updated, ready) =
-        (subject.count(&["status", "updatedReplicas"], 0), subject.count(&["status", "readyReplicas"], 0));
+    let replicas = subject.wanted("replicas", 1);
+    let (updated, ready) = (subject.count("updatedReplicas"), subject.count("readyReplicas"));
     if !is_seen(object) {
         return state(Status::InProgress, NOT_SEEN, 0, replicas);
     }
     if text_at(object, &["spec", "updateStrategy", "type"]) != Some("RollingUpdate") {
         return yes(true, "");
     }
-    let partition = subject.count(&["spec", "updateStrategy", "rollingUpdate", "partition"], 0);
+    let partition = int_at(subject.spec, &["updateStrategy", "rollingUpdate", "partition"]).unwrap_or(0);
     let revision = |field: &str| text_at(object, &["status", field]);
     let same = partition != 0 || revision("currentRevision") == revision("updateRevision");
     if updated < replicas - partition || ready != replicas || !same {
@@ -131,7 +130,7 @@ fn stateful_set(subject: Subject<'_>) -> Readiness {
 }
 
 fn daemon_set(subject: Subject<'_>) -> Readiness {
-    let count = |field: &str| subject.count(&["status", field], 0);
+    let count = |field: &str| subject.count(field);
     let desired = count("desiredNumberScheduled");
     if !is_seen(subject.object) {
         return state(Status::InProgress, NOT_SEEN, 0, desired);

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use core::time::Duration;
 
-use backstay_object::{annotation, condition, condition_is_true, int_at, list_at, text_at};
+use backstay_object::{annotation, int_at, list_at, text_at};
 use serde_json::Value;
 
 use super::{Subject, state};
@@ -15,11 +15,11 @@ use crate::types::{Readiness, Status};
 const SCHEDULING: Duration = Duration::from_secs(15);
 
 pub(super) fn pod(subject: Subject<'_>) -> Readiness {
-    let containers = list_at(subject.object, &["status", "containerStatuses"]);
+    let containers = list_at(subject.status, &["containerStatuses"]);
     let desired = i64::try_from(containers.len().max(1)).unwrap_or(1);
     let ready = containers.iter().filter(|found| found.get("ready") == Some(&Value::Bool(true))).count();
     let ready = i64::try_from(ready).unwrap_or(0);
-    let (status, message) = match text_at(subject.object, &["status", "phase"]) {
+    let (status, message) = match text_at(subject.status, &["phase"]) {
         Some("Succeeded") => (Status::Current, String::from("completed")),
         Some("Failed") => failed(subject, containers),
         Some("Running") => running(subject, containers),
@@ -33,11 +33,11 @@ pub(super) fn pod(subject: Subject<'_>) -> Readiness {
 fn failed(subject: Subject<'_>, containers: &[Value]) -> (Status, String) {
     let code = |found: &Value| int_at(found, &["state", "terminated", "exitCode"]);
     let bad = containers.iter().find(|found| code(found).is_some_and(|code| code != 0));
-    let reason = condition(subject.object, "Ready").and_then(|found| text_at(found, &["reason"]));
+    let reason = subject.condition("Ready").and_then(|found| text_at(found, &["reason"]));
     if !subject.is_ours() || (reason == Some("PodCompleted") && bad.is_none()) {
         return (Status::Current, String::from("completed, but not successfully"));
     }
-    let text = |field: &str| text_at(subject.object, &["status", field]);
+    let text = |field: &str| text_at(subject.status, &[field]);
     let message = match (text("reason"), text("message"), bad) {
         (Some(reason), Some(message), _) => format!("{reason}: {message}"),
         (None, Some(text), _) | (Some(text), None, _) => String::from(text),
@@ -54,9 +54,8 @@ fn failed(subject: Subject<'_>, containers: &[Value]) -> (Status, String) {
 }
 
 fn running(subject: Subject<'_>, containers: &[Value]) -> (Status, String) {
-    let object = subject.object;
     if !subject.is_ours() {
-        return if condition_is_true(object, "Ready") {
+        return if subject.is_true("Ready") {
             (Status::Current, String::from("ready"))
         } else if containers.iter().any(|found| waiting_reason(found) == Some("CrashLoopBackOff")) {
             (Status::Failed, String::from("containers in CrashLoopBackOff"))
@@ -67,10 +66,10 @@ fn running(subject: Subject<'_>, containers: &[Value]) -> (Status, String) {
     if let Some(trouble) = trouble(subject, containers) {
         return trouble;
     }
-    if runs_to_an_end(object) {
+    if runs_to_an_end(subject) {
         return (Status::InProgress, String::from("running to its end"));
     }
-    if condition_is_true(object, "Ready") {
+    if subject.is_true("Ready") {
         return (Status::Current, String::from("ready"));
     }
     let crashed = containers.iter().find(|found| {
@@ -86,7 +85,7 @@ fn running(subject: Subject<'_>, containers: &[Value]) -> (Status, String) {
 }
 
 fn pending(subject: Subject<'_>, containers: &[Value]) -> (Status, String) {
-    let scheduled = condition(subject.object, "PodScheduled");
+    let scheduled = subject.condition("PodScheduled");
     let text = |field: &str| scheduled.and_then(|found| text_at(found, &[field]));
     if text("status") == Some("False") && text("reason") == Some("Unschedulable") {
         let message = String::from(text("message").unwrap_or("no node takes it"));
@@ -105,7 +104,7 @@ fn pending(subject: Subject<'_>, containers: &[Value]) -> (Status, String) {
 
 /// A container that is held back by an error, in a pod that is meant to run for ever.
 fn trouble(subject: Subject<'_>, containers: &[Value]) -> Option<(Status, String)> {
-    if runs_to_an_end(subject.object) {
+    if runs_to_an_end(subject) {
         return None;
     }
     containers.iter().find_map(|found| {
@@ -117,8 +116,9 @@ fn trouble(subject: Subject<'_>, containers: &[Value]) -> Option<(Status, String
 }
 
 /// Whether the pod is one that ends. The annotation is Argo CD's way to say that it is not, in spite of its policy.
-fn runs_to_an_end(object: &Value) -> bool {
-    if !matches!(text_at(object, &["spec", "restartPolicy"]), Some("Never" | "OnFailure")) {
+fn runs_to_an_end(subject: Subject<'_>) -> bool {
+    let object = subject.object;
+    if !matches!(text_at(subject.spec, &["restartPolicy"]), Some("Never" | "OnFailure")) {
         return false;
     }
     let is_hook =

@@ -2,9 +2,7 @@
 
 use alloc::format;
 
-use backstay_object::{
-    condition, condition_is_true, generation, int_at, is_deleting, kind, name, text_at, uid,
-};
+use backstay_object::{condition, generation, int_at, is_deleting, kind, name, text_at, uid};
 use serde_json::Value;
 
 use super::{NOT_SEEN, Subject, state, waiting};
@@ -20,15 +18,14 @@ pub(super) fn replication_controller(subject: Subject<'_>) -> Readiness {
 }
 
 fn pods_of_set(subject: Subject<'_>, labelled: &str) -> Readiness {
-    let desired = subject.count(&["spec", "replicas"], 1);
-    let count = |field: &str| subject.count(&["status", field], 0);
+    let desired = subject.wanted("replicas", 1);
+    let count = |field: &str| subject.count(field);
     let (all, ready, available) = (count("replicas"), count("readyReplicas"), count("availableReplicas"));
     if !subject.is_seen() {
         return state(Status::InProgress, NOT_SEEN, 0, desired);
     }
-    let waits = if condition_is_true(subject.object, "ReplicaFailure") {
-        let message =
-            condition(subject.object, "ReplicaFailure").and_then(|found| text_at(found, &["message"]));
+    let waits = if subject.is_true("ReplicaFailure") {
+        let message = subject.condition("ReplicaFailure").and_then(|found| text_at(found, &["message"]));
         Some(state(Status::InProgress, message.unwrap_or("pods cannot be created"), ready, desired))
     } else if desired > count(labelled) || desired > available || desired > ready {
         Some(waiting(format!("{}/{desired} pods ready", ready.min(available)), ready, desired))
@@ -44,11 +41,10 @@ fn pods_of_set(subject: Subject<'_>, labelled: &str) -> Readiness {
 }
 
 pub(super) fn stateful_set(subject: Subject<'_>) -> Readiness {
-    let object = subject.object;
-    let desired = subject.count(&["spec", "replicas"], 1);
-    let count = |field: &str| subject.count(&["status", field], 0);
+    let desired = subject.wanted("replicas", 1);
+    let count = |field: &str| subject.count(field);
     let (all, ready) = (count("replicas"), count("readyReplicas"));
-    let on_delete = text_at(object, &["spec", "updateStrategy", "type"]) == Some("OnDelete");
+    let on_delete = text_at(subject.spec, &["updateStrategy", "type"]) == Some("OnDelete");
     if on_delete && !subject.is_ours() {
         return state(Status::Current, "updates on delete", ready, desired);
     }
@@ -71,7 +67,7 @@ pub(super) fn stateful_set(subject: Subject<'_>) -> Readiness {
         );
     }
     let updated = count("updatedReplicas");
-    if let Some(partition) = int_at(object, &["spec", "updateStrategy", "rollingUpdate", "partition"]) {
+    if let Some(partition) = int_at(subject.spec, &["updateStrategy", "rollingUpdate", "partition"]) {
         let wanted = (desired - partition).max(0);
         if updated < wanted {
             return in_progress(waiting(format!("{updated}/{wanted} pods updated"), updated, desired));
@@ -86,7 +82,7 @@ pub(super) fn stateful_set(subject: Subject<'_>) -> Readiness {
     if desired > count("currentReplicas") {
         return in_progress(waiting(format!("{updated}/{desired} pods updated"), updated, desired));
     }
-    let revision = |field: &str| text_at(object, &["status", field]);
+    let revision = |field: &str| text_at(subject.status, &[field]);
     if revision("currentRevision") != revision("updateRevision") {
         return in_progress(waiting(format!("{updated}/{desired} pods updated"), updated, desired));
     }
@@ -94,8 +90,8 @@ pub(super) fn stateful_set(subject: Subject<'_>) -> Readiness {
 }
 
 pub(super) fn daemon_set(subject: Subject<'_>) -> Readiness {
-    let count = |field: &str| subject.count(&["status", field], 0);
-    let Some(desired) = int_at(subject.object, &["status", "desiredNumberScheduled"]) else {
+    let count = |field: &str| subject.count(field);
+    let Some(desired) = int_at(subject.status, &["desiredNumberScheduled"]) else {
         return state(Status::InProgress, NOT_SEEN, 0, 1);
     };
     // kstatus is not content with silence here.
@@ -105,7 +101,7 @@ pub(super) fn daemon_set(subject: Subject<'_>) -> Readiness {
     if says_nothing || !subject.is_seen() {
         return state(Status::InProgress, NOT_SEEN, 0, desired);
     }
-    let on_delete = text_at(subject.object, &["spec", "updateStrategy", "type"]) == Some("OnDelete");
+    let on_delete = text_at(subject.spec, &["updateStrategy", "type"]) == Some("OnDelete");
     let updated = count("updatedNumberScheduled");
     let ready = count("numberReady").min(count("numberAvailable"));
     if count("currentNumberScheduled") < desired {
@@ -138,7 +134,7 @@ fn failed_pod(subject: Subject<'_>) -> Option<Readiness> {
         .filter(|pod| {
             kind(pod) == "Pod" && is_owned_by(pod, owner) && !is_deleting(pod) && !unschedulable(pod)
         })
-        .map(|pod| (pod, super::pod::pod(Subject { object: pod, ..subject })))
+        .map(|pod| (pod, super::pod::pod(Subject::new(pod, subject.related, subject.rules, subject.now))))
         .find(|(_, readiness)| readiness.status == Status::Failed)
         .map(|(pod, readiness)| Readiness {
             message: format!("pod {}: {}", name(pod), readiness.message),
