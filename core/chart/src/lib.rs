@@ -5,6 +5,7 @@
 mod archive;
 mod capabilities;
 mod chart;
+mod chart_yaml;
 mod coalesce;
 mod dependencies;
 mod error;

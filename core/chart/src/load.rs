@@ -178,7 +178,7 @@ fn yaml(file: &ChartFile) -> Result<Value, ChartError> {
         message: error.kind.to_string(),
     };
     let text = decode_text(&file.data).map_err(wrong)?;
-    backstay_yaml::from_yaml(&text).map_err(wrong)
+    crate::chart_yaml::read(&text).map_err(wrong)
 }
 
 fn values(file: &ChartFile) -> Result<backstay_gotemplate::Map, ChartError> {

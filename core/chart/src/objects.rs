@@ -219,7 +219,11 @@ pub(crate) fn chart(metadata: &Metadata, root: bool, compatibility: Compatibilit
         optional(
             "Maintainers",
             "maintainers",
-            Value::list(metadata.maintainers.iter().map(|one| maintainer(one, compatibility)).collect()),
+            structs(
+                "[]*chart.Maintainer",
+                metadata.maintainers.iter().map(|one| maintainer(one, compatibility)).collect(),
+                compatibility,
+            ),
         ),
         optional("Icon", "icon", Value::text(&metadata.icon)),
         optional("APIVersion", "apiVersion", Value::text(&metadata.api_version)),
@@ -232,13 +236,15 @@ pub(crate) fn chart(metadata: &Metadata, root: bool, compatibility: Compatibilit
         optional(
             "Dependencies",
             "dependencies",
-            Value::list(
+            structs(
+                "[]*chart.Dependency",
                 metadata
                     .dependencies
                     .iter()
                     .flatten()
                     .map(|one| dependency(one, compatibility, texts))
                     .collect(),
+                compatibility,
             ),
         ),
         optional("Type", "type", Value::text(&metadata.kind)),
@@ -255,6 +261,14 @@ pub(crate) fn chart(metadata: &Metadata, root: bool, compatibility: Compatibilit
         fields,
         methods: Vec::new(),
     })
+}
+
+/// A slice of structs: in Helm 3 of this type.
+fn structs(type_name: &'static str, items: Vec<Value>, compatibility: Compatibility) -> Value {
+    match compatibility {
+        Compatibility::Helm4 => Value::list(items),
+        Compatibility::Helm3 => Value::List(List::of(Elements::Named(type_name), items)),
+    }
 }
 
 fn annotation_map(metadata: &Metadata) -> Value {
@@ -285,9 +299,14 @@ fn dependency(
 ) -> Value {
     let imports = dependency.import_values.iter().map(backstay_gotemplate::from_json_floats).collect();
     let fields = vec![
-        required("Name", Value::text(&dependency.name)),
+        Field { name: "Name", json: "name", value: Value::text(&dependency.name), optional: false },
         optional("Version", "version", Value::text(&dependency.version)),
-        required("Repository", Value::text(&dependency.repository)),
+        Field {
+            name: "Repository",
+            json: "repository",
+            value: Value::text(&dependency.repository),
+            optional: false,
+        },
         optional("Condition", "condition", Value::text(&dependency.condition)),
         optional("Tags", "tags", texts(&dependency.tags)),
         optional("Enabled", "enabled", Value::Bool(dependency.enabled)),

@@ -372,8 +372,9 @@ impl<'a> Prepared<'a> {
         let Some(renderable) = self.found.get(name) else { return Ok(String::new()) };
         let about = [("Name", name), ("BasePath", &renderable.base_path)];
         let about = about.map(|(key, text)| (Rc::from(key), Value::text(text)));
-        renderable.scope.set("Template", Value::Map(Map::of(MapType::Values, about.into())));
-        let scope = Value::Map(renderable.scope.clone());
+        let of = values_type(self.environment.compatibility);
+        renderable.scope.set("Template", Value::Map(Map::of(of, about.into())));
+        let scope = Value::Map(renderable.scope.retyped(of));
         self.templates
             .render(name, scope, self.environment, Options::default())
             .map_err(|error| self.failed(error, &renderable.scope))
@@ -433,6 +434,14 @@ fn release(input: &RenderInput<'_>) -> Value {
     Value::map(entries.map(|(key, value)| (Rc::from(key), value)))
 }
 
+/// The Go type of the maps that Helm hands to templates: the dot, `.Values` and `.Template`.
+fn values_type(compatibility: Compatibility) -> MapType {
+    match compatibility {
+        Compatibility::Helm4 => MapType::Values,
+        Compatibility::Helm3 => MapType::Values3,
+    }
+}
+
 /// Builds what the templates of each chart see.
 struct Scopes {
     release: Value,
@@ -444,10 +453,7 @@ struct Scopes {
 impl Scopes {
     fn chart(&mut self, chart: &Chart, path: &str, root: bool, values: Map) -> Map {
         let subcharts = Map::new();
-        let values = values.retyped(match self.compatibility {
-            Compatibility::Helm4 => MapType::Values,
-            Compatibility::Helm3 => MapType::Values3,
-        });
+        let values = values.retyped(values_type(self.compatibility));
         let scope = Map::new();
         scope.set("Chart", objects::chart(&chart.metadata, root, self.compatibility));
         scope.set("Files", Value::object(Files::new(&chart.files)));

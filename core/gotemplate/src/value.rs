@@ -56,6 +56,8 @@ pub enum Elements {
     Int,
     /// `[][]interface {}`, as `chunk` gives.
     Lists,
+    /// A slice of a type of the host, with this name.
+    Named(&'static str),
 }
 
 /// A slice.
@@ -269,6 +271,7 @@ impl Value {
                 Elements::Text => "[]string",
                 Elements::Int => "[]int",
                 Elements::Lists => "[][]interface {}",
+                Elements::Named(name) => name,
             },
             Self::Map(map) => match map.0.of {
                 MapType::Any => "map[string]interface {}",

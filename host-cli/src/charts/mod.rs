@@ -143,7 +143,13 @@ fn read_into(
             if !rules.ignores(&relative, true) {
                 read_into(&path, &relative, rules, files, size, depth + 1)?;
             }
-        } else if metadata.is_file() && !rules.ignores_file(&relative) {
+        } else if !rules.ignores_file(&relative) {
+            // A device or a pipe would be read for ever.
+            anyhow::ensure!(
+                metadata.is_file(),
+                "cannot load irregular file {} as it has file mode type bits set; use .helmignore",
+                path.display()
+            );
             *size = size.saturating_add(usize::try_from(metadata.len()).unwrap_or(usize::MAX));
             anyhow::ensure!(
                 *size <= MAX_CHART_SIZE,

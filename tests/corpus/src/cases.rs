@@ -81,7 +81,7 @@ fn digest(folder: &Path) -> anyhow::Result<String> {
             let entry = entry?;
             if entry.file_type()?.is_dir() {
                 open.push(entry.path());
-            } else if entry.path().is_file() {
+            } else {
                 files.push(entry.path());
             }
         }
@@ -89,8 +89,14 @@ fn digest(folder: &Path) -> anyhow::Result<String> {
     files.sort();
     let mut hash = Sha256::new();
     for file in files {
+        let name = file.strip_prefix(folder)?.display();
+        // Devices, pipes and links to nowhere have no content.
+        if !file.is_file() {
+            hash.update(format!("{name}\0-\0"));
+            continue;
+        }
         let content = fs::read(&file)?;
-        hash.update(format!("{}\0{}\0", file.strip_prefix(folder)?.display(), content.len()));
+        hash.update(format!("{name}\0{}\0", content.len()));
         hash.update(content);
     }
     Ok(hex(&hash.finalize())[..16].to_owned())

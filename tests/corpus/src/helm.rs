@@ -16,7 +16,19 @@ pub(crate) const NAMESPACE: &str = "default";
 pub(crate) const KUBE_VERSION: &str = "1.34.2";
 
 /// How long one rendering may take.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// The error of a rendering that did not end in time.
+pub(crate) const TOO_SLOW: &str = "did not end in time";
+
+/// Which of several renderings of the same.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Round {
+    /// With all checks; the number tells renderings apart that may differ because of random fields.
+    Number(u8),
+    /// With `--skip-schema-validation`.
+    WithoutSchemas(u8),
+}
 
 /// One of the two Helms.
 #[derive(Debug)]
@@ -30,17 +42,20 @@ pub(crate) struct Helm {
 }
 
 impl Helm {
-    /// What `helm template` prints, or the text after `Error: `. `round` tells renderings apart that may differ because of
-    /// random fields.
+    /// What `helm template` prints, or the text after `Error: `; [`TOO_SLOW`] is not kept.
     pub(crate) fn template(
         &self,
         chart: &Path,
         digest: &str,
         values: Option<&Path>,
-        round: u8,
+        round: Round,
     ) -> anyhow::Result<Result<String, String>> {
+        let (number, schemas) = match round {
+            Round::Number(number) => (number, true),
+            Round::WithoutSchemas(number) => (100 + number, false),
+        };
         let mut key = Sha256::new();
-        key.update(format!("{}\n{digest}\n{round}\n{KUBE_VERSION}\n", self.program.display()));
+        key.update(format!("{}\n{digest}\n{number}\n{KUBE_VERSION}\n", self.program.display()));
         if let Some(file) = values {
             key.update(fs::read(file)?);
         }
@@ -49,7 +64,10 @@ impl Helm {
             let (verdict, rest) = text.split_once('\n').context("an empty answer was kept")?;
             return Ok(if verdict == "ok" { Ok(rest.to_owned()) } else { Err(rest.to_owned()) });
         }
-        let answer = self.run(chart, values)?;
+        let answer = self.run(chart, values, schemas)?;
+        if answer.as_ref().is_err_and(|text| text == TOO_SLOW) {
+            return Ok(answer);
+        }
         let text = match &answer {
             Ok(text) => format!("ok\n{text}"),
             Err(text) => format!("error\n{text}"),
@@ -58,7 +76,12 @@ impl Helm {
         Ok(answer)
     }
 
-    fn run(&self, chart: &Path, values: Option<&Path>) -> anyhow::Result<Result<String, String>> {
+    fn run(
+        &self,
+        chart: &Path,
+        values: Option<&Path>,
+        schemas: bool,
+    ) -> anyhow::Result<Result<String, String>> {
         let mut command = Command::new(&self.program);
         command.args(["template", RELEASE]).arg(chart).args([
             "-n",
@@ -68,6 +91,9 @@ impl Helm {
         ]);
         if let Some(file) = values {
             command.arg("-f").arg(file);
+        }
+        if !schemas {
+            command.arg("--skip-schema-validation");
         }
         for variable in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"] {
             command.env(variable, &self.home);
@@ -84,7 +110,8 @@ impl Helm {
             }
             if started.elapsed() > LIMIT {
                 child.kill()?;
-                break child.wait()?;
+                child.wait()?;
+                return Ok(Err(TOO_SLOW.to_owned()));
             }
             std::thread::sleep(Duration::from_millis(2));
         };

@@ -3,13 +3,14 @@
 mod cases;
 mod compare;
 mod helm;
+mod judge;
+mod known;
 mod ours;
 mod sources;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -17,13 +18,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use backstay_gotemplate::Compatibility;
 use clap::Parser;
 
 use cases::Case;
 use compare::Verdict;
 use helm::Helm;
+use judge::{Finding, Trial};
+use known::Known;
 
 /// What to render and what to say about it.
 #[derive(Debug, Parser)]
@@ -56,23 +59,19 @@ struct Options {
     /// Show also where both refuse with other words
     #[arg(long)]
     words: bool,
+    /// Begin no case after so many minutes; Helm's answers are kept, and the next run goes on quicker
+    #[arg(long)]
+    minutes: Option<u64>,
 }
 
 /// How deep the templates of a chart may call each other before a thread of the usual size is too small.
 const STACK: usize = 512 << 20;
 
-/// What stands for the error of a rendering that panicked; it never agrees with anything.
-const PANIC: &str = "panic";
+/// The names of the Helms, as lists have them.
+const HELMS: [&str; 2] = ["helm3", "helm4"];
 
-/// What was found for one case and one Helm.
-#[derive(Debug)]
-struct Finding {
-    verdict: Verdict,
-    /// The differing lines or words.
-    note: String,
-    /// How long Backstay took.
-    ours: Duration,
-}
+/// What was found with each Helm, by the case's number.
+type Findings = BTreeMap<usize, [Finding; 2]>;
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {
@@ -87,6 +86,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let sources = sources::read(&here.join("sources.tsv"))?;
+    let known = Known::read(&here.join("differences.md"))?;
     let charts = options.folder.join("charts");
     fs::create_dir_all(&charts)?;
     sources::bring(&sources, options.mirror.as_deref(), &charts)?;
@@ -95,11 +95,19 @@ fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let helms = [helm(options, &options.helm3, "helm3")?, helm(options, &options.helm4, "helm4")?];
     let started = Instant::now();
     let found = render_all(&cases, &helms, options)?;
-    let all_agree = report(&found, started.elapsed());
-    if options.write {
+    report(&found, started.elapsed());
+    let unknown = known.unknown(&cases, &found);
+    for line in &unknown {
+        println!("no row in differences.md: {line}");
+    }
+    let is_whole = found.len() == cases.len();
+    if !is_whole {
+        println!("{} of {} cases; the next run goes on", found.len(), cases.len());
+    } else if options.write {
+        anyhow::ensure!(options.only.is_none() && options.limit.is_none(), "--write goes with all cases");
         fs::write(here.join("list.tsv"), list(&cases, &found))?;
     }
-    Ok(if all_agree { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    Ok(if is_whole && unknown.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
 fn helm(options: &Options, program: &Path, name: &str) -> anyhow::Result<Helm> {
@@ -110,22 +118,22 @@ fn helm(options: &Options, program: &Path, name: &str) -> anyhow::Result<Helm> {
     Ok(Helm { program: program.to_path_buf(), answers, home })
 }
 
-/// Renders all cases on two threads; the findings come in the order of the cases.
-fn render_all(cases: &[Case], helms: &[Helm; 2], options: &Options) -> anyhow::Result<Vec<[Finding; 2]>> {
+/// Renders all cases on two threads, or as many as there is time for; the findings by the case's number.
+fn render_all(cases: &[Case], helms: &[Helm; 2], options: &Options) -> anyhow::Result<Findings> {
     let next = AtomicUsize::new(0);
+    let end = options.minutes.map(|minutes| Instant::now() + Duration::from_secs(60 * minutes));
     // Mixed, so that each part of a run says something about all of it.
     let mut order: Vec<usize> = (0..cases.len()).collect();
     order.sort_by_key(|at| (&cases[*at].digest, *at));
-    let found: Mutex<BTreeMap<usize, [Finding; 2]>> = Mutex::new(BTreeMap::new());
+    let found: Mutex<Findings> = Mutex::new(Findings::new());
     let work = || -> anyhow::Result<()> {
-        loop {
-            let Some(at) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied() else { return Ok(()) };
+        while end.is_none_or(|end| Instant::now() < end) {
+            let Some(at) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied() else { break };
             let case = &cases[at];
-            let pair = [
-                compare_one(case, &helms[0], Compatibility::Helm3, options)?,
-                compare_one(case, &helms[1], Compatibility::Helm4, options)?,
-            ];
-            for (finding, name) in pair.iter().zip(["helm3", "helm4"]) {
+            let judge =
+                |helm, compatibility| Trial { case, helm, compatibility, lines: options.lines }.judge();
+            let pair = [judge(&helms[0], Compatibility::Helm3)?, judge(&helms[1], Compatibility::Helm4)?];
+            for (finding, name) in pair.iter().zip(HELMS) {
                 let is_told =
                     !finding.verdict.agrees() || options.words && finding.verdict == Verdict::OtherWords;
                 if is_told {
@@ -134,6 +142,7 @@ fn render_all(cases: &[Case], helms: &[Helm; 2], options: &Options) -> anyhow::R
             }
             found.lock().map_err(|_| anyhow!("a thread stopped"))?.insert(at, pair);
         }
+        Ok(())
     };
     thread::scope(|scope| {
         let threads: Vec<_> =
@@ -143,86 +152,48 @@ fn render_all(cases: &[Case], helms: &[Helm; 2], options: &Options) -> anyhow::R
         }
         anyhow::Ok(())
     })?;
-    let found = found.into_inner().map_err(|_| anyhow!("a thread stopped"))?;
-    Ok(found.into_values().collect())
+    found.into_inner().map_err(|_| anyhow!("a thread stopped"))
 }
 
-fn compare_one(
-    case: &Case,
-    helm: &Helm,
-    compatibility: Compatibility,
-    options: &Options,
-) -> anyhow::Result<Finding> {
-    let values = case.values_file();
-    let theirs = |round| {
-        helm.template(&case.chart, &case.digest, values.as_deref(), round).with_context(|| case.name())
-    };
-    let expected = theirs(0)?;
-    let started = Instant::now();
-    let ours =
-        catch_unwind(AssertUnwindSafe(|| ours::template(&case.chart, values.as_deref(), compatibility)))
-            .unwrap_or_else(|_| Err(PANIC.to_owned()));
-    let took = started.elapsed();
-    let (verdict, note) = match (ours, expected) {
-        (Ok(ours), Ok(expected)) if ours == expected => (Verdict::Identical, String::new()),
-        (Ok(ours), Ok(expected)) => {
-            let mut line = None;
-            // Random fields differ in length now and then, and with them the lines.
-            for round in 1..4 {
-                let Ok(again) = theirs(round)? else { continue };
-                line = compare::first_difference(&ours, &expected, &again);
-                if line.is_none() {
-                    break;
-                }
-            }
-            match line {
-                None => (Verdict::Masked, String::new()),
-                Some(line) => (Verdict::Differs, compare::show(&ours, &expected, line, options.lines)),
-            }
-        }
-        (Err(ours), _) if ours == PANIC => (Verdict::OnlyOursErrors, format!("    ours {ours}\n")),
-        (_, Err(expected)) if expected.contains("HTTP request failed") => (Verdict::Network, String::new()),
-        (Err(ours), Err(expected)) => {
-            let expected = expected.replace("\n\nUse --debug flag to render out invalid YAML", "");
-            let is_same = ours.trim_end() == expected.trim_end();
-            let verdict = if is_same { Verdict::BothError } else { Verdict::OtherWords };
-            (verdict, format!("    helm {}\n    ours {}\n", expected.trim_end(), ours.trim_end()))
-        }
-        (Err(ours), Ok(_)) => (Verdict::OnlyOursErrors, format!("    ours {ours}\n")),
-        (Ok(_), Err(expected)) => (Verdict::OnlyHelmErrors, format!("    helm {expected}\n")),
-    };
-    Ok(Finding { verdict, note, ours: took })
-}
-
-/// Prints the counts; whether everything agrees.
-fn report(found: &[[Finding; 2]], took: Duration) -> bool {
-    let mut all_agree = true;
-    for (at, name) in ["helm3", "helm4"].into_iter().enumerate() {
+/// Prints the counts.
+fn report(found: &Findings, took: Duration) {
+    for (at, name) in HELMS.into_iter().enumerate() {
         let mut counts: BTreeMap<Verdict, usize> = BTreeMap::new();
-        for finding in found.iter().map(|pair| &pair[at]) {
+        for finding in found.values().map(|pair| &pair[at]) {
             *counts.entry(finding.verdict).or_default() += 1;
-            all_agree &= finding.verdict.agrees();
         }
+        let count = |of: &dyn Fn(Verdict) -> bool| -> usize {
+            counts.iter().filter(|(verdict, _)| of(**verdict)).map(|(_, count)| count).sum()
+        };
+        let rendered = count(&Verdict::is_rendering);
+        let same = count(&|verdict| verdict.is_rendering() && verdict.agrees());
         let counts: Vec<String> =
             counts.iter().map(|(verdict, count)| format!("{verdict} {count}")).collect();
         println!("{name}: {} cases: {}", found.len(), counts.join(", "));
+        println!("{name}: Helm rendered {rendered}, of which {same} are the same");
     }
-    let ours: Duration = found.iter().flatten().map(|finding| finding.ours).sum();
+    let ours: Duration = found.values().flatten().map(|finding| finding.ours).sum();
     println!("{:.1} s, of which Backstay {:.1} s", took.as_secs_f64(), ours.as_secs_f64());
-    all_agree
 }
 
-/// The lines of `list.tsv`: repository, chart, digest, values file, and what was found with each Helm.
-fn list(cases: &[Case], found: &[[Finding; 2]]) -> String {
+/// The lines of `list.tsv`: repository, chart, digest of its files, values file, and with each Helm the verdict and the
+/// digest of what was rendered; `-` where there are no same bytes.
+fn list(cases: &[Case], found: &Findings) -> String {
     let mut text = String::new();
-    for (case, [three, four]) in cases.iter().zip(found) {
+    for (at, [three, four]) in found {
+        let case = &cases[*at];
         let values = case.values.as_deref().unwrap_or("-");
         let path = if case.path.is_empty() { "." } else { &case.path };
+        let shown =
+            |finding: &Finding| format!("{}\t{}", finding.verdict, finding.digest.as_deref().unwrap_or("-"));
         // Writing to a string does not fail.
         let _ = writeln!(
             text,
             "{}\t{path}\t{}\t{values}\t{}\t{}",
-            case.repository, case.digest, three.verdict, four.verdict
+            case.repository,
+            case.digest,
+            shown(three),
+            shown(four)
         );
     }
     text

@@ -47,6 +47,11 @@ fn collect(
                 collect(&entry.path(), &format!("{name}/"), rules, depth + 1, files)?;
             }
         } else if !rules.ignores_file(&name) {
+            anyhow::ensure!(
+                metadata.is_file(),
+                "cannot load irregular file {} as it has file mode type bits set",
+                entry.path().display()
+            );
             files.push(SourceFile { path: name, content: fs::read(entry.path())? });
         }
     }
@@ -58,11 +63,13 @@ pub(crate) fn template(
     chart: &Path,
     values: Option<&Path>,
     compatibility: Compatibility,
+    schemas: bool,
 ) -> Result<String, String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| error.to_string())?;
     let mut environment = Environment::offline(i128::try_from(now.as_nanos()).unwrap_or_default(), [1; 32]);
     environment.compatibility = compatibility;
     let mut input = RenderInput::new(RELEASE, NAMESPACE, &environment);
+    input.skip_schema_validation = !schemas;
     input.capabilities.kube_version =
         KubeVersion::parse(KUBE_VERSION, compatibility).map_err(|error| error.to_string())?;
     let mut sources = ValueSources::default();
