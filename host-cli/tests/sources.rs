@@ -1,8 +1,11 @@
 //! Charts from repositories: what is fetched, what is refused, and who is told a password.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
+#![allow(clippy::print_stderr, reason = "a test says what it skips")]
 
 #[path = "sources/place.rs"]
 mod place;
+#[path = "sources/registry.rs"]
+mod registry;
 #[path = "sources/server.rs"]
 mod server;
 
@@ -173,5 +176,52 @@ fn references_that_lead_nowhere_are_told_in_helms_words() {
         let (code, told) = place.fails(&command);
         assert!(told.contains(expected), "{words:?}: {told}");
         assert_eq!(code, 1, "{told}");
+    }
+}
+
+#[test]
+fn dependencies_are_fetched_and_locked_as_helm_locks_them() {
+    let (place, server) = (Place::new("dependencies"), Server::start());
+    server.give("/web-1.2.0.tgz", Answer::Bytes(place.archive("1.2.0")));
+    server.give("/index.yaml", index(&place.digest("1.2.0"), "web-1.2.0.tgz"));
+    place.ok(&["repo", "add", "mine", &server.url("")]);
+    fs::create_dir_all(place.path("local")).unwrap();
+    fs::write(place.path("local/Chart.yaml"), "apiVersion: v2\nname: local\nversion: 0.3.1\n").unwrap();
+    fs::create_dir_all(place.path("parent")).unwrap();
+    let chart = "apiVersion: v2\nname: parent\nversion: 1.0.0\ndependencies:\n- {name: web, version: '>=1.1 <2', \
+                 repository: '@mine', condition: web.enabled, tags: [front], import-values: [data]}\n\
+                 - {name: local, version: 0.x, repository: 'file://../local'}\n";
+    fs::write(place.path("parent/Chart.yaml"), chart).unwrap();
+    let listed = place.ok(&["dependency", "list", "parent"]);
+    assert!(listed.contains("missing") && !listed.contains("ok"), "{listed}");
+    assert!(place.fails(&["template", "x", "parent"]).1.contains("missing in charts/ directory: web, local"));
+    place.ok(&["dependency", "update", "parent"]);
+    let lock = fs::read_to_string(place.path("parent/Chart.lock")).unwrap();
+    assert!(lock.contains("version: 1.2.0") && lock.contains("version: 0.3.1"), "{lock}");
+    let listed = place.ok(&["dep", "ls", "parent"]);
+    assert_eq!(listed.matches("ok ").count(), 2, "{listed}");
+    assert!(place.ok(&["template", "x", "parent"]).contains("name: 'x-web'"));
+    // The same again changes nothing, and `build` takes what the lock says.
+    place.ok(&["dependency", "update", "parent", "--skip-refresh"]);
+    assert_eq!(fs::read_to_string(place.path("parent/Chart.lock")).unwrap(), lock);
+    let outdated = place.path("parent/charts/web-1.1.0.tgz");
+    fs::write(&outdated, place.archive("1.1.0")).unwrap();
+    place.ok(&["dependency", "build", "parent"]);
+    assert!(!outdated.exists(), "what belongs to no dependency is deleted");
+    helm_takes_the_lock(&place);
+    fs::write(place.path("parent/Chart.yaml"), chart.replace(">=1.1 <2", ">=1.2 <2")).unwrap();
+    let (_, told) = place.fails(&["dependency", "build", "parent"]);
+    assert!(told.contains("the lock file (Chart.lock) is out of sync"), "{told}");
+}
+
+/// Helm compares the digest of the lock file with its own.
+fn helm_takes_the_lock(place: &Place) {
+    for version in ["helm-v3.22.0/helm", "helm-v4.3.1/helm"] {
+        let Some(helm) = place::tool(version) else {
+            eprintln!("skipped: no {version}");
+            continue;
+        };
+        let output = place.run_program(&helm, &["dependency", "build", "parent"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }

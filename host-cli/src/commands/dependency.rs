@@ -214,10 +214,11 @@ impl<'a> Work<'a> {
         self.tell(&format!("Saving {} charts", locked.len()));
         let charts = self.arguments.chart.join("charts");
         let mut archives: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-        for lock in locked.iter_mut() {
-            let at = self.wanted.iter().position(|wanted| {
-                wanted.name == lock.name && (wanted.repository == lock.repository || wanted.alias.is_empty())
-            });
+        for (at, lock) in locked.iter_mut().enumerate() {
+            // The lists go side by side; a lock file written by hand may be in another order.
+            let beside = self.wanted.get(at).filter(|wanted| wanted.name == lock.name).map(|_| at);
+            let same = |wanted: &Dependency| wanted.name == lock.name && wanted.repository == lock.repository;
+            let at = beside.or_else(|| self.wanted.iter().position(same));
             let place = at.and_then(|at| self.places.get(at)).with_context(|| {
                 format!("the lock file names {}, which Chart.yaml does not need", lock.name)
             })?;

@@ -4,9 +4,11 @@ use std::fs;
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::UNIX_EPOCH;
 
 use anyhow::Context as _;
 use backstay_core::chart::{from_archive, unpack};
+use backstay_core::object::Timestamp;
 
 use crate::args::{GlobalArgs, PullArgs, PushArgs, RegistryCommand, RegistryLoginArgs, TransportArgs};
 use crate::cluster::wall_now;
@@ -86,7 +88,7 @@ pub(crate) async fn push(global: &GlobalArgs, arguments: &PushArgs) -> anyhow::R
         archive: archive.into(),
         provenance: provenance.map(Into::into),
         metadata: &chart.metadata,
-        created: wall_now().to_rfc3339(),
+        created: modified(&arguments.archive).to_rfc3339(),
     };
     let digest = client.push(&reference, &parcel).await?;
     anstream::println!("Pushed: {}\nDigest: {digest}", reference.shown());
@@ -97,6 +99,13 @@ pub(crate) async fn push(global: &GlobalArgs, arguments: &PushArgs) -> anyhow::R
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// When the archive was made: pushing it again gives the same manifest, as with Helm.
+fn modified(archive: &Path) -> Timestamp {
+    let time = fs::metadata(archive).and_then(|metadata| metadata.modified()).ok();
+    let since = time.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    since.map_or_else(wall_now, |since| Timestamp(since.as_secs() * 1000))
 }
 
 fn provenance_beside(archive: &Path) -> anyhow::Result<Option<Vec<u8>>> {

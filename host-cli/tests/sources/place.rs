@@ -97,3 +97,13 @@ impl Drop for Place {
         let _gone = fs::remove_dir_all(&self.0);
     }
 }
+
+/// A program that `cargo xtask setup` builds.
+pub(crate) fn tool(path: &str) -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let base = set("BACKSTAY_CACHE_DIR")
+        .or_else(|| set("XDG_CACHE_HOME").map(|base| base.join("backstay")))
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cache/backstay")))?;
+    let path = base.join("tools").join(path);
+    path.exists().then_some(path)
+}

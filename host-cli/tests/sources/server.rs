@@ -17,6 +17,8 @@ pub(crate) enum Answer {
     Redirect(String),
     /// 401 unless `user:password` came along, else the bytes.
     Guarded(&'static str, Vec<u8>),
+    /// 401 with this challenge unless that authorization came along, else the bytes.
+    Challenged { challenge: String, expected: &'static str, bytes: Vec<u8> },
 }
 
 /// What was asked.
@@ -115,6 +117,13 @@ impl Server {
             Some(Answer::Guarded(expected, bytes)) if authorization == Some(expected) => (full(&bytes), true),
             Some(Answer::Guarded(..)) => {
                 (b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n".to_vec(), true)
+            }
+            Some(Answer::Challenged { expected, bytes, .. }) if authorization == Some(expected) => {
+                (full(&bytes), true)
+            }
+            Some(Answer::Challenged { challenge, .. }) => {
+                let head = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n";
+                (format!("{head}WWW-Authenticate: {challenge}\r\n\r\n").into_bytes(), true)
             }
             Some(Answer::CutShort(bytes)) => {
                 let mut text = full(&bytes);
