@@ -3,6 +3,7 @@
 //! A request is `{"call": NAME, "input": {…}}`, an answer `{"ok": …}` or `{"error": {"code", "message", …}}`. Names and
 //! fields are only ever added; [`ABI_VERSION`] is raised when something changes its meaning.
 
+mod lint;
 mod render;
 mod timeout;
 
@@ -11,13 +12,13 @@ use std::collections::BTreeMap;
 use backstay_object::Timestamp;
 use backstay_plan::{Operation, Plan, PlanInput, PlannedObject, PreviousRevision};
 use backstay_rehearse::{Rehearsal, Trouble};
-use backstay_rollout::{Policy, Remediation, Waiting};
+use backstay_rollout::Policy;
 use backstay_sim::{Cluster, Fault};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::planner;
+use crate::planner::{self, policy};
 
 /// The version of the call table.
 pub const ABI_VERSION: u32 = 1;
@@ -97,13 +98,14 @@ impl CallError {
 
 type Call = fn(Value) -> Result<Value, CallError>;
 
-const CALLS: [(&str, Call); 6] = [
+const CALLS: [(&str, Call); 7] = [
     ("version", version),
     ("render", render::call),
     ("parse-manifest", parse_manifest),
     ("plan", plan),
     ("rehearse", rehearse),
     ("timeout", timeout::call),
+    ("lint", lint::call),
 ];
 
 /// The names of all calls.
@@ -254,24 +256,6 @@ fn run(
 ) -> Result<(Cluster, backstay_rehearse::Report), CallError> {
     let rehearsal = Rehearsal::new(cluster, plan, policy, Trouble::default());
     rehearsal.run().map_err(|error| CallError::Refused(error.to_string()))
-}
-
-fn policy(plan: &Plan, timeout_ms: Option<u64>) -> Policy {
-    let undo_ms = plan.budget.reserve_ms.min(timeout_ms.unwrap_or(u64::MAX) / 2);
-    Policy {
-        waiting: Waiting::All,
-        remediation: Remediation::Undo,
-        cleanup_on_fail: true,
-        hooks: true,
-        forward_ms: timeout_ms.map_or(plan.budget.forward_ms, |total| total - undo_ms),
-        bake_ms: 0,
-        patience_ms: None,
-        undo_ms,
-        evidence_ms: 10_000,
-        attempts: 5,
-        validate: true,
-        health: backstay_health::Policy::default(),
-    }
 }
 
 fn planned(given: &Rollout) -> Result<Plan, CallError> {

@@ -166,3 +166,18 @@ fn a_timeout_tells_its_lines_and_what_is_wrong_with_a_given_one() {
     assert_eq!(codes, ["no-readiness-probe", "timeout-too-short", "deadline-beyond-timeout"], "{answer}");
     assert!(answer["ok"]["text"].as_str().unwrap().contains("recommended --timeout"), "{answer}");
 }
+
+#[test]
+fn findings_have_their_lines_in_manifest_and_template() {
+    let manifest = format!("# Source: shop/templates/web.yaml\n{}", web("registry.example/web:latest"));
+    let template = web("{{ .Values.image }}");
+    let input = json!({"manifest": manifest, "templates": {"shop/templates/web.yaml": template}, "sarif": true, "ignore": ["no-requests"]});
+    let answer = ask("lint", input);
+    let found = answer["ok"]["findings"].as_array().unwrap();
+    let codes: Vec<_> = found.iter().map(|one| one["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["image-latest", "no-readiness-probe", "no-liveness-probe"], "{answer}");
+    // The whole pod is one line, so that the next key above stands for it in the template.
+    assert_eq!((&found[0]["line"], &found[0]["template_line"]), (&json!(10), &json!(7)), "{answer}");
+    assert_eq!(answer["ok"]["sarif"]["runs"][0]["results"].as_array().unwrap().len(), 3);
+    assert_eq!(ask("lint", json!({"rules": true}))["ok"]["rules"].as_array().unwrap().len(), 67);
+}

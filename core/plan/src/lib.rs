@@ -7,16 +7,20 @@
 #![warn(clippy::indexing_slicing)]
 extern crate alloc;
 
+mod access;
 mod budget;
 mod build;
 mod digest;
 mod hook;
+mod lint;
 mod step;
 mod timing;
 
+pub use access::{Need, needs_of, roles_of};
 pub use budget::{Budget, BudgetTerm, budget_of};
 pub use build::{PlanError, PlanInput, PreviousRevision, build};
 pub use hook::{DeletePolicy, HookEvent, PlannedHook};
+pub use lint::{Facts, Finding, RULES, Rule, Severity, finding_of, lint, rule_of};
 pub use step::{
     Change, Operation, Plan, PlannedObject, Step, UndoTarget, UndoWork, WatchScope, holds_data,
     is_always_ready, scopes_of,

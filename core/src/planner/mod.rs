@@ -2,7 +2,9 @@
 //!
 //! Hosts and the call table share these functions, so that a page and a binary say the same, byte for byte.
 
+mod findings;
 mod lines;
+mod rehearsal;
 mod timeout;
 
 use std::collections::BTreeMap;
@@ -11,7 +13,10 @@ use backstay_chart::parse_manifest;
 use backstay_object::{ResourceKey, kind_info};
 use backstay_plan::{Operation, Plan, PlanInput, PlannedObject, PreviousRevision};
 
+pub use findings::{findings, findings_text, placed, sarif};
 pub use lines::Lines;
+pub(crate) use rehearsal::policy;
+pub use rehearsal::{Moment, Rehearse, Run, rehearsals, rehearsals_text};
 pub use timeout::{duration, rule, timed, timeout_text};
 
 /// Why a manifest cannot be planned.
@@ -26,6 +31,9 @@ pub enum PlannerError {
         /// The template, or `the manifest`.
         place: String,
     },
+    /// It cannot be rehearsed.
+    #[error("{0}")]
+    Rehearsal(String),
     /// The objects contradict each other.
     #[error(transparent)]
     Plan(#[from] backstay_plan::PlanError),
@@ -92,6 +100,47 @@ pub enum Before {
     Manifest(String),
 }
 
+/// The revision before; `None` when there is none.
+fn before_of(namespace: &str, manifest: &str, before: &Before) -> Result<Option<Parts>, PlannerError> {
+    Ok(match before {
+        Before::Nothing => None,
+        Before::Manifest(text) => Some(parts(text, namespace)?),
+        Before::AllDiffers => {
+            let mut before = parts(manifest, namespace)?;
+            for object in &mut before.objects {
+                mark(&mut object.object);
+            }
+            Some(before)
+        }
+    })
+}
+
+/// Makes an object, and its pods where they may change, differ from the new one.
+fn mark(object: &mut serde_json::Value) {
+    let path = ["metadata", "annotations", "backstay.dev/assumed"];
+    backstay_object::set_at(object, &path, "before".into());
+    let rolls = matches!(backstay_object::kind(object), "Deployment" | "StatefulSet" | "DaemonSet");
+    if rolls && let Some(template) = backstay_object::at_mut(object, &["spec", "template"]) {
+        backstay_object::set_at(template, &path, "before".into());
+    }
+}
+
+/// The plan of a first install of these objects.
+fn plan_first(release: &str, namespace: &str, before: Option<Parts>) -> Result<Plan, PlannerError> {
+    let before = before.unwrap_or_default();
+    Ok(backstay_plan::build(PlanInput {
+        release: release.to_owned(),
+        namespace: namespace.to_owned(),
+        operation: Operation::Install,
+        to: 1,
+        objects: before.objects,
+        hooks: before.hooks,
+        current: None,
+        healthy: None,
+        live: BTreeMap::new(),
+    })?)
+}
+
 /// The plan of a manifest without a cluster.
 ///
 /// # Errors
@@ -103,18 +152,7 @@ pub fn plan_of(
     before: &Before,
 ) -> Result<Plan, PlannerError> {
     let new = parts(manifest, namespace)?;
-    let before = match before {
-        Before::Nothing => None,
-        Before::Manifest(text) => Some(parts(text, namespace)?),
-        Before::AllDiffers => {
-            let mut before = new.clone();
-            for object in &mut before.objects {
-                let path = ["metadata", "annotations", "backstay.dev/assumed"];
-                backstay_object::set_at(&mut object.object, &path, "before".into());
-            }
-            Some(before)
-        }
-    };
+    let before = before_of(namespace, manifest, before)?;
     let previous =
         before.map(|parts| PreviousRevision { revision: 1, objects: parts.objects, hooks: parts.hooks });
     Ok(backstay_plan::build(PlanInput {

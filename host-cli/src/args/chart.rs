@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use backstay_core::plan::Severity;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::source::SourceArgs;
@@ -156,6 +157,56 @@ pub(crate) struct LintArgs {
     /// Kubernetes version for .Capabilities and for what is deprecated
     #[arg(long, value_name = "VERSION")]
     pub(crate) kube_version: Option<String>,
+    /// Leave out a rule of ours (docs/lint.md); may be repeated
+    #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = rule)]
+    pub(crate) ignore: Vec<String>,
+    /// Fail when a rule of ours finds something as bad as this, too
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<FailOn>,
+    /// table, json, or sarif for tools of code review
+    #[arg(short = 'o', long, value_enum, default_value = "table")]
+    pub(crate) output: LintFormat,
+}
+
+/// From which severity on findings of ours fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// What the server refuses, or what cannot succeed.
+    Error,
+    /// And what works until it does not.
+    Warning,
+    /// Everything.
+    Info,
+}
+
+impl FailOn {
+    /// The same in the words of the core.
+    pub(crate) const fn severity(self) -> Severity {
+        match self {
+            Self::Error => Severity::Error,
+            Self::Warning => Severity::Warning,
+            Self::Info => Severity::Info,
+        }
+    }
+}
+
+/// How `lint` prints what it found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LintFormat {
+    /// For people: Helm's messages on standard output, ours beside them.
+    Table,
+    /// One JSON document.
+    Json,
+    /// SARIF 2.1.0.
+    Sarif,
+}
+
+/// A code that exists: a misspelt one would leave nothing out.
+pub(super) fn rule(code: &str) -> Result<String, String> {
+    match backstay_core::plan::rule_of(code) {
+        Some(rule) => Ok(rule.code.to_owned()),
+        None => Err(format!("there is no rule {code:?}; docs/lint.md has them all")),
+    }
 }
 
 /// What `backstay show` shows.

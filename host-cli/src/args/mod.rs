@@ -10,7 +10,9 @@ mod sandbox;
 mod source;
 mod tools;
 
-pub(crate) use chart::{LintArgs, NameArgs, RenderArgs, ShowArgs, ShowCommand, TemplateArgs, ValueArgs};
+pub(crate) use chart::{
+    LintArgs, LintFormat, NameArgs, RenderArgs, ShowArgs, ShowCommand, TemplateArgs, ValueArgs,
+};
 pub(crate) use diagnose::DiagnoseArgs;
 pub(crate) use global::{GlobalArgs, OutputFormat};
 pub(crate) use plan::TimeoutArgs;

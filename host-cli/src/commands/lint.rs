@@ -1,12 +1,17 @@
 //! `lint`: a chart looked over with Helm's rules, in Helm's layout.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use backstay_core::chart::{KubeVersion, LintInput, LintMessage, Severity, lint as look_over};
 use backstay_core::gotemplate::{Compatibility, Environment, Map};
+use backstay_core::plan::{Facts, Finding, Severity as Worst};
+use backstay_core::planner::{findings, findings_text, sarif};
+use serde_json::{Value, json};
 
-use crate::args::{GlobalArgs, LintArgs};
+use super::manuscript;
+use crate::args::{GlobalArgs, LintArgs, LintFormat, RenderArgs, SourceArgs, ValueArgs};
 use crate::charts;
 use crate::cluster::wall_now;
 use crate::exit::{Exit, Stop};
@@ -28,8 +33,11 @@ pub(crate) async fn lint(global: &GlobalArgs, arguments: &LintArgs) -> anyhow::R
     let values = charts::values(&arguments.values, compatibility).await?;
     let least = if arguments.strict { Severity::Warning } else { Severity::Error };
     let (mut failed, mut remarkable) = (0, 0);
+    let mut report = Report::default();
+    let is_table = arguments.output == LintFormat::Table;
     for path in &paths {
         let found = one(global, arguments, path, &values, compatibility, kube_version.as_ref());
+        let ours = ours(global, arguments, path, &values, kube_version.as_ref());
         let (is_failed, is_remarkable) = match &found {
             Ok(messages) => (
                 messages.iter().any(|message| message.severity >= least),
@@ -37,22 +45,99 @@ pub(crate) async fn lint(global: &GlobalArgs, arguments: &LintArgs) -> anyhow::R
             ),
             Err(_) => (true, true),
         };
-        failed += usize::from(is_failed);
+        let ours_fail = arguments
+            .fail_on
+            .is_some_and(|least| ours.found.iter().any(|finding| finding.severity >= least.severity()));
+        failed += usize::from(is_failed || ours_fail);
         remarkable += usize::from(is_remarkable);
-        if !arguments.quiet || is_remarkable {
+        if is_table && (!arguments.quiet || is_remarkable) {
             anstream::println!("==> Linting {path}");
             show(&found, arguments.quiet);
             anstream::println!();
         }
+        if is_table {
+            // Beside Helm's output, which other programs read.
+            let least = if arguments.quiet { Worst::Warning } else { Worst::Info };
+            anstream::eprint!("{}", findings_text(&ours.found, least));
+        }
+        report.add(path, &found, ours);
     }
+    report.print(arguments.output);
     let summary = format!("{} chart(s) linted, {failed} chart(s) failed", paths.len());
     if failed > 0 {
         return Err(Stop::with(Exit::Failed, summary));
     }
-    if !arguments.quiet || remarkable > 0 {
+    if is_table && (!arguments.quiet || remarkable > 0) {
         anstream::println!("{summary}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What our own rules found in one chart.
+#[derive(Default)]
+struct Ours {
+    found: Vec<Finding>,
+    files: BTreeMap<String, String>,
+}
+
+/// Our rules. A chart that cannot be rendered has Helm's messages alone.
+fn ours(
+    global: &GlobalArgs,
+    arguments: &LintArgs,
+    path: &str,
+    values: &Map,
+    kube_version: Option<&KubeVersion>,
+) -> Ours {
+    let render = RenderArgs {
+        values: ValueArgs::default(),
+        source: SourceArgs::default(),
+        compat: arguments.compat.clone(),
+        skip_schema_validation: arguments.skip_schema_validation,
+        skip_crds: false,
+        post_renderer: None,
+        post_renderer_args: Vec::new(),
+    };
+    let Ok(written) = manuscript::of_chart(global, path, &render, values, "release-name", false) else {
+        return Ours::default();
+    };
+    let number = |text: &str| text.trim_end_matches('+').parse().ok();
+    let kubernetes =
+        kube_version.and_then(|version| Some((number(&version.major)?, number(&version.minor)?)));
+    let facts = Facts { kubernetes, undo: true, ..Facts::default() };
+    let namespace = global.namespace.as_deref().unwrap_or("default");
+    let found = findings(namespace, &written.text, None, &facts, &written.lines, &arguments.ignore);
+    Ours { found: found.unwrap_or_default(), files: written.files }
+}
+
+/// Everything that was found, as data.
+#[derive(Default)]
+struct Report {
+    charts: Vec<Value>,
+    all: Ours,
+}
+
+impl Report {
+    fn add(&mut self, path: &str, found: &anyhow::Result<Vec<LintMessage>>, ours: Ours) {
+        let message = |message: &LintMessage| json!({"severity": message.severity.to_string(), "path": message.path, "text": message.text, "hint": message.hint});
+        let (messages, error) = match found {
+            Ok(messages) => (messages.iter().map(message).collect(), None),
+            Err(error) => (Vec::new(), Some(format!("{error:#}"))),
+        };
+        self.charts
+            .push(json!({"chart": path, "messages": messages, "error": error, "findings": ours.found}));
+        self.all.found.extend(ours.found);
+        self.all.files.extend(ours.files);
+    }
+
+    fn print(&self, format: LintFormat) {
+        match format {
+            LintFormat::Table => {}
+            LintFormat::Json => anstream::println!("{}", Value::from(self.charts.clone())),
+            LintFormat::Sarif => {
+                anstream::println!("{}", sarif(&self.all.found, &self.all.files, env!("CARGO_PKG_VERSION")));
+            }
+        }
+    }
 }
 
 fn show(found: &anyhow::Result<Vec<LintMessage>>, quiet: bool) {

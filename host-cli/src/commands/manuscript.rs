@@ -1,9 +1,11 @@
 //! A chart or a file with manifests, as the text that `backstay template` prints: what the commands that look ahead read.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
 use backstay_core::chart::Capabilities;
+use backstay_core::gotemplate::Map;
 use backstay_core::planner::Lines;
 use backstay_core::release::validate_name;
 
@@ -18,6 +20,8 @@ pub(crate) struct Manuscript {
     pub(crate) text: String,
     /// Its lines, and those of the chart's templates.
     pub(crate) lines: Lines,
+    /// Templates by `CHART/templates/NAME`, with their path on disk.
+    pub(crate) files: BTreeMap<String, String>,
 }
 
 /// Reads a chart, rendered without a cluster, or manifests.
@@ -35,13 +39,27 @@ pub(crate) async fn read(
     if name == "-" || (reference.is_file() && !is_archive) {
         let text = manifests(&name)?;
         let lines = Lines::of(&text);
-        return Ok(Manuscript { text, lines });
+        return Ok(Manuscript { text, lines, files: BTreeMap::new() });
     }
+    let name = charts::locate(global, &name, &render.source).await?;
+    let values = charts::values(&render.values, charts::compatibility(&render.compat)).await?;
+    of_chart(global, &name, render, &values, release, is_upgrade)
+}
+
+/// Renders a chart without a cluster.
+///
+/// Errors end with exit code 4: nothing has been changed.
+pub(crate) fn of_chart(
+    global: &GlobalArgs,
+    name: &str,
+    render: &RenderArgs,
+    values: &Map,
+    release: &str,
+    is_upgrade: bool,
+) -> anyhow::Result<Manuscript> {
     let compatibility = charts::compatibility(&render.compat);
     validate_name(release).map_err(|error| Stop::refused(error.to_string()))?;
-    let name = charts::locate(global, &name, &render.source).await?;
-    let chart = charts::load(&name)?;
-    let values = charts::values(&render.values, compatibility).await?;
+    let chart = charts::load(name)?;
     let input = RenderInput {
         release: release.to_owned(),
         namespace: global.namespace.clone().unwrap_or_else(|| "default".to_owned()),
@@ -53,18 +71,23 @@ pub(crate) async fn read(
         capabilities: Capabilities::default(),
         now: wall_now(),
     };
-    let mut rendered = charts::render_offline(&chart, &values, &input, charts::seed()?)
+    let mut rendered = charts::render_offline(&chart, values, &input, charts::seed()?)
         .map_err(|error| Stop::refused(charts::told(&error)))?;
     rendered.manifest = charts::post_render(render, &rendered.manifest)?;
     let text = rendered.template_text(true, false);
-    let mut templates = Vec::new();
-    for file in charts::files_of(&name)? {
+    let is_folder = Path::new(name).is_dir();
+    let (mut templates, mut files) = (Vec::new(), BTreeMap::new());
+    for file in charts::files_of(name)? {
+        let source = format!("{}/{}", chart.metadata.name, file.path);
+        let path =
+            if is_folder { format!("{}/{}", name.trim_end_matches('/'), file.path) } else { source.clone() };
         if let Ok(content) = String::from_utf8(file.content) {
-            templates.push((format!("{}/{}", chart.metadata.name, file.path), content));
+            files.insert(source.clone(), path);
+            templates.push((source, content));
         }
     }
     let lines = Lines::of(&text).with_templates(templates);
-    Ok(Manuscript { text, lines })
+    Ok(Manuscript { text, lines, files })
 }
 
 /// The text of a file, or of standard input.

@@ -18,6 +18,8 @@ use serde_json::Value;
 use crate::step::{Change, Plan, UndoWork};
 pub use contradictions::{Remark, TimeoutGiven};
 pub use inputs::{Inputs, rule_of_thumb};
+pub(crate) use pod::{allowed_ms, liveness_ms, pre_stop_ms, spec_path};
+pub(crate) use workload::scaled;
 use workload::{Way, Work, work_of};
 
 /// What keeping the evidence of a failure may take.

@@ -50,7 +50,7 @@ impl PodTime {
 }
 
 /// Where the pod's spec is inside the object.
-pub(super) fn spec_path(object: &Value) -> &'static [&'static str] {
+pub(crate) fn spec_path(object: &Value) -> &'static [&'static str] {
     match text_at(object, &["kind"]) {
         Some("Pod") => &["spec"],
         Some("CronJob") => &["spec", "jobTemplate", "spec", "template", "spec"],
@@ -163,6 +163,21 @@ impl Probe {
     }
 }
 
+/// What a container may take by its own probes, startup and readiness together; `None` without either.
+pub(crate) fn allowed_ms(container: &Value) -> Option<u64> {
+    let startup = Probe::of(container, "startupProbe").map(|probe| probe.allowed_ms());
+    let readiness = Probe::of(container, "readinessProbe").map(|probe| probe.allowed_ms());
+    match (startup, readiness) {
+        (None, None) => None,
+        (startup, readiness) => Some(startup.unwrap_or(0).saturating_add(readiness.unwrap_or(0))),
+    }
+}
+
+/// After how long the liveness probe restarts a container that does not answer; `None` while there is none.
+pub(crate) fn liveness_ms(container: &Value) -> Option<u64> {
+    Probe::of(container, "livenessProbe").map(|probe| probe.allowed_ms())
+}
+
 /// The startup probe comes first; readiness is asked only after it passed, on the next tick of its own period.
 fn probe_terms(container: &Value, field: &str, inputs: &Inputs) -> (Option<PodTerm>, Option<PodTerm>) {
     let name = text_at(container, &["name"]).unwrap_or("?");
@@ -247,7 +262,7 @@ pub(super) fn stop_term(object: &Value) -> PodTerm {
 }
 
 /// `preStop: {sleep: {seconds}}`, or the usual `exec` of `sleep N`.
-fn pre_stop_ms(container: &Value) -> u64 {
+pub(crate) fn pre_stop_ms(container: &Value) -> u64 {
     let Some(hook) = at(container, &["lifecycle", "preStop"]) else { return 0 };
     if let Some(seconds) = int_at(hook, &["sleep", "seconds"]) {
         return u64::try_from(seconds).unwrap_or(0).saturating_mul(1000);

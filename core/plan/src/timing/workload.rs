@@ -246,7 +246,7 @@ fn job(object: &Value, inputs: &Inputs) -> Work {
 }
 
 /// A number or percentage; 25 % where absent, as the API server defaults it.
-pub(super) fn scaled(value: Option<&Value>, whole: u64, round_up: bool) -> u64 {
+pub(crate) fn scaled(value: Option<&Value>, whole: u64, round_up: bool) -> u64 {
     let percent = match value {
         Some(Value::Number(number)) => return number.as_u64().unwrap_or(0),
         Some(Value::String(text)) => text.trim_end_matches('%').parse::<u64>().unwrap_or(25),

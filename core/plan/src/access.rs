@@ -1,0 +1,180 @@
+//! What a deploy may need to do: every verb on every resource, the way back included. The base of the preflight check and of
+//! the smallest role.
+
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use backstay_object::{ResourceKey, kind_info, text_at};
+use serde::{Deserialize, Serialize};
+
+use crate::step::{Change, Plan, WatchScope};
+
+/// One permission.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Need {
+    /// Empty for everything outside of namespaces.
+    pub namespace: String,
+    /// API group, empty for the core.
+    pub group: String,
+    /// Resource in the plural, with its subresource (`pods/log`).
+    pub resource: String,
+    /// `get`, `create`, …
+    pub verb: String,
+    /// What it is for.
+    pub why: String,
+    /// Whether the deploy works without it, with less evidence.
+    pub optional: bool,
+}
+
+/// Permissions, each once.
+#[derive(Default)]
+struct Needs(BTreeMap<(String, String, String, String), (String, bool)>);
+
+impl Needs {
+    fn add(&mut self, namespace: &str, (group, resource): (&str, &str), verbs: &[&str], why: &str) {
+        self.note(namespace, (group, resource), verbs, why, false);
+    }
+
+    fn note(
+        &mut self,
+        namespace: &str,
+        (group, resource): (&str, &str),
+        verbs: &[&str],
+        why: &str,
+        optional: bool,
+    ) {
+        for verb in verbs {
+            let key = (namespace.to_owned(), group.to_owned(), resource.to_owned(), (*verb).to_owned());
+            let entry = self.0.entry(key).or_insert_with(|| (why.to_owned(), optional));
+            entry.1 &= optional;
+        }
+    }
+}
+
+/// Everything a deploy of this plan needs: applying, watching, undoing, keeping records and the lease.
+///
+/// `plural` names the resource of kinds that are not built in.
+#[must_use]
+pub fn needs_of(
+    plan: &Plan,
+    create_namespace: bool,
+    plural: impl Fn(&ResourceKey) -> Option<String>,
+) -> Vec<Need> {
+    let mut needs = Needs::default();
+    let defined = definitions(plan);
+    let resource = |key: &ResourceKey| -> String {
+        if let Some(info) = kind_info(&key.group, &key.kind) {
+            return info.plural.to_owned();
+        }
+        let own = defined.get(&(key.group.clone(), key.kind.clone())).cloned();
+        own.or_else(|| plural(key)).unwrap_or_else(|| format!("{}s", key.kind.to_lowercase()))
+    };
+    for step in &plan.steps {
+        let name = resource(&step.key);
+        let at = (step.key.group.as_str(), name.as_str());
+        let space = step.key.namespace.as_str();
+        needs.add(space, at, &["get"], "what is there is compared before anything is changed");
+        if step.desired.is_some() {
+            // A server-side apply of an object that is not there needs both (kube-apiserver `createHandler`).
+            needs.add(space, at, &["create", "patch"], "objects are applied");
+        }
+        // A later revision, or the way back, deletes what this one brings.
+        if !crate::step::holds_data(&step.key.kind) || step.change == Change::Delete {
+            needs.add(
+                space,
+                at,
+                &["delete"],
+                "what is new is deleted on the way back, what is gone with the new revision",
+            );
+        }
+        if step.key.kind == "StatefulSet" {
+            needs.add(
+                space,
+                ("", "pods"),
+                &["delete"],
+                "a pod of a failed revision blocks a StatefulSet's way back",
+            );
+        }
+    }
+    for hook in plan.hooks.iter().chain(&plan.undo_hooks) {
+        let key = &hook.object.key;
+        let name = resource(key);
+        let at = (key.group.as_str(), name.as_str());
+        needs.add(&key.namespace, at, &["get", "create", "delete"], "hooks are created afresh");
+        needs.note(&key.namespace, ("", "pods/log"), &["get"], "evidence of a failed hook", true);
+    }
+    for WatchScope { api_version, kind, namespace } in plan.watch_scopes() {
+        let key = ResourceKey::new(&api_version, &kind, &namespace, "");
+        let name = resource(&key);
+        needs.add(&namespace, (&key.group, &name), &["list", "watch"], "readiness is watched");
+        if kind == "Pod" {
+            needs.note(&namespace, ("", "pods/log"), &["get"], "logs as evidence of a failure", true);
+        }
+    }
+    let own = plan.namespace.as_str();
+    needs.add(own, ("", "secrets"), &["get", "list", "create", "update", "delete"], "Helm's release records");
+    let lease = ["get", "create", "update"];
+    needs.note(own, ("coordination.k8s.io", "leases"), &lease, "says who works on the release", true);
+    needs.note(own, ("", "resourcequotas"), &["list"], "room is reckoned before the first change", true);
+    needs.note("", ("", "nodes"), &["list"], "room is reckoned before the first change", true);
+    if create_namespace {
+        needs.add("", ("", "namespaces"), &["get", "create"], "--create-namespace");
+    }
+    let need = |((namespace, group, resource, verb), (why, optional))| Need {
+        namespace,
+        group,
+        resource,
+        verb,
+        why,
+        optional,
+    };
+    needs.0.into_iter().map(need).collect()
+}
+
+/// Plurals of the kinds the plan itself defines.
+fn definitions(plan: &Plan) -> BTreeMap<(String, String), String> {
+    let of = |object: &serde_json::Value| {
+        let text = |path: &[&str]| text_at(object, path).unwrap_or_default().to_owned();
+        ((text(&["spec", "group"]), text(&["spec", "names", "kind"])), text(&["spec", "names", "plural"]))
+    };
+    let steps = plan.steps.iter().filter(|step| step.key.kind == "CustomResourceDefinition");
+    steps.filter_map(|step| step.desired.as_ref()).map(of).collect()
+}
+
+/// Roles with exactly these permissions, as objects: a Role for each namespace and a ClusterRole for what is outside of them,
+/// each where there is something in it. Optional permissions are left out on request.
+#[must_use]
+pub fn roles_of(needs: &[Need], name: &str, with_optional: bool) -> Vec<serde_json::Value> {
+    let mut spaces: BTreeMap<&str, BTreeMap<(&str, &str), Vec<&str>>> = BTreeMap::new();
+    for need in needs.iter().filter(|need| with_optional || !need.optional) {
+        let resources = spaces.entry(&need.namespace).or_default();
+        resources.entry((&need.group, &need.resource)).or_default().push(&need.verb);
+    }
+    spaces
+        .into_iter()
+        .map(|(namespace, resources)| {
+            // Resources of one group with the same verbs share a rule.
+            let mut rules: BTreeMap<(&str, Vec<&str>), Vec<&str>> = BTreeMap::new();
+            for ((group, resource), verbs) in resources {
+                rules.entry((group, verbs)).or_default().push(resource);
+            }
+            let rules: Vec<serde_json::Value> = rules
+                .into_iter()
+                .map(|((group, verbs), resources)| {
+                    serde_json::json!({"apiGroups": [group], "resources": resources, "verbs": verbs})
+                })
+                .collect();
+            let (kind, metadata) = if namespace.is_empty() {
+                ("ClusterRole", serde_json::json!({"name": name}))
+            } else {
+                ("Role", serde_json::json!({"name": name, "namespace": namespace}))
+            };
+            serde_json::json!({
+                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata, "rules": rules,
+            })
+        })
+        .collect()
+}

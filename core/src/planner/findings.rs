@@ -1,0 +1,133 @@
+//! The answer of `backstay lint`: findings with their lines, as data, for people, and for tools of code review.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use backstay_plan::{Facts, Finding, Inputs, RULES, Severity, finding_of, lint, timing_of};
+use serde_json::{Value, json};
+
+use super::{Before, Lines, PlannerError, parts, plan_of};
+
+/// Looks a manifest over, the times included; codes in `ignore` are left out. The worst come first, then by place.
+///
+/// # Errors
+/// When a manifest is no YAML or a document has no name.
+pub fn findings(
+    namespace: &str,
+    manifest: &str,
+    previous: Option<&str>,
+    facts: &Facts,
+    lines: &Lines,
+    ignore: &[String],
+) -> Result<Vec<Finding>, PlannerError> {
+    let new = parts(manifest, namespace)?;
+    let old = previous.map(|text| parts(text, namespace)).transpose()?.unwrap_or_default();
+    let mut found = lint(namespace, &new.objects, &new.hooks, &old.objects, facts);
+    // A manifest that cannot be planned has its own finding: an object that is there twice.
+    if let Ok(plan) = plan_of("lint", namespace, manifest, &Before::AllDiffers) {
+        let timing = timing_of(&plan, &Inputs::default());
+        found.extend(
+            timing.remarks.iter().filter(|remark| remark.code != "no-readiness-probe").map(finding_of),
+        );
+    }
+    Ok(placed(found, lines, ignore))
+}
+
+/// Findings in order, with their lines and without those that are ignored.
+#[must_use]
+pub fn placed(mut found: Vec<Finding>, lines: &Lines, ignore: &[String]) -> Vec<Finding> {
+    found.retain(|finding| !ignore.contains(&finding.code));
+    for finding in found.iter_mut().filter(|finding| !finding.object.is_empty()) {
+        finding.line = lines.line(&finding.object, &finding.field);
+        finding.template_line = lines.template_line(&finding.source, &finding.field);
+    }
+    found.sort_by(|one, other| {
+        let key = |finding: &Finding| (finding.source.clone(), finding.line, finding.code.clone());
+        other.severity.cmp(&one.severity).then_with(|| key(one).cmp(&key(other)))
+    });
+    found
+}
+
+const fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "ERROR",
+        Severity::Warning => "WARNING",
+        Severity::Info => "INFO",
+    }
+}
+
+/// One finding a line, in the layout of Helm's lint.
+#[must_use]
+pub fn findings_text(found: &[Finding], least: Severity) -> String {
+    let mut text = String::new();
+    for finding in found.iter().filter(|finding| finding.severity >= least) {
+        let place = match (finding.source.as_str(), finding.template_line, finding.line) {
+            ("", _, Some(line)) => format!("line {line}: "),
+            ("", _, None) => String::new(),
+            (source, Some(line), _) => format!("{source}:{line}: "),
+            (source, None, Some(line)) => format!("{source} (manifest line {line}): "),
+            (source, None, None) => format!("{source}: "),
+        };
+        let object = if finding.object.is_empty() { String::new() } else { format!("{}: ", finding.object) };
+        // Writing to a String cannot fail.
+        let _written = writeln!(
+            text,
+            "[{}] {place}{object}{} [{}]\n    {}",
+            word(finding.severity),
+            finding.message,
+            finding.code,
+            finding.fix
+        );
+    }
+    text
+}
+
+/// SARIF 2.1.0; `files` gives the path on disk of a template.
+#[must_use]
+pub fn sarif(found: &[Finding], files: &BTreeMap<String, String>, version: &str) -> Value {
+    let level = |severity: Severity| match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "note",
+    };
+    let used: Vec<_> =
+        RULES.iter().filter(|rule| found.iter().any(|finding| finding.code == rule.code)).collect();
+    let rules: Vec<Value> = used
+        .iter()
+        .map(|rule| {
+            json!({
+                "id": rule.code,
+                "shortDescription": {"text": rule.why},
+                "help": {"text": rule.fix},
+                "defaultConfiguration": {"level": level(rule.severity)},
+            })
+        })
+        .collect();
+    let results: Vec<Value> = found
+        .iter()
+        .map(|finding| {
+            let mut location = json!({
+                "logicalLocations": [{"fullyQualifiedName": format!("{} {}", finding.object, finding.field).trim_end()}],
+            });
+            if !finding.source.is_empty() {
+                let uri = files.get(&finding.source).unwrap_or(&finding.source);
+                let mut physical = json!({"artifactLocation": {"uri": uri}});
+                if let Some(line) = finding.template_line {
+                    backstay_object::set_at(&mut physical, &["region", "startLine"], line.into());
+                }
+                backstay_object::set_at(&mut location, &["physicalLocation"], physical);
+            }
+            json!({
+                "ruleId": finding.code,
+                "level": level(finding.severity),
+                "message": {"text": format!("{}: {}. {}.", finding.object, finding.message, finding.fix)},
+                "locations": [location],
+            })
+        })
+        .collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": {"name": "backstay", "version": version, "rules": rules}}, "results": results}],
+    })
+}
