@@ -188,6 +188,8 @@ fn patient() -> Policy {
         bake_ms: 0,
         patience_ms: Some(3_600_000),
         undo_ms: 0,
+        deadline: None,
+        no_return: Default::default(),
         evidence_ms: 1_000,
         attempts: 5,
         validate: true,

@@ -24,6 +24,8 @@ use crate::watch::{Seen, Watches, look};
 const READ_ONLY_FROM: u32 = 0x8000_0000;
 /// How long a record is tried to be made durable while the server is away.
 const FLUSH_RETRY: std::time::Duration = std::time::Duration::from_secs(2);
+/// How long a process that stops at once tries to write down the last entries.
+const LAST_WRITE: std::time::Duration = std::time::Duration::from_millis(1500);
 /// How often a waiting rollout gives a sign of life. Others take it for dead after three missing ones.
 const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -34,6 +36,8 @@ pub(crate) struct Driver {
     pub(crate) records: Rc<Records>,
     pub(crate) reporter: Box<dyn Reporter>,
     pub(crate) signals: Signals,
+    /// When this process has to be gone, finished or not.
+    pub(crate) until: Option<Timestamp>,
     /// When each object became ready, for the summary.
     pub(crate) ready_at: BTreeMap<ResourceKey, Timestamp>,
     /// Writes down what is seen, if asked for.
@@ -59,6 +63,7 @@ impl Driver {
         let mut open_watches: Vec<Watches> = Vec::new();
         let mut unwritten: Vec<JournalEntry> = Vec::new();
         let mut stop_requests = 0_u32;
+        let mut killed_at = None;
         let mut last_beat = Instant::now();
         loop {
             let deadline = loop {
@@ -94,11 +99,17 @@ impl Driver {
                 () = self.signals.next() => {
                     stop_requests += 1;
                     if stop_requests > 1 {
-                        self.records.flush(&unwritten).await.ok();
-                        return Ok(Verdict::Interrupted { cause: self.stopped() });
+                        return self.leave(&unwritten, "stopped by a second signal").await;
                     }
                     self.reporter.note("stopping: going back to what worked; once more stops at once and leaves it resumable");
+                    killed_at = self.signals.grace.map(|grace| tokio::time::Instant::now() + grace);
                     Input::Command { command: Command::Abort }
+                }
+                () = sleep_real(killed_at) => {
+                    return self.leave(&unwritten, "the grace after the signal is over (BACKSTAY_GRACE)").await;
+                }
+                () = sleep_until(&self.cluster, self.until) => {
+                    return self.leave(&unwritten, "the time of --deadline is over").await;
                 }
                 () = sleep_until(&self.cluster, deadline) => Input::Timeout,
                 () = refresh(self.reporter.refresh_every()) => continue,
@@ -167,7 +178,7 @@ impl Driver {
                     self.reporter.note(&format!("cannot write the journal, trying again: {error:#}"));
                     tokio::select! {
                         () = self.cluster.clock.sleep(FLUSH_RETRY) => {}
-                        () = self.signals.next() => return Ok(Some(Verdict::Interrupted { cause: self.stopped() })),
+                        () = self.signals.next() => return Ok(Some(Verdict::Interrupted { cause: self.stopped("stopped by a signal") })),
                     }
                     if rollout.state().is_some_and(|state| {
                         self.cluster.clock.now()
@@ -197,7 +208,7 @@ impl Driver {
         let (ended, seen) = (channels.ended.0.clone(), channels.seen.0.clone());
         let (cluster, executor) = (self.cluster.clone(), Rc::clone(&self.executor));
         let scopes = rollout.plan().watch_scopes();
-        let work = work_of(rollout, &action);
+        let work = work_of(rollout, &action, executor.manner);
         tokio::task::spawn_local(async move {
             let (outcome, watches) = perform(&cluster, &executor, &action, work, &scopes, &seen).await;
             // The receiver is gone when the rollout has ended; then nobody waits for this.
@@ -205,8 +216,15 @@ impl Driver {
         });
     }
 
-    fn stopped(&self) -> Cause {
-        self.cause(CauseCode::Aborted, "stopped by a second signal".to_owned())
+    /// Stops before the end; what is decided is written down, so that another process can go on.
+    async fn leave(&self, unwritten: &[JournalEntry], why: &str) -> anyhow::Result<Verdict> {
+        // Without the last entries the journal is a little older and just as good.
+        let _written = tokio::time::timeout(LAST_WRITE, self.records.flush(unwritten)).await;
+        Ok(Verdict::Interrupted { cause: self.stopped(why) })
+    }
+
+    fn stopped(&self, why: &str) -> Cause {
+        self.cause(CauseCode::Aborted, why.to_owned())
     }
 
     fn fenced(&self) -> Cause {
@@ -270,6 +288,13 @@ async fn heartbeat_due(cluster: &Cluster, last: Instant, rollout: &Rollout) {
 async fn refresh(every: Option<std::time::Duration>) {
     match every {
         Some(every) => tokio::time::sleep(every).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_real(until: Option<tokio::time::Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
         None => std::future::pending().await,
     }
 }

@@ -94,6 +94,12 @@ pub struct PlannedHook {
 }
 
 impl PlannedHook {
+    /// Whether what it does cannot be undone (`backstay.dev/irreversible: "true"`, e.g. a migration that drops a column).
+    #[must_use]
+    pub fn is_irreversible(&self) -> bool {
+        annotation(&self.object.object, "backstay.dev/irreversible").is_some_and(|text| text.trim() == "true")
+    }
+
     /// Reads the hook annotations of an object; `None` when it is no hook Backstay knows.
     #[must_use]
     pub fn of(object: &PlannedObject) -> Option<Self> {

@@ -33,6 +33,8 @@ fn rollout() -> Rollout {
         bake_ms: 0,
         patience_ms: None,
         undo_ms: 1000,
+        deadline: None,
+        no_return: Default::default(),
         evidence_ms: 100,
         attempts: 1,
         validate: false,

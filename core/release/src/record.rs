@@ -4,6 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use backstay_object::{Timestamp, label, map_at, name, text_at};
 use base64::Engine as _;
@@ -24,6 +25,8 @@ pub const MAX_SECRET_BYTES: usize = 1 << 20;
 pub const JOURNAL_KEY: &str = "backstay.journal";
 /// The data key of what another process needs to finish the rollout: packed JSON, there only while the rollout runs.
 pub const RESUME_KEY: &str = "backstay.resume";
+/// The data key of a checksum over the two, in hexadecimal digits.
+pub(crate) const SUM_KEY: &str = "backstay.sum";
 /// The label of a revision that was seen healthy. Its value is the revision's number, because Helm keeps labels when it
 /// updates a record, but also hands them on to the next revision, which must not pass for healthy.
 pub const HEALTHY_LABEL: &str = "backstay.dev/healthy";
@@ -88,6 +91,8 @@ pub struct Record {
     pub journal: Option<String>,
     /// What another process needs to finish the rollout (JSON of the host that wrote it), while it runs.
     pub resume: Option<String>,
+    /// Whether journal and `resume` are as they were written; what is not must not be acted upon.
+    pub intact: bool,
     /// Whether every object of this revision was once seen ready.
     pub healthy: bool,
     /// When the Secret was created, in whole seconds; Helm drops it when it updates.
@@ -106,6 +111,7 @@ impl Record {
             release,
             journal: None,
             resume: None,
+            intact: true,
             healthy: false,
             created_at: None,
             modified_at: None,
@@ -150,6 +156,10 @@ impl Record {
         let mut data = BTreeMap::from([(RELEASE_KEY, STANDARD.encode(packed))]);
         if let Some(journal) = &self.journal {
             data.insert(JOURNAL_KEY, STANDARD.encode(journal));
+            data.insert(
+                SUM_KEY,
+                STANDARD.encode(checksum(journal.as_bytes(), resume.as_deref().map(str::as_bytes))),
+            );
         }
         if let Some(resume) = resume {
             data.insert(RESUME_KEY, STANDARD.encode(resume));
@@ -193,17 +203,14 @@ impl Record {
         if let Some(namespace) = text_at(secret, &["metadata", "namespace"]).filter(|text| !text.is_empty()) {
             release.namespace = namespace.to_owned();
         }
-        let journal = text_at(secret, &["data", JOURNAL_KEY])
-            .and_then(|text| STANDARD.decode(text).ok())
-            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let (journal, resume, intact) = kept_beside(secret);
         let seconds = |key| {
             label(secret, key)?.parse().ok().map(|seconds: u64| Timestamp(seconds.saturating_mul(1000)))
         };
         Ok(Self {
             journal,
-            resume: text_at(secret, &["data", RESUME_KEY])
-                .and_then(|text| STANDARD.decode(text).ok())
-                .and_then(|bytes| unpack(&bytes)),
+            resume,
+            intact,
             healthy: label(secret, HEALTHY_LABEL) == Some(release.version.to_string().as_str()),
             created_at: seconds("createdAt"),
             modified_at: seconds("modifiedAt"),
@@ -235,6 +242,31 @@ impl Record {
         }
         labels
     }
+}
+
+/// Journal and plan of a Secret, and whether they are as they were written. Damaged ones are returned, too: that there was
+/// something is known then.
+fn kept_beside(secret: &Value) -> (Option<String>, Option<String>, bool) {
+    let bytes = |key: &str| Some(STANDARD.decode(text_at(secret, &["data", key])?).unwrap_or_default());
+    let (journal, packed) = (bytes(JOURNAL_KEY), bytes(RESUME_KEY));
+    let resume = packed.as_ref().map(|packed| unpack(packed).unwrap_or_default());
+    let written = |journal: &Vec<u8>| {
+        let wanted = checksum(journal, packed.as_deref());
+        bytes(SUM_KEY).is_none_or(|sum| sum == wanted.as_bytes())
+    };
+    let intact = journal.as_ref().is_none_or(written)
+        && journal.as_ref().is_none_or(|journal| core::str::from_utf8(journal).is_ok())
+        && resume.as_ref().is_none_or(|resume| !resume.is_empty());
+    (journal.map(|journal| String::from_utf8_lossy(&journal).into_owned()), resume, intact)
+}
+
+/// FNV-1a of 64 bits (RFC 9923), as hexadecimal digits: every single changed byte changes it.
+fn checksum(journal: &[u8], resume: Option<&[u8]>) -> String {
+    let parts = journal.iter().chain(&[0xFF]).chain(resume.unwrap_or_default());
+    let sum = parts.fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+        (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    alloc::format!("{sum:016x}")
 }
 
 /// Name of a revision's Secret.

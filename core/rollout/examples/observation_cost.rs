@@ -64,6 +64,8 @@ fn policy() -> Policy {
         bake_ms: 0,
         patience_ms: None,
         undo_ms: 300_000,
+        deadline: None,
+        no_return: Default::default(),
         evidence_ms: 10_000,
         attempts: 3,
         validate: false,

@@ -1,13 +1,16 @@
 //! Hooks: one after another, each to its end, cleaned up together afterwards as Helm does (`pkg/action/hooks.go`).
 
-use backstay_health::CauseCode;
+use backstay_health::{Cause, CauseCode};
 use backstay_object::{ResourceKey, Timestamp};
-use backstay_plan::PlannedHook;
+use backstay_plan::{Plan, PlannedHook};
 
 use crate::contract::ActionKind;
-use crate::decide::{Context, Decision, Progress, Waited, enter, progress, stage_hooks, wait_for};
+use crate::decide::{
+    Context, Decision, Progress, Waited, enter, has_changed_objects, progress, stage_hooks, wait_for,
+};
 use crate::journal::JournalEvent;
 use crate::phase::{HookStage, Phase};
+use crate::state::State;
 use crate::{forward, undo};
 
 /// Whether a stage has hooks to run.
@@ -72,6 +75,23 @@ pub(crate) fn clean(context: &Context<'_>, stage: HookStage, succeeded: u32) -> 
     }
 }
 
+/// The last hook of this run that cannot be undone and may have had its effect. A hook that failed by itself before any
+/// object was changed has left nothing that the running revision would have to live with but its own attempt; one that ran
+/// out of time may have done anything.
+pub(crate) fn point_of_no_return<'a>(state: &State, plan: &'a Plan) -> Option<&'a PlannedHook> {
+    let failed_itself = |hook: &PlannedHook| {
+        let own =
+            |cause: &Cause| cause.code != CauseCode::DeadlineExceeded && cause.object == hook.object.key;
+        !has_changed_objects(state) && state.cause.as_ref().is_some_and(own)
+    };
+    [HookStage::After, HookStage::Before].into_iter().find_map(|stage| {
+        let begun =
+            usize::try_from(state.hooks_begun.get(&stage).copied().unwrap_or(0)).unwrap_or(usize::MAX);
+        let ran = stage_hooks(plan, stage).into_iter().take(begun).filter_map(|index| plan.hooks.get(index));
+        ran.rev().find(|hook| hook.is_irreversible() && !failed_itself(hook))
+    })
+}
+
 fn runs_to_an_end(key: &ResourceKey) -> bool {
     (key.group == "batch" && key.kind == "Job") || (key.group.is_empty() && key.kind == "Pod")
 }
@@ -85,7 +105,7 @@ fn deadline(context: &Context<'_>, stage: HookStage) -> Timestamp {
     }
 }
 
-const fn condemn(stage: HookStage, cause: backstay_health::Cause) -> Decision {
+const fn condemn(stage: HookStage, cause: Cause) -> Decision {
     Decision::Record(match stage {
         HookStage::Before | HookStage::After => JournalEvent::Condemned { cause },
         HookStage::UndoBefore | HookStage::UndoAfter => JournalEvent::UndoCondemned { cause },

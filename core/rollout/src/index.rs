@@ -48,7 +48,7 @@ fn mix(seed: u64, text: &str) -> u64 {
 }
 
 /// The map.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Index<K, V> {
     buckets: BTreeMap<u64, Vec<(K, V)>>,
 }

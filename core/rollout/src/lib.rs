@@ -39,7 +39,7 @@ mod view;
 pub use contract::*;
 pub use journal::{BEHAVIOUR, JOURNAL_FORMAT, JournalEntry, JournalEvent, ResumeError};
 pub use phase::{HookStage, Phase, may_follow};
-pub use policy::{Policy, Remediation, Waiting};
+pub use policy::{NoReturn, Policy, Remediation, Waiting};
 pub use rollout::{InputError, Rollout, replay};
 pub use state::{InFlight, LastAction, State};
 pub use view::{ClusterView, Measure};

@@ -1,5 +1,6 @@
 //! What a rollout may do and for how long. Plain data with every field explicit: hosts say what they want.
 
+use backstay_object::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What "ready" is waited for.
@@ -21,6 +22,17 @@ pub enum Remediation {
     /// Leave it for inspection.
     None,
     /// Back to the last healthy revision, or uninstall where there was none.
+    Undo,
+}
+
+/// What a failure means once a hook ran that cannot be undone (`backstay.dev/irreversible: "true"`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoReturn {
+    /// Stop and leave the choice to a person: the content before may not fit what the hook did.
+    #[default]
+    Ask,
+    /// Go back all the same.
     Undo,
 }
 
@@ -46,6 +58,12 @@ pub struct Policy {
     pub patience_ms: Option<u64>,
     /// Time for the way back, kept in reserve (S13).
     pub undo_ms: u64,
+    /// When everything has to be over, evidence and the way back included; `None` where only `forward_ms` counts.
+    #[serde(default)]
+    pub deadline: Option<Timestamp>,
+    /// What a failure means after a point of no return.
+    #[serde(default)]
+    pub no_return: NoReturn,
     /// Time for keeping evidence (S12).
     pub evidence_ms: u64,
     /// How often one action is tried before its failure counts.

@@ -1,22 +1,23 @@
 //! The machine: takes inputs, gives outputs in order.
 
+mod looking;
+
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use backstay_health::{Cause, CauseCode, Circumstances, Class};
+use backstay_health::{Cause, CauseCode, Class};
 use backstay_object::{ResourceKey, Timestamp};
-use backstay_plan::{Operation, Plan, PlannedHook, UndoWork};
+use backstay_plan::Plan;
 
 use crate::contract::{
-    Action, ActionId, ActionKind, Command, Event, FailureKind, Input, Outcome, Output, Verdict, WaitReason,
+    Action, ActionId, ActionKind, Command, Event, FailureKind, Input, Outcome, Output, Verdict,
 };
-use crate::decide::{Context, Decision, decide, release_key, stage_hooks};
+use crate::decide::{Context, Decision, decide, release_key};
 use crate::journal::{BEHAVIOUR, JOURNAL_FORMAT, JournalEntry, JournalEvent, ResumeError};
-use crate::phase::{HookStage, Phase};
-use crate::policy::{Policy, Waiting, backoff_ms};
+use crate::phase::Phase;
+use crate::policy::{Policy, backoff_ms};
 use crate::state::State;
-use crate::undo::{created_steps, restored_steps};
-use crate::view::{ClusterView, Measure};
+use crate::view::ClusterView;
 
 /// A host called the machine in a way its contract excludes. The machine is unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,8 +40,8 @@ const READ_ID_FIRST: u32 = 0x8000_0000;
 /// The least time an action gets, however late it is.
 const ACTION_LEAST_MS: u64 = 10_000;
 
-/// One rollout.
-#[derive(Debug)]
+/// One rollout. A copy goes its own way: for whoever wants to know what would come next.
+#[derive(Clone, Debug)]
 pub struct Rollout {
     plan: Plan,
     policy: Policy,
@@ -61,7 +62,7 @@ pub struct Rollout {
 }
 
 /// Read-only actions: one at a time, volatile.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Reads {
     next: u32,
     in_flight: Option<(ActionId, ActionKind, Timestamp, u32)>,
@@ -198,41 +199,6 @@ impl Rollout {
     #[must_use]
     pub const fn view(&self) -> &ClusterView {
         &self.view
-    }
-
-    /// The steps of the plan that an action means, in the order to do them.
-    #[must_use]
-    pub fn steps_of(&self, kind: &ActionKind) -> Vec<usize> {
-        let none = Vec::new;
-        match kind {
-            ActionKind::Validate => {
-                (0..self.plan.wave_count()).flat_map(|wave| self.plan.wave(wave)).collect()
-            }
-            ActionKind::Apply { wave } => self.plan.wave(*wave),
-            ActionKind::Prune { holding_data } => self.plan.deletions(*holding_data),
-            ActionKind::Uninstall => {
-                let mut steps = self.plan.deletions(false);
-                steps.extend(self.plan.deletions(true));
-                steps
-            }
-            ActionKind::DeleteCreated => {
-                self.state.as_ref().map_or_else(none, |state| created_steps(state, &self.plan))
-            }
-            ActionKind::Restore => {
-                self.state.as_ref().map_or_else(none, |state| restored_steps(state, &self.plan))
-            }
-            _ => none(),
-        }
-    }
-
-    /// The hooks of a stage, in the order they run.
-    #[must_use]
-    pub fn hooks_of(&self, stage: HookStage) -> Vec<&PlannedHook> {
-        let hooks = match stage {
-            HookStage::Before | HookStage::After => &self.plan.hooks,
-            HookStage::UndoBefore | HookStage::UndoAfter => &self.plan.undo_hooks,
-        };
-        stage_hooks(&self.plan, stage).into_iter().filter_map(|index| hooks.get(index)).collect()
     }
 
     fn complete(&mut self, id: ActionId, outcome: Outcome) -> Result<(), InputError> {
@@ -378,12 +344,21 @@ impl Rollout {
     /// The first record: it makes this rollout the one that holds the release.
     fn begin(&mut self) {
         self.preflight = Preflight::Done;
-        let forward = core::time::Duration::from_millis(self.policy.forward_ms);
+        let Some(forward_deadline) = self.forward_deadline() else {
+            let cause = Cause {
+                code: CauseCode::DeadlineExceeded,
+                class: Class::FatalNow,
+                message: "the deadline leaves no time to begin: what is left is kept for the way back".into(),
+                hint: "raise --deadline, or look at what took the time before the rollout".into(),
+                ..self.unexplained()
+            };
+            return self.finish(Verdict::Refused { causes: alloc::vec![cause] });
+        };
         let event = JournalEvent::Started {
             format: JOURNAL_FORMAT,
             behaviour: BEHAVIOUR,
             plan: self.digest.clone(),
-            forward_deadline: self.now.after(forward),
+            forward_deadline,
             undo_ms: self.policy.undo_ms,
         };
         let entry = JournalEntry { seq: 0, at: self.now, event };
@@ -395,6 +370,16 @@ impl Rollout {
             }
             Err(error) => self.halt(&error),
         }
+    }
+
+    /// Until when the way forward may last if it begins now; `None` when there is no time left for it.
+    fn forward_deadline(&self) -> Option<Timestamp> {
+        let span = core::time::Duration::from_millis;
+        let policy = &self.policy;
+        let own = self.now.after(span(policy.forward_ms));
+        let Some(deadline) = policy.deadline else { return Some(own) };
+        let end = own.min(deadline.before(span(policy.undo_ms.saturating_add(policy.evidence_ms))));
+        (end > self.now).then_some(end)
     }
 
     /// After a resume: what was in flight is issued again, under the same id and attempt.
@@ -466,88 +451,6 @@ impl Rollout {
             ActionKind::Look { .. } => after(30_000),
             _ => phase_deadline.unwrap_or(Timestamp::MAX).max(after(ACTION_LEAST_MS)),
         }
-    }
-
-    fn reassess(&mut self) {
-        let since = match &self.state {
-            // On the way back only what happens from its beginning counts.
-            Some(state) if state.undo_deadline.is_some() && !state.phase.is_forward() => state
-                .undo_deadline
-                .map_or(self.began_at, |end| end.before(core::time::Duration::from_millis(state.undo_ms))),
-            _ => self.began_at,
-        };
-        let circumstances = Circumstances {
-            provided: &self.provided,
-            promised: &self.promised,
-            ..Circumstances::new(self.now, since, &self.policy.health)
-        };
-        let baking_since =
-            self.state.as_ref().filter(|state| state.phase == Phase::Baking).map(|state| state.phase_since);
-        let measure = Measure { circumstances, patience_ms: self.policy.patience_ms, baking_since };
-        for key in self.view.reassess(&measure) {
-            let Some(assessment) = self.view.assessment(&key) else { continue };
-            let event = Event::Readiness {
-                readiness: assessment.readiness.clone(),
-                suspicion: assessment.findings.first().map(|finding| finding.cause.clone()),
-                key,
-            };
-            self.outputs.push_back(Output::Event { event });
-        }
-    }
-
-    /// Begins to judge what the plan applies, and its hooks.
-    fn track(&mut self) {
-        for step in self.plan.steps.iter().filter(|step| step.desired.is_some()) {
-            self.view.track(&step.key, backstay_plan::is_always_ready(&step.key.group, &step.key.kind));
-        }
-        for step in self.plan.steps.iter().filter(|step| matches!(step.undo, UndoWork::Restore { .. })) {
-            self.view.track(&step.key, backstay_plan::is_always_ready(&step.key.group, &step.key.kind));
-        }
-        let stages = [HookStage::Before, HookStage::After, HookStage::UndoBefore, HookStage::UndoAfter];
-        let hooks: Vec<ResourceKey> = stages
-            .into_iter()
-            .flat_map(|stage| self.hooks_of(stage))
-            .map(|hook| hook.object.key.clone())
-            .collect();
-        for key in hooks {
-            self.view.track(&key, false);
-        }
-    }
-
-    fn scopes(&self) -> Vec<backstay_plan::WatchScope> {
-        // Nothing is waited for: nothing needs to be watched, except for hooks.
-        let no_wait = self.policy.waiting == Waiting::None || self.plan.operation == Operation::Uninstall;
-        let no_hooks = !self.policy.hooks || (self.plan.hooks.is_empty() && self.plan.undo_hooks.is_empty());
-        if no_wait && no_hooks { Vec::new() } else { self.plan.watch_scopes() }
-    }
-
-    fn waiting_on(&self) -> Vec<WaitReason> {
-        if let Some((id, ..)) = &self.reads.in_flight {
-            return alloc::vec![WaitReason::Action { id: *id }];
-        }
-        let Some(state) = &self.state else { return Vec::new() };
-        if !state.in_flight.is_empty() {
-            return state.in_flight.keys().map(|id| WaitReason::Action { id: *id }).collect();
-        }
-        let keys: Vec<&ResourceKey> = match state.phase {
-            Phase::Verifying { wave } => self.keys_of(&self.plan.wave(wave)),
-            Phase::VerifyingUndo => self.keys_of(&restored_steps(state, &self.plan)),
-            _ => Vec::new(),
-        };
-        let unready = keys.into_iter().filter_map(|key| {
-            let assessment = self.view.assessment(key)?;
-            (!assessment.readiness.is_current())
-                .then(|| WaitReason::Readiness { key: key.clone(), readiness: assessment.readiness.clone() })
-        });
-        let mut reasons: Vec<WaitReason> = unready.collect();
-        if reasons.is_empty() {
-            reasons.extend(self.wait_until.map(|until| WaitReason::Backoff { until }));
-        }
-        reasons
-    }
-
-    fn keys_of(&self, steps: &[usize]) -> Vec<&ResourceKey> {
-        steps.iter().filter_map(|index| self.plan.steps.get(*index)).map(|step| &step.key).collect()
     }
 
     fn event(&mut self, event: Event) {

@@ -7,7 +7,7 @@ use backstay_health::{Assessment, CauseCode, Status};
 use backstay_object::{ResourceKey, Timestamp};
 
 /// Who comes up, and who suffers meanwhile.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SiblingView {
     coming_up: BTreeSet<ResourceKey>,
     crashing: BTreeSet<ResourceKey>,

@@ -16,7 +16,7 @@ use crate::forward::record_limit;
 use crate::hooks;
 use crate::journal::JournalEvent;
 use crate::phase::{HookStage, Phase};
-use crate::policy::Remediation;
+use crate::policy::{NoReturn, Remediation};
 use crate::state::State;
 
 /// Keeps the evidence; its failure never blocks what follows (S12).
@@ -95,6 +95,11 @@ fn after_record(context: &Context<'_>, cause: Cause) -> Decision {
     if context.plan.operation == Operation::Uninstall {
         let undo_cause = cause.clone();
         return conclude(Verdict::UndoFailed { cause, undo_cause });
+    }
+    // Which content fits what such a hook did, only a person knows.
+    let no_return = hooks::point_of_no_return(context.state, context.plan);
+    if no_return.is_some() && undoes(context) && context.policy.no_return == NoReturn::Ask {
+        return conclude(Verdict::LeftInPlace { cause });
     }
     if !undoes(context) {
         if context.policy.cleanup_on_fail && !created_steps(context.state, context.plan).is_empty() {

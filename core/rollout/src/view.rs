@@ -23,7 +23,7 @@ use crate::{bake, progress};
 const SIBLING_ROUNDS: usize = 3;
 
 /// What was last seen of the cluster.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ClusterView {
     objects: Index<ResourceKey, Value>,
     key_of_uid: Index<String, ResourceKey>,
@@ -36,7 +36,7 @@ pub struct ClusterView {
     siblings: SiblingView,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Tracked {
     expected: Option<Applied>,
     always_ready: bool,

@@ -115,6 +115,8 @@ pub(crate) fn policy(plan: &Plan, timeout_ms: Option<u64>) -> Policy {
         bake_ms: 0,
         patience_ms: None,
         undo_ms,
+        deadline: None,
+        no_return: Default::default(),
         evidence_ms: 10_000,
         attempts: 5,
         validate: true,

@@ -17,9 +17,9 @@ pub(crate) use diagnose::DiagnoseArgs;
 pub(crate) use global::{GlobalArgs, OutputFormat};
 pub(crate) use plan::TimeoutArgs;
 pub(crate) use release::{
-    ApplyArgs, DeployArgs, DryRun, FailFast, GetArgs, GetOne, GetWhat, HistoryArgs, InstallArgs, ListArgs,
-    LockArgs, OnInterrupted, ResumeArgs, ReuseArgs, RollbackArgs, StatusArgs, Timeout, UninstallArgs,
-    UpgradeArgs, WaitArgs, WaitStrategy,
+    ApplyArgs, Cascade, DeployArgs, DryRun, FailFast, GetArgs, GetOne, GetWhat, HistoryArgs, InstallArgs,
+    ListArgs, LockArgs, OnInterrupted, ResumeArgs, ReuseArgs, RollbackArgs, StatusArgs, Timeout,
+    UninstallArgs, UpgradeArgs, WaitArgs, WaitStrategy,
 };
 pub(crate) use sandbox::SandboxCommand;
 pub(crate) use source::{SourceArgs, TransportArgs, VerifyArgs};

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use kube::api::PropagationPolicy;
+use serde::{Deserialize, Serialize};
 
 use super::chart::{NameArgs, RenderArgs};
 use super::global::OutputFormat;
@@ -48,6 +50,29 @@ pub(crate) enum WaitStrategy {
     Legacy,
 }
 
+/// What becomes of the dependents of a deleted object (Helm's words).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Cascade {
+    /// They are deleted after it, in the background.
+    Background,
+    /// They are kept.
+    Orphan,
+    /// They are deleted before it, and waited for.
+    #[default]
+    Foreground,
+}
+
+impl Cascade {
+    pub(crate) const fn propagation(self) -> PropagationPolicy {
+        match self {
+            Self::Background => PropagationPolicy::Background,
+            Self::Orphan => PropagationPolicy::Orphan,
+            Self::Foreground => PropagationPolicy::Foreground,
+        }
+    }
+}
+
 /// What a dry run does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DryRun {
@@ -81,6 +106,9 @@ pub(crate) struct ApplyArgs {
     /// Time for the rollout: a duration such as 5m, or `auto` to compute it from the manifests
     #[arg(long, value_parser = timeout, value_name = "DURATION")]
     pub(crate) timeout: Option<Timeout>,
+    /// Total for this command, waiting for others and the way back included: a CI job's limit less a little
+    #[arg(long, env = "BACKSTAY_DEADLINE", value_parser = duration, value_name = "DURATION")]
+    pub(crate) deadline: Option<Duration>,
     /// How long everything has to stay ready, without a restart, before it counts as deployed
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub(crate) bake: Option<Duration>,
@@ -103,8 +131,11 @@ pub(crate) struct ApplyArgs {
     #[arg(long)]
     pub(crate) no_hooks: bool,
     /// Take over fields that other tools own
-    #[arg(long)]
+    #[arg(long, conflicts_with = "force_replace")]
     pub(crate) force_conflicts: bool,
+    /// Write whole objects instead of applying them: what other tools set on them is lost
+    #[arg(long, visible_alias = "force")]
+    pub(crate) force_replace: bool,
     /// Take over objects that exist and belong to no release or to another one
     #[arg(long)]
     pub(crate) take_ownership: bool,
@@ -285,12 +316,18 @@ pub(crate) struct RollbackArgs {
     /// Time for the rollback
     #[arg(long, value_parser = timeout, value_name = "DURATION")]
     pub(crate) timeout: Option<Timeout>,
+    /// Total for this command
+    #[arg(long, env = "BACKSTAY_DEADLINE", value_parser = duration, value_name = "DURATION")]
+    pub(crate) deadline: Option<Duration>,
     /// Do not run hooks
     #[arg(long)]
     pub(crate) no_hooks: bool,
     /// Take over fields that other tools own
-    #[arg(long)]
+    #[arg(long, conflicts_with = "force_replace")]
     pub(crate) force_conflicts: bool,
+    /// Write whole objects instead of applying them: what other tools set on them is lost
+    #[arg(long, visible_alias = "force")]
+    pub(crate) force_replace: bool,
     /// Only show what would be done
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "client", default_value = "none", hide_default_value = true)]
     pub(crate) dry_run: DryRun,
@@ -320,6 +357,9 @@ pub(crate) struct UninstallArgs {
     /// Do not run hooks
     #[arg(long)]
     pub(crate) no_hooks: bool,
+    /// What becomes of what the objects own, such as pods
+    #[arg(long, value_enum, default_value = "foreground")]
+    pub(crate) cascade: Cascade,
     /// Wait until everything is gone (it always is; kept for Helm's command lines)
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "watcher", hide = true)]
     pub(crate) wait: Option<String>,

@@ -28,7 +28,7 @@ pub(crate) async fn serve(sandbox: Arc<Sandbox>, port: u16, kubeconfig: Option<&
         anstream::println!("kubeconfig {}", path.display());
     }
     anstream::println!("serving {} on http://{address}   Ctrl-C stops", sandbox.path().display());
-    let mut signals = Signals::listen();
+    let mut signals = Signals::listen()?;
     loop {
         tokio::select! {
             accepted = listener.accept() => {

@@ -16,11 +16,12 @@ use super::resume::settled;
 use super::reverse::waiting;
 use super::run::{Ground, Request, TimeoutRule, carry_out, exists, survey};
 use crate::args::{
-    ApplyArgs, DeployArgs, DryRun, FailFast, GlobalArgs, InstallArgs, NameArgs, OutputFormat, RenderArgs,
-    ReuseArgs, UpgradeArgs, WaitArgs,
+    ApplyArgs, Cascade, DeployArgs, DryRun, FailFast, GlobalArgs, InstallArgs, NameArgs, OutputFormat,
+    RenderArgs, ReuseArgs, UpgradeArgs, WaitArgs,
 };
 use crate::charts::{self, RenderInput, Rendered};
 use crate::cluster::Cluster;
+use crate::execute::Manner;
 use crate::exit::{Exit, Stop};
 use crate::notify;
 use crate::policy::PolicyFile;
@@ -152,6 +153,8 @@ fn helm_rules(arguments: &WaitArgs) -> (Waiting, Remediation) {
 
 impl Apply {
     async fn run(mut self, cluster: &Cluster, global: &GlobalArgs) -> anyhow::Result<ExitCode> {
+        let began = cluster.clock.now();
+        let deadline = self.apply.deadline.map(|total| began.after(total));
         validate_name(&self.name).map_err(|error| Stop::refused(error.to_string()))?;
         // Bad input is found before the cluster is asked anything.
         let given_labels: BTreeMap<String, String> = self.apply.labels.iter().cloned().collect();
@@ -171,7 +174,7 @@ impl Apply {
         };
         let (locking, output) = (&self.apply.locking, self.apply.output);
         let ground = if self.apply.dry_run == DryRun::None {
-            match settled(cluster, global, &self.name, &options, locking, output).await? {
+            match settled(cluster, global, &self.name, &options, locking, (deadline, output)).await? {
                 Ok(ground) => ground,
                 Err(verdict) => return Ok(Exit::from(&verdict).into()),
             }
@@ -207,6 +210,7 @@ impl Apply {
         rendered.rendered.warnings.iter().for_each(|warning| anstream::eprintln!("{warning}"));
         let record = self.record(cluster, &ground, &rendered, &config, revision, operation);
         let hide_notes = self.apply.hide_notes || self.apply.output != OutputFormat::Table;
+        let manner = self.manner();
         let request = Request {
             release: self.name,
             operation,
@@ -221,12 +225,13 @@ impl Apply {
             cleanup_on_fail: self.cleanup_on_fail,
             run_hooks: !self.apply.no_hooks,
             timeout: self.timeout,
+            deadline,
+            no_return: file.no_return.unwrap_or_default(),
             bake: self.apply.bake.or(file.bake).unwrap_or_default(),
             health: self.apply.grace.applied(file.health(level(self.apply.fail_fast, &file))),
             patience: file.patience,
             recording: self.apply.record,
-            force_conflicts: self.apply.force_conflicts,
-            take_ownership: self.apply.take_ownership,
+            manner,
             validate: true,
             output: self.apply.output,
             evidence_dir: self.apply.evidence_dir,
@@ -239,6 +244,29 @@ impl Apply {
             return super::run::check_only(cluster, &ground, request).await;
         }
         carry_out(cluster, global, &ground, request).await
+    }
+
+    /// What may be overridden; said loudly where going back does not bring back what that costs.
+    fn manner(&self) -> Manner {
+        let apply = &self.apply;
+        if self.remediation == Remediation::Undo {
+            for (given, what) in [
+                (apply.force_replace, "--force-replace: what other tools set on the objects is lost"),
+                (apply.force_conflicts, "--force-conflicts: fields of other tools are overwritten"),
+            ] {
+                if given {
+                    anstream::eprintln!(
+                        "warning: {what}; going back after a failure restores the chart's content only"
+                    );
+                }
+            }
+        }
+        Manner {
+            force_conflicts: apply.force_conflicts,
+            take_ownership: apply.take_ownership,
+            force_replace: apply.force_replace,
+            cascade: Cascade::default(),
+        }
     }
 
     /// What the policy file says counts where no flag does.

@@ -20,7 +20,7 @@ use super::run::look_at;
 use crate::args::{DiagnoseArgs, FailFast};
 use crate::charts::revision_of;
 use crate::cluster::Cluster;
-use crate::execute::{EvidenceBundle, Executor, Secrets, Subject};
+use crate::execute::{EvidenceBundle, Executor, Manner, Secrets, Subject};
 use crate::exit::{Exit, Stop};
 use crate::records::{RecordOptions, Records};
 use crate::table::print_structured;
@@ -173,8 +173,7 @@ async fn evidence_of(
         records: Rc::new(Records::new(cluster, &release.name, &release.namespace, options)?),
         release: release.name.clone(),
         namespace: release.namespace.clone(),
-        force_conflicts: false,
-        take_ownership: false,
+        manner: Manner::default(),
         namespace_is_new: false,
         secrets,
         evidence: Default::default(),

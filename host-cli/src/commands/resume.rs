@@ -1,16 +1,21 @@
 //! Finishing what a dead run left: the journal in the pending record says where it was, the plan beside it what it meant to do.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use backstay_core::health::CauseCode;
+use backstay_core::object::Timestamp;
 use backstay_core::plan::Plan;
 use backstay_core::release::{History, Record};
-use backstay_core::rollout::{Command, Input, JournalEntry, JournalEvent, Policy, Rollout, Verdict};
+use backstay_core::rollout::{
+    Command, Input, JOURNAL_FORMAT, JournalEntry, JournalEvent, Policy, ResumeError, Rollout, Verdict,
+};
 use serde::{Deserialize, Serialize};
 
 use super::run::{Ground, Request, TimeoutRule, check_pending, drive, survey};
 use crate::args::{GlobalArgs, LockArgs, OnInterrupted, OutputFormat, ResumeArgs};
 use crate::cluster::Cluster;
+use crate::execute::Manner;
 use crate::exit::{Exit, Stop};
 use crate::records::RecordOptions;
 
@@ -24,8 +29,8 @@ pub(super) struct Resumable {
     plan: Plan,
     policy: Policy,
     chart: String,
-    force_conflicts: bool,
-    take_ownership: bool,
+    #[serde(flatten)]
+    manner: Manner,
     keep_history: bool,
     description: Option<String>,
 }
@@ -37,8 +42,7 @@ pub(super) fn resumable(request: &Request, plan: &Plan, policy: &Policy) -> anyh
         plan: plan.clone(),
         policy: policy.clone(),
         chart: request.chart.clone(),
-        force_conflicts: request.force_conflicts,
-        take_ownership: request.take_ownership,
+        manner: request.manner,
         keep_history: request.options.keep_history,
         description: request.options.description.clone(),
     })?)
@@ -47,8 +51,10 @@ pub(super) fn resumable(request: &Request, plan: &Plan, policy: &Policy) -> anyh
 /// The record whose rollout has not come to its end, if there is one.
 fn interrupted(history: &History) -> Option<&Record> {
     let latest = history.latest()?.release.version;
-    let unfinished = |record: &&Record| {
-        record.resume.is_some() && record.journal.as_deref().is_some_and(|journal| !is_finished(journal))
+    let unfinished = |record: &&Record| match &record.journal {
+        Some(_) if !record.intact => record.resume.is_some() || record.release.info.status.is_pending(),
+        Some(journal) => record.resume.is_some() && !is_finished(journal),
+        None => false,
     };
     // The way back has a record of its own after the one with the journal.
     history.records().iter().rev().filter(|record| record.release.version + 1 >= latest).find(unfinished)
@@ -77,7 +83,11 @@ pub(crate) async fn resume(
             ),
         ));
     }
-    let verdict = finish(cluster, global, &ground, arguments.on_interrupted, arguments.output).await?;
+    let verdict = finish(cluster, global, &ground, arguments.on_interrupted, (None, arguments.output)).await;
+    let verdict = verdict.map_err(|error| match error.downcast::<CannotResume>() {
+        Ok(error) => Stop::refused(error.to_string()),
+        Err(error) => error,
+    })?;
     Ok(Exit::from(&verdict).into())
 }
 
@@ -89,9 +99,10 @@ pub(super) async fn settled(
     release: &str,
     options: &RecordOptions,
     locking: &LockArgs,
-    output: OutputFormat,
+    (deadline, output): (Option<Timestamp>, OutputFormat),
 ) -> anyhow::Result<Result<Ground, Verdict>> {
-    let until = tokio::time::Instant::now() + locking.wait_for_lock;
+    let left = deadline.map_or(Duration::MAX, |deadline| deadline.since(cluster.clock.now()));
+    let until = tokio::time::Instant::now() + locking.wait_for_lock.min(left);
     loop {
         let ground = survey(cluster, release, options.clone()).await?;
         match check_pending(&ground, release, cluster).await {
@@ -109,7 +120,16 @@ pub(super) async fn settled(
         if interrupted(&ground.history).is_none() {
             return Ok(Ok(ground));
         }
-        let verdict = finish(cluster, global, &ground, locking.on_interrupted, output).await?;
+        let finished = finish(cluster, global, &ground, locking.on_interrupted, (deadline, output)).await;
+        let verdict = match finished {
+            // What cannot be finished can be begun anew, if somebody says so.
+            Err(error) if locking.take_over && error.is::<CannotResume>() => {
+                anstream::eprintln!("{error}; taken over, as asked");
+                return Ok(Ok(ground));
+            }
+            Err(error) if error.is::<CannotResume>() => return Err(Stop::refused(error.to_string())),
+            finished => finished?,
+        };
         if !is_settled(&verdict) {
             return Ok(Err(verdict));
         }
@@ -117,7 +137,7 @@ pub(super) async fn settled(
 }
 
 /// How often a release that is held is looked at.
-const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Finishes the interrupted rollout of a release: goes on, or goes back.
 async fn finish(
@@ -125,7 +145,7 @@ async fn finish(
     global: &GlobalArgs,
     ground: &Ground,
     mode: OnInterrupted,
-    output: OutputFormat,
+    (deadline, output): (Option<Timestamp>, OutputFormat),
 ) -> anyhow::Result<Verdict> {
     let Some(record) = interrupted(&ground.history) else {
         return Err(Stop::refused("nothing is unfinished"));
@@ -140,20 +160,9 @@ async fn finish(
             ),
         ));
     }
-    let refused =
-        |what: String| Stop::refused(format!("revision {revision} of {name} cannot be resumed: {what}"));
-    let kept: Resumable = serde_json::from_str(record.resume.as_deref().unwrap_or_default())
-        .map_err(|error| refused(format!("what was kept of it cannot be read ({error})")))?;
-    if kept.format > FORMAT {
-        return Err(refused(format!(
-            "it was begun by a newer version (format {}, this one reads {FORMAT})",
-            kept.format
-        )));
-    }
-    let entries = journal(record).map_err(|error| refused(format!("its journal is damaged ({error})")))?;
     let now = cluster.clock.now();
-    let mut rollout =
-        Rollout::resume(kept.plan, kept.policy, entries, now).map_err(|error| refused(error.to_string()))?;
+    let (mut rollout, kept) =
+        load(record, now).map_err(|why| CannotResume { revision, release: name.clone(), why })?;
     if mode == OnInterrupted::Rollback {
         // A machine that is already on its way back, or done, takes no notice.
         rollout.handle(Input::Command { command: Command::Abort }, now)?;
@@ -177,12 +186,14 @@ async fn finish(
         cleanup_on_fail: rollout.policy().cleanup_on_fail,
         run_hooks: rollout.policy().hooks,
         timeout: TimeoutRule::Helm(None),
-        bake: std::time::Duration::ZERO,
+        // That of this command; the dead run's is over, or told in its journal.
+        deadline,
+        no_return: rollout.policy().no_return,
+        bake: Duration::ZERO,
         health: backstay_core::health::Policy::default(),
         patience: None,
         recording: None,
-        force_conflicts: kept.force_conflicts,
-        take_ownership: kept.take_ownership,
+        manner: kept.manner,
         validate: false,
         output,
         evidence_dir: None,
@@ -194,10 +205,75 @@ async fn finish(
     drive(cluster, global, ground, &request, &mut rollout).await
 }
 
+/// What a dead run left cannot be finished. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "revision {revision} of {release} cannot be resumed: {why}; nothing was changed. To begin anew over it: deploy with --take-over"
+)]
+struct CannotResume {
+    revision: u32,
+    release: String,
+    why: Unusable,
+}
+
+/// What is wrong with what a dead run left.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error("its journal or plan was changed or damaged after it was written (the checksum differs)")]
+    Altered,
+    #[error("what was kept of it cannot be read ({0})")]
+    Plan(serde_json::Error),
+    #[error("it was begun by a newer version (format {0}, this one reads {FORMAT}); use that version")]
+    Newer(u64),
+    #[error("its journal is damaged ({0})")]
+    Entry(serde_json::Error),
+    #[error(transparent)]
+    Journal(#[from] ResumeError),
+}
+
+/// The rollout of a record, where its run left it.
+fn load(record: &Record, now: Timestamp) -> Result<(Rollout, Leftover), Unusable> {
+    if !record.intact {
+        return Err(Unusable::Altered);
+    }
+    // The number first: what a newer version wrote need not be readable.
+    let kept: serde_json::Value =
+        serde_json::from_str(record.resume.as_deref().unwrap_or_default()).map_err(Unusable::Plan)?;
+    let format = kept.get("format").and_then(serde_json::Value::as_u64).unwrap_or(0);
+    if format > u64::from(FORMAT) {
+        return Err(Unusable::Newer(format));
+    }
+    let Resumable { plan, policy, chart, manner, keep_history, description, .. } =
+        serde_json::from_value(kept).map_err(Unusable::Plan)?;
+    let entries = journal(record)?;
+    let rollout = Rollout::resume(plan, policy, entries, now)?;
+    Ok((rollout, Leftover { chart, manner, keep_history, description }))
+}
+
+/// What a rollout's record keeps beside plan and policy.
+struct Leftover {
+    chart: String,
+    manner: Manner,
+    keep_history: bool,
+    description: Option<String>,
+}
+
 /// The entries of a record's journal.
-fn journal(record: &Record) -> Result<Vec<JournalEntry>, serde_json::Error> {
+fn journal(record: &Record) -> Result<Vec<JournalEntry>, Unusable> {
     let lines = record.journal.as_deref().unwrap_or_default().lines();
-    lines.filter(|line| !line.trim().is_empty()).map(serde_json::from_str).collect()
+    let mut entries = Vec::new();
+    for line in lines.filter(|line| !line.trim().is_empty()) {
+        let value: serde_json::Value = serde_json::from_str(line).map_err(Unusable::Entry)?;
+        // The first entry says by which format the others are to be read.
+        let format = value.get("format").and_then(serde_json::Value::as_u64);
+        if let Some(found) = format.filter(|format| entries.is_empty() && *format > u64::from(JOURNAL_FORMAT))
+        {
+            let found = u32::try_from(found).unwrap_or(u32::MAX);
+            return Err(ResumeError::FormatTooNew { found, supported: JOURNAL_FORMAT }.into());
+        }
+        entries.push(serde_json::from_value(value).map_err(Unusable::Entry)?);
+    }
+    Ok(entries)
 }
 
 /// Whether a new rollout may follow what finishing the old one ended in.
@@ -208,5 +284,149 @@ fn is_settled(verdict: &Verdict) -> bool {
         }
         Verdict::LeftInPlace { cause } => cause.code == CauseCode::Aborted,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use backstay_core::health::Policy as Health;
+    use backstay_core::object::Timestamp;
+    use backstay_core::plan::{Operation, PlanInput, PlannedObject, build};
+    use backstay_core::release::Release;
+    use backstay_core::rollout::{ActionId, Output, Remediation, Waiting};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn plan(text: &str) -> Plan {
+        let object =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"b": text}});
+        build(PlanInput {
+            release: "shop".into(),
+            namespace: "prod".into(),
+            operation: Operation::Install,
+            to: 1,
+            objects: vec![PlannedObject::new(object, "a.yaml").unwrap()],
+            hooks: vec![],
+            current: None,
+            healthy: None,
+            live: Default::default(),
+        })
+        .unwrap()
+    }
+
+    fn policy() -> Policy {
+        Policy {
+            waiting: Waiting::All,
+            remediation: Remediation::Undo,
+            cleanup_on_fail: true,
+            hooks: true,
+            forward_ms: 60_000,
+            bake_ms: 0,
+            patience_ms: None,
+            deadline: None,
+            no_return: Default::default(),
+            undo_ms: 60_000,
+            evidence_ms: 1_000,
+            attempts: 5,
+            validate: false,
+            health: Health::default(),
+        }
+    }
+
+    /// The Secret of a rollout that died after a few entries.
+    fn left(change_resume: impl Fn(&mut Value)) -> Value {
+        let mut rollout = Rollout::new(plan("one"), policy(), Timestamp(1_000));
+        let (mut journal, mut reads) = (String::new(), 0x8000_0000);
+        for _ in 0..12 {
+            match rollout.poll_output() {
+                Output::Record { entry } => journal += &(serde_json::to_string(&entry).unwrap() + "\n"),
+                Output::Wait { .. } => {
+                    let id = ActionId(reads);
+                    reads += 1;
+                    let input = Input::Completed { id, outcome: crate::execute::done() };
+                    let _not_a_read = rollout.handle(input, Timestamp(2_000));
+                }
+                _ => {}
+            }
+        }
+        assert!(journal.lines().count() >= 3, "{journal}");
+        let mut resume = serde_json::to_value(Resumable {
+            format: FORMAT,
+            plan: plan("one"),
+            policy: policy(),
+            chart: "shop-1".into(),
+            manner: Manner::default(),
+            keep_history: false,
+            description: None,
+        })
+        .unwrap();
+        change_resume(&mut resume);
+        let release =
+            Release { name: "shop".into(), namespace: "prod".into(), version: 1, ..Release::default() };
+        let record =
+            Record { journal: Some(journal), resume: Some(resume.to_string()), ..Record::new(release) };
+        record.to_secret(Timestamp(0)).unwrap()
+    }
+
+    /// What loading says when a Secret's record was changed.
+    fn refusal(secret: &Value, change: impl Fn(&mut Record)) -> String {
+        let mut record = Record::from_secret(secret).unwrap();
+        change(&mut record);
+        load(&record, Timestamp(3_000)).err().map_or_else(|| "none".into(), |error| error.to_string())
+    }
+
+    fn with_journal(change: impl Fn(&str) -> String) -> impl Fn(&mut Record) {
+        move |record| record.journal = record.journal.as_deref().map(&change)
+    }
+
+    #[test]
+    fn a_journal_that_is_not_what_was_written_is_refused_by_its_kind() {
+        let whole = left(|_| {});
+        assert_eq!(refusal(&whole, |_| {}), "none");
+        let check = |what: &str, said: String, expected: &str| {
+            assert!(said.contains(expected), "{what}: {said:?} does not say {expected:?}");
+        };
+        let drop_line = |wanted: usize| {
+            with_journal(move |text| {
+                let lines = text.lines().enumerate().filter(|(number, _)| *number != wanted);
+                lines.map(|(_, line)| line.to_owned() + "\n").collect()
+            })
+        };
+        check("no beginning", refusal(&whole, drop_line(0)), "does not begin with its first entry");
+        check("a gap", refusal(&whole, drop_line(1)), "entry 2 where entry 1 is expected");
+        let cut = with_journal(|text| text[..text.len() - 9].to_owned());
+        check("cut in an entry", refusal(&whole, cut), "journal is damaged");
+        let newer = with_journal(|text| text.replacen("\"format\":1", "\"format\":9", 1));
+        check("a newer journal", refusal(&whole, newer), "format 9");
+        let other = left(|resume| resume["plan"] = serde_json::to_value(plan("two")).unwrap());
+        check("another plan", refusal(&other, |_| {}), "belongs to plan");
+        let newer = left(|resume| *resume = json!({"format": 7, "what": "ever"}));
+        check("a newer form", refusal(&newer, |_| {}), "newer version (format 7");
+        let strange = left(|resume| *resume = json!({"format": 1}));
+        check("no plan", refusal(&strange, |_| {}), "cannot be read");
+    }
+
+    #[test]
+    fn every_flipped_byte_of_what_was_kept_is_noticed() {
+        use base64::Engine as _;
+        let whole = left(|_| {});
+        let base64 = base64::engine::general_purpose::STANDARD;
+        let mut tried = 0;
+        for key in ["backstay.journal", "backstay.resume", "backstay.sum"] {
+            let bytes = base64.decode(whole["data"][key].as_str().unwrap()).unwrap();
+            for at in 0..bytes.len() {
+                let mut bytes = bytes.clone();
+                bytes[at] ^= 1 << (at % 8);
+                let mut secret = whole.clone();
+                secret["data"][key] = base64.encode(bytes).into();
+                let said = refusal(&secret, |_| {});
+                assert_eq!(said, Unusable::Altered.to_string(), "byte {at} of {key}");
+                let history = History::new([Record::from_secret(&secret).unwrap()]);
+                assert!(interrupted(&history).is_some(), "byte {at} of {key}: nobody would notice");
+                tried += 1;
+            }
+        }
+        assert!(tried > 500, "only {tried} bytes were tried");
     }
 }

@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use backstay_core::plan::Operation;
 use backstay_core::release::{Record, Release, Status, description};
-use backstay_core::rollout::{Remediation, Waiting};
+use backstay_core::rollout::{NoReturn, Remediation, Waiting};
 
 use super::read::chart_of;
 use super::run::{Request, TimeoutRule, carry_out, check_pending, exists, survey};
 use crate::args::{DryRun, GlobalArgs, RollbackArgs, Timeout, UninstallArgs, WaitStrategy};
 use crate::charts::revision_of;
 use crate::cluster::Cluster;
+use crate::execute::Manner;
 use crate::exit::{Exit, Stop};
 use crate::records::RecordOptions;
 
@@ -19,6 +20,7 @@ pub(crate) async fn rollback(
     global: &GlobalArgs,
     arguments: RollbackArgs,
 ) -> anyhow::Result<ExitCode> {
+    let began = cluster.clock.now();
     let options = RecordOptions { history_max: arguments.history_max, ..RecordOptions::default() };
     let ground = survey(cluster, &arguments.name, options.clone()).await?;
     let Some(last) = ground.history.latest() else {
@@ -62,12 +64,17 @@ pub(crate) async fn rollback(
         cleanup_on_fail: arguments.cleanup_on_fail,
         run_hooks: !arguments.no_hooks,
         timeout: TimeoutRule::Helm(arguments.timeout),
+        deadline: arguments.deadline.map(|total| began.after(total)),
+        no_return: NoReturn::Ask,
         bake: std::time::Duration::ZERO,
         health: backstay_core::health::Policy::default(),
         patience: None,
         recording: arguments.record,
-        force_conflicts: arguments.force_conflicts,
-        take_ownership: false,
+        manner: Manner {
+            force_conflicts: arguments.force_conflicts,
+            force_replace: arguments.force_replace,
+            ..Manner::default()
+        },
         validate: true,
         output: arguments.output,
         evidence_dir: None,
@@ -132,12 +139,13 @@ async fn uninstall_one(
         cleanup_on_fail: false,
         run_hooks: !arguments.no_hooks,
         timeout: TimeoutRule::Helm(Some(Timeout::Given(arguments.timeout))),
+        deadline: None,
+        no_return: NoReturn::Ask,
         bake: std::time::Duration::ZERO,
         health: backstay_core::health::Policy::default(),
         patience: None,
         recording: None,
-        force_conflicts: false,
-        take_ownership: false,
+        manner: Manner { cascade: arguments.cascade, ..Manner::default() },
         validate: false,
         output: arguments.output,
         evidence_dir: None,

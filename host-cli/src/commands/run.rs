@@ -12,7 +12,7 @@ use backstay_core::plan::{
     is_always_ready, timing_of,
 };
 use backstay_core::release::{History, PendingOwner, Record, Status};
-use backstay_core::rollout::{Outcome, Policy, Remediation, Rollout, Verdict, Waiting};
+use backstay_core::rollout::{NoReturn, Outcome, Policy, Remediation, Rollout, Verdict, Waiting};
 use futures::StreamExt as _;
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ use crate::args::{GlobalArgs, OutputFormat, Timeout};
 use crate::charts::revision_of;
 use crate::cluster::Cluster;
 use crate::driver::Driver;
-use crate::execute::{Executor, Secrets};
+use crate::execute::{Executor, Manner, Secrets};
 use crate::exit::{Exit, Stop};
 use crate::lease::SignOfLife;
 use crate::notify::{self, Target};
@@ -50,6 +50,10 @@ pub(crate) struct Request {
     pub(crate) cleanup_on_fail: bool,
     pub(crate) run_hooks: bool,
     pub(crate) timeout: TimeoutRule,
+    /// When the command has to be over, if it has to.
+    pub(crate) deadline: Option<Timestamp>,
+    /// What a failure after a point of no return means.
+    pub(crate) no_return: NoReturn,
     pub(crate) bake: Duration,
     /// When a suspicion becomes a verdict.
     pub(crate) health: Health,
@@ -57,8 +61,7 @@ pub(crate) struct Request {
     pub(crate) patience: Option<Duration>,
     /// Where what is seen is recorded.
     pub(crate) recording: Option<std::path::PathBuf>,
-    pub(crate) force_conflicts: bool,
-    pub(crate) take_ownership: bool,
+    pub(crate) manner: Manner,
     pub(crate) validate: bool,
     pub(crate) output: OutputFormat,
     pub(crate) evidence_dir: Option<std::path::PathBuf>,
@@ -166,7 +169,7 @@ pub(crate) async fn carry_out(
 ) -> anyhow::Result<ExitCode> {
     let began = cluster.clock.now();
     let plan = plan_of(cluster, ground, &request).await?;
-    let policy = policy(&request, &plan);
+    let policy = policy(&request, &plan, began);
     warn_of_timeout(&request, &plan);
     let resume = Some(super::resume::resumable(&request, &plan, &policy)?);
     ground.records.hold(Record { resume, ..request.record.clone() });
@@ -195,7 +198,8 @@ pub(crate) async fn drive(
         executor: Rc::clone(&executor),
         records: Rc::clone(&ground.records),
         reporter: reporter(request.output, global.plain, global.debug),
-        signals: Signals::listen(),
+        signals: Signals::listen()?,
+        until: request.deadline,
         ready_at: BTreeMap::new(),
         recorder: request.recording.as_deref().map(|path| Recorder::create(path, began)).transpose()?,
     };
@@ -280,8 +284,7 @@ async fn executor_of(
         records: Rc::clone(&ground.records),
         release: request.release.clone(),
         namespace: cluster.namespace.clone(),
-        force_conflicts: request.force_conflicts,
-        take_ownership: request.take_ownership,
+        manner: request.manner,
         namespace_is_new: request.options.create_namespace && !namespace_exists(cluster).await?,
         secrets: Secrets::of(plan),
         evidence: Default::default(),
@@ -329,7 +332,7 @@ fn warn_of_timeout(request: &Request, plan: &Plan) {
     }
 }
 
-fn policy(request: &Request, plan: &Plan) -> Policy {
+fn policy(request: &Request, plan: &Plan, now: Timestamp) -> Policy {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let budget = &plan.budget;
     // What holds long enough has to be waited for, too: computed times grow by it, given ones contain it.
@@ -347,7 +350,12 @@ fn policy(request: &Request, plan: &Plan) -> Policy {
             (forward_ms.saturating_add(bake_ms), budget.reserve_ms)
         }
     };
+    let left_ms = request.deadline.map_or(u64::MAX, |deadline| millis(deadline.since(now)));
+    // Of a deadline, too, the way back gets no more than half.
+    let undo_ms = undo_ms.min(left_ms / 2);
     Policy {
+        deadline: request.deadline,
+        no_return: request.no_return,
         waiting: request.waiting,
         remediation: request.remediation,
         cleanup_on_fail: request.cleanup_on_fail,
@@ -356,7 +364,7 @@ fn policy(request: &Request, plan: &Plan) -> Policy {
         bake_ms,
         patience_ms: request.patience.map(millis),
         undo_ms,
-        evidence_ms: 10_000,
+        evidence_ms: (left_ms / 10).min(10_000),
         attempts: 5,
         validate: request.validate,
         health: request.health.clone(),
@@ -449,6 +457,7 @@ fn summarise(
         undone,
         slowest: None,
         notes,
+        no_return: rollout.point_of_no_return().map(|hook| hook.object.key.clone()),
         pace,
     }
 }

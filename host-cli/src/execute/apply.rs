@@ -1,14 +1,15 @@
 //! Applying objects: server-side, with the manager Helm uses, so that both tools see the same owner.
 
 use backstay_core::health::Cause;
-use backstay_core::object::{ResourceKey, generation, uid};
+use backstay_core::object::{ResourceKey, generation, set_at, text_at, uid};
 use backstay_core::plan::{Step, UndoWork};
 use backstay_core::release::claim;
 use backstay_core::rollout::{Applied, FailureKind, Outcome};
-use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::Value;
 
 use super::Executor;
+use super::contested::{Contested, contested, left_alone, without};
 use super::failure::explain;
 
 /// The field manager of Helm (`kube.ManagedFieldsManager`).
@@ -53,12 +54,55 @@ impl Executor {
         if step.owned && !is_foreign(step, former) {
             claim(&mut object, &self.release, &self.namespace);
         }
-        let stored = self.apply_object(&step.key, object, self.force_conflicts || former).await?;
+        let stored = if former {
+            self.give_back(&step.key, object).await?
+        } else if self.manner.force_replace {
+            self.replace_object(&step.key, object).await?
+        } else {
+            self.apply_object(&step.key, object, self.manner.force_conflicts).await?
+        };
         Ok(Some(Applied {
             key: step.key.clone(),
             uid: uid(&stored).to_owned(),
             generation: generation(&stored).unwrap_or(0),
         }))
+    }
+
+    /// Applies former content. Fields that somebody else has written since keep what they say (S11) and are told.
+    async fn give_back(&self, key: &ResourceKey, mut object: Value) -> anyhow::Result<Value> {
+        let mut kept: Vec<Contested> = Vec::new();
+        loop {
+            let error = match self.apply_object(key, object.clone(), false).await {
+                Ok(stored) => {
+                    if !kept.is_empty() {
+                        self.note(left_alone(key, &kept));
+                    }
+                    return Ok(stored);
+                }
+                Err(error) => error,
+            };
+            let fields = match error.downcast_ref::<kube::Error>() {
+                Some(kube::Error::Api(status)) => contested(status),
+                _ => Vec::new(),
+            };
+            // Each round takes something out, so that there is an end.
+            if fields.is_empty() || !without(&mut object, &fields) {
+                return Err(error);
+            }
+            kept.extend(fields);
+        }
+    }
+
+    /// Writes a whole object over the one that is there, as Helm's `--force-replace` does (`pkg/kube/client.go` v4.3).
+    async fn replace_object(&self, key: &ResourceKey, mut object: Value) -> anyhow::Result<Value> {
+        let Some(live) = self.live(key).await? else { return self.apply_object(key, object, true).await };
+        let version = text_at(&live, &["metadata", "resourceVersion"]).unwrap_or_default();
+        set_at(&mut object, &["metadata", "resourceVersion"], version.into());
+        let api = self.cluster.discovery.api(key).await?;
+        let parameters =
+            PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let object: DynamicObject = serde_json::from_value(object)?;
+        Ok(serde_json::to_value(api.replace(&key.name, &parameters, &object).await?)?)
     }
 
     /// Applies one object and returns it as the server has it now.

@@ -17,10 +17,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 impl Executor {
     /// Deletes the objects of steps in order. An object that carries another owner's marks, or none, stays (S5).
-    pub(super) async fn delete(&self, steps: &[Step], wait: bool, deadline: Timestamp) -> Outcome {
+    pub(super) async fn delete(
+        &self,
+        steps: &[Step],
+        wait: bool,
+        propagation: PropagationPolicy,
+        deadline: Timestamp,
+    ) -> Outcome {
         let mut gone = Vec::new();
         for step in steps {
-            match self.delete_owned(&step.key, wait).await {
+            match self.delete_owned(&step.key, propagation.clone()).await {
                 Ok(Some(uid)) => gone.push((&step.key, uid)),
                 Ok(None) => {}
                 Err(error) if error.is::<crate::cluster::UnknownKind>() => {}
@@ -47,17 +53,17 @@ impl Executor {
     }
 
     /// Deletes one object if it is this release's; returns its uid when a deletion was begun.
-    async fn delete_owned(&self, key: &ResourceKey, with_dependents: bool) -> anyhow::Result<Option<String>> {
+    async fn delete_owned(
+        &self,
+        key: &ResourceKey,
+        propagation: PropagationPolicy,
+    ) -> anyhow::Result<Option<String>> {
         let Some(live) = self.live(key).await? else { return Ok(None) };
         if check_ownership(&live, &self.release, &self.namespace).is_err() {
-            self.notes
-                .borrow_mut()
-                .push(format!("{key} was left alone: it does not belong to release {}", self.release));
+            self.note(format!("{key} was left alone: it does not belong to release {}", self.release));
             return Ok(None);
         }
         let uid = uid(&live).to_owned();
-        let propagation =
-            if with_dependents { PropagationPolicy::Foreground } else { PropagationPolicy::Background };
         self.delete_one(key, Some(uid.clone()), propagation).await?;
         Ok(Some(uid))
     }

@@ -4,6 +4,8 @@ use backstay_core::health::{Cause, CauseCode, Class, refusal};
 use backstay_core::object::{ResourceKey, Timestamp};
 use backstay_core::rollout::{FailureKind, Outcome};
 
+use super::contested::{contested, named};
+
 /// The outcome of an action that failed at an object.
 pub(crate) fn failed(key: &ResourceKey, error: &anyhow::Error, now: Timestamp) -> Outcome {
     let (failure, cause) = explain(key, error, now);
@@ -34,7 +36,14 @@ fn explain_client(key: &ResourceKey, error: &kube::Error, now: Timestamp) -> (Fa
                 401 => FailureKind::Transient,
                 _ => FailureKind::Refused,
             };
-            (kind, refusal(key, status.code, &body, now))
+            let mut cause = refusal(key, status.code, &body, now);
+            let fields = contested(status);
+            if !fields.is_empty() {
+                cause.message = format!("fields of it belong to others: {}", named(&fields));
+                "leave these fields out of the chart, or take them over with --force-conflicts"
+                    .clone_into(&mut cause.hint);
+            }
+            (kind, cause)
         }
         error => (FailureKind::Unknown, cause(key, CauseCode::ApiUnreachable, in_words(error), now)),
     }

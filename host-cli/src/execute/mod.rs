@@ -1,6 +1,7 @@
 //! Doing what the machine decided. One file per kind of action; each may be done twice with the effect of once.
 
 mod apply;
+mod contested;
 mod delete;
 mod difference;
 mod evidence;
@@ -16,6 +17,7 @@ use std::rc::Rc;
 use backstay_core::object::ResourceKey;
 use backstay_core::plan::{PlannedHook, Step};
 use backstay_core::rollout::{Action, ActionKind, HookStage, Outcome};
+use kube::api::PropagationPolicy;
 
 #[cfg(test)]
 pub(crate) use evidence::{EventEvidence, PodEvidence};
@@ -23,8 +25,26 @@ pub(crate) use evidence::{EvidenceBundle, Subject};
 pub(crate) use failure::failed;
 pub(crate) use secrets::Secrets;
 
+use serde::{Deserialize, Serialize};
+
+use crate::args::Cascade;
 use crate::cluster::Cluster;
 use crate::records::Records;
+
+/// What a person allowed to be overridden, and how deletions go. Kept with the plan, for whoever resumes.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Manner {
+    /// Take over fields that other managers own.
+    pub(crate) force_conflicts: bool,
+    /// Take over objects of no release or of another one.
+    pub(crate) take_ownership: bool,
+    /// Write whole objects instead of applying them (Helm's `--force-replace`).
+    #[serde(default)]
+    pub(crate) force_replace: bool,
+    /// What becomes of an uninstalled object's dependents.
+    #[serde(default)]
+    pub(crate) cascade: Cascade,
+}
 
 /// What an executor needs beside the action.
 pub(crate) struct Executor {
@@ -32,8 +52,7 @@ pub(crate) struct Executor {
     pub(crate) records: Rc<Records>,
     pub(crate) release: String,
     pub(crate) namespace: String,
-    pub(crate) force_conflicts: bool,
-    pub(crate) take_ownership: bool,
+    pub(crate) manner: Manner,
     /// The namespace will be created by this run, so that the server cannot check objects in it yet.
     pub(crate) namespace_is_new: bool,
     /// What must not be told.
@@ -52,7 +71,7 @@ pub(crate) enum Work {
     /// Apply this former content.
     Restore(Vec<Step>),
     /// Delete these; wait until they are gone if so said.
-    Delete { steps: Vec<Step>, wait: bool },
+    Delete { steps: Vec<Step>, wait: bool, propagation: PropagationPolicy },
     /// Create a hook.
     CreateHook { hook: Box<PlannedHook>, mark: String },
     /// Delete hooks as their policies say.
@@ -77,7 +96,9 @@ impl Executor {
             Work::Validate(steps) => self.validate(&steps).await,
             Work::Apply(steps) => self.apply(&steps, false).await,
             Work::Restore(steps) => self.apply(&steps, true).await,
-            Work::Delete { steps, wait } => self.delete(&steps, wait, action.deadline).await,
+            Work::Delete { steps, wait, propagation } => {
+                self.delete(&steps, wait, propagation, action.deadline).await
+            }
             Work::CreateHook { hook, mark } => self.create_hook(&hook, &mark, action.deadline).await,
             Work::CleanHooks { succeeded, failed } => {
                 self.clean_hooks(&succeeded, failed.as_deref(), action.deadline).await
@@ -96,6 +117,14 @@ impl Executor {
         }
     }
 
+    /// Something worth telling a person, once however often it is tried.
+    fn note(&self, line: String) {
+        let mut notes = self.notes.borrow_mut();
+        if !notes.contains(&line) {
+            notes.push(line);
+        }
+    }
+
     /// A key that stands for the release where no object is meant.
     fn release_key(&self) -> ResourceKey {
         ResourceKey::new("backstay.dev/v1", "Release", &self.namespace, &self.release)
@@ -108,7 +137,11 @@ pub(crate) const fn done() -> Outcome {
 }
 
 /// The work behind an action.
-pub(crate) fn work_of(rollout: &backstay_core::rollout::Rollout, action: &Action) -> Option<Work> {
+pub(crate) fn work_of(
+    rollout: &backstay_core::rollout::Rollout,
+    action: &Action,
+    manner: Manner,
+) -> Option<Work> {
     let plan = rollout.plan();
     let steps = || {
         rollout
@@ -123,8 +156,15 @@ pub(crate) fn work_of(rollout: &backstay_core::rollout::Rollout, action: &Action
         ActionKind::Validate => Work::Validate(steps()),
         ActionKind::Apply { .. } => Work::Apply(steps()),
         ActionKind::Restore => Work::Restore(steps()),
-        ActionKind::Prune { .. } => Work::Delete { steps: steps(), wait: false },
-        ActionKind::DeleteCreated | ActionKind::Uninstall => Work::Delete { steps: steps(), wait: true },
+        ActionKind::Prune { .. } => {
+            Work::Delete { steps: steps(), wait: false, propagation: PropagationPolicy::Background }
+        }
+        ActionKind::DeleteCreated => {
+            Work::Delete { steps: steps(), wait: true, propagation: PropagationPolicy::Foreground }
+        }
+        ActionKind::Uninstall => {
+            Work::Delete { steps: steps(), wait: true, propagation: manner.cascade.propagation() }
+        }
         ActionKind::CreateHook { stage, position } => {
             let hook = hooks(rollout, *stage).into_iter().nth(usize::try_from(*position).ok()?)?;
             Work::CreateHook { hook: Box::new(hook), mark: format!("{}-{}", plan.digest(), action.id.0) }

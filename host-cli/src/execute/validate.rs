@@ -8,6 +8,7 @@ use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::Value;
 
 use super::apply::FIELD_MANAGER;
+use super::contested::{all_of, contested};
 use super::failure::explain;
 use super::{Executor, done};
 
@@ -40,7 +41,7 @@ impl Executor {
 
     async fn validate_step(&self, step: &Step) -> anyhow::Result<()> {
         let Some(desired) = &step.desired else { return Ok(()) };
-        if step.change == Change::Adopt && step.owned && !self.take_ownership {
+        if step.change == Change::Adopt && step.owned && !self.manner.take_ownership {
             let live = self.live(&step.key).await?;
             if let Some(live) = live {
                 check_ownership(&live, &self.release, &self.namespace)?;
@@ -63,47 +64,14 @@ impl Executor {
         }
         let api = self.cluster.discovery.api(&key).await?;
         let mut parameters = PatchParams::apply(FIELD_MANAGER).dry_run();
-        parameters.force = self.force_conflicts;
+        parameters.force = self.manner.force_conflicts || self.manner.force_replace;
         let result: Result<DynamicObject, kube::Error> =
             api.patch(&key.name, &parameters, &Patch::Apply(&object)).await;
         match result {
             Ok(_) => Ok(()),
             // Fields of Helm 3 are handed over at the real apply; other managers' fields are a real conflict.
-            Err(kube::Error::Api(status)) if status.code == 409 && only_helm_conflicts(&status.message) => {
-                Ok(())
-            }
+            Err(kube::Error::Api(status)) if all_of(&contested(&status), FIELD_MANAGER) => Ok(()),
             Err(error) => Err(error.into()),
-        }
-    }
-}
-
-/// Whether every conflict of a server-side apply is with Helm's own older entries.
-fn only_helm_conflicts(message: &str) -> bool {
-    let mut managers =
-        message.match_indices("conflict with \"").map(|(at, found)| &message[at + found.len()..]).peekable();
-    if managers.peek().is_none() {
-        return message.contains("conflicts with \"helm\"");
-    }
-    managers.all(|rest| rest.starts_with("helm\""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn conflicts_with_helm_itself_are_no_obstacle() {
-        for (message, harmless) in [
-            ("Apply failed with 1 conflict: conflict with \"helm\" using apps/v1: .spec.replicas", true),
-            ("Apply failed with 1 conflict: conflict with \"kubectl\" using apps/v1: .spec.replicas", false),
-            (
-                "Apply failed with 2 conflicts: conflict with \"helm\" using v1:\n- .a\nconflict with \"hpa\" using v1:\n- .b",
-                false,
-            ),
-            ("Apply failed with 2 conflicts: conflicts with \"helm\" using v1:\n- .a\n- .b", true),
-            ("configmaps \"x\" already exists", false),
-        ] {
-            assert_eq!(only_helm_conflicts(message), harmless, "{message}");
         }
     }
 }

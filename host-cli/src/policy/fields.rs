@@ -64,6 +64,11 @@ pub(crate) const ROOT: &[Field] = &[
         "What happens after a failure: back to what worked, or nothing.",
     ),
     field(
+        "afterIrreversible",
+        Kind::Word(&["ask", "undo"]),
+        "What a failure after a hook marked backstay.dev/irreversible means: stop for a person, or go back all the same.",
+    ),
+    field(
         "readiness",
         Kind::Word(&["backstay", "helm-legacy", "helm-watcher"]),
         "By whose rules an object is ready.",

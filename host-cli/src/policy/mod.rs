@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use backstay_core::health::{FailFast, Policy as Health, ReadinessRule, ReadinessRules};
 
+use backstay_core::rollout::NoReturn;
+
 use crate::args::Timeout;
 use crate::exit::Stop;
 use crate::notify::Target;
@@ -24,6 +26,8 @@ pub(crate) struct PolicyFile {
     pub(crate) fail_fast: Option<FailFast>,
     /// Whether a failure is undone.
     pub(crate) undo: Option<bool>,
+    /// What a failure after a point of no return means.
+    pub(crate) no_return: Option<NoReturn>,
     pub(crate) readiness: Option<ReadinessRules>,
     pub(crate) readiness_rules: Vec<ReadinessRule>,
     pub(crate) crash_restarts: Option<u32>,

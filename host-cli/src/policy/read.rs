@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use backstay_core::health::{FailFast, ReadinessRules};
 use backstay_core::object::parse_duration;
+use backstay_core::rollout::NoReturn;
 use backstay_core::yaml::from_yaml;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -130,6 +131,7 @@ impl Reader<'_> {
             patience: duration(fields.get("patience")),
             fail_fast: word::<FailFast>(fields.get("failFast")),
             undo: fields.get("remediation").and_then(Value::as_str).map(|word| word == "undo"),
+            no_return: word::<NoReturn>(fields.get("afterIrreversible")),
             readiness: word::<ReadinessRules>(fields.get("readiness")),
             crash_restarts: number("crashRestarts"),
             crash_share_percent: number("crashSharePercent"),

@@ -28,6 +28,8 @@ pub(crate) struct Summary {
     pub(crate) slowest: Option<(ResourceKey, Duration)>,
     pub(crate) nothing_changed: bool,
     pub(crate) notes: Vec<String>,
+    /// The hook after which going back is a person's decision, if that is why it was left.
+    pub(crate) no_return: Option<ResourceKey>,
     /// `38s of cluster time in 1.2s`, for the sandbox.
     pub(crate) pace: Option<String>,
 }
@@ -57,6 +59,7 @@ impl Summary {
             slowest: None,
             nothing_changed: false,
             notes: Vec::new(),
+            no_return: None,
             pace: None,
         }
     }
@@ -164,6 +167,7 @@ impl Summary {
                 lines.extend(self.explain(cause));
                 lines.extend(self.evidence_lines());
                 lines.extend(self.undo_line());
+                lines.extend(self.choice());
             }
             Verdict::UndoFailed { cause, undo_cause } => {
                 lines.push(format!(
@@ -218,6 +222,12 @@ impl Summary {
                     cause.code
                 )
             }
+            Verdict::LeftInPlace { cause } if self.no_return.is_some() => {
+                format!(
+                    "{release} revision {revision} is NOT deployed ({}) and was left as it is, past a point of no return: choose.{pace}   exit {exit}",
+                    cause.code
+                )
+            }
             Verdict::LeftInPlace { cause } => {
                 format!(
                     "{release} revision {revision} is BROKEN and left in place for inspection ({}).{pace}   exit {exit}",
@@ -250,7 +260,9 @@ impl Summary {
             Verdict::Held { .. } => format!("{release} was not touched by this run.   exit {exit}"),
             Verdict::Interrupted { .. } => {
                 format!(
-                    "{release} revision {revision} is UNFINISHED. Run the same deploy again: it takes over what this run left.{pace}   exit {exit}"
+                    "{release} revision {revision} is UNFINISHED. Continue with: backstay resume {release} -n {}   or run the same deploy \
+                     again: it takes over what this run left.{pace}   exit {exit}",
+                    self.namespace
                 )
             }
         }
@@ -322,6 +334,21 @@ impl Summary {
             lines.extend(log.lines.iter().skip(skip).map(|line| format!("    {line}")));
         }
         lines
+    }
+
+    /// What a person can do past a point of no return.
+    fn choice(&self) -> Vec<String> {
+        let Some(hook) = &self.no_return else { return Vec::new() };
+        let (release, namespace) = (&self.release, &self.namespace);
+        let back = match self.from {
+            Some(from) => format!("  back     backstay rollback {release} {from} -n {namespace}"),
+            None => format!("  back     backstay uninstall {release} -n {namespace}"),
+        };
+        vec![
+            format!("{hook} ran and is marked backstay.dev/irreversible; nothing was undone. The choice:"),
+            "  forward  fix the cause and deploy again".to_owned(),
+            format!("{back}   (only if what runs before can live with what {hook} did)"),
+        ]
     }
 
     fn undo_line(&self) -> Option<String> {

@@ -26,6 +26,8 @@ pub(crate) fn policy() -> Policy {
         bake_ms: 0,
         patience_ms: None,
         undo_ms: 120_000,
+        deadline: None,
+        no_return: Default::default(),
         evidence_ms: 10_000,
         attempts: 5,
         validate: true,
