@@ -41,7 +41,7 @@ const READ_ID_FIRST: u32 = 0x8000_0000;
 const ACTION_LEAST_MS: u64 = 10_000;
 
 /// One rollout. A copy goes its own way: for whoever wants to know what would come next.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Rollout {
     plan: Plan,
     policy: Policy,
@@ -59,6 +59,24 @@ pub struct Rollout {
     issued_here: BTreeSet<ActionId>,
     verdict: Option<Verdict>,
     wait_until: Option<Timestamp>,
+}
+
+impl core::fmt::Debug for Rollout {
+    /// Only what changes: plan and policy are large and have accessors.
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter
+            .debug_struct("Rollout")
+            .field("digest", &self.digest)
+            .field("state", &self.state)
+            .field("view", &self.view)
+            .field("outputs", &self.outputs)
+            .field("times", &(self.began_at, self.now, self.wait_until))
+            .field("reads", &self.reads)
+            .field("preflight", &self.preflight)
+            .field("issued_here", &self.issued_here)
+            .field("verdict", &self.verdict)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Read-only actions: one at a time, volatile.
