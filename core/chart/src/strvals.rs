@@ -1,6 +1,8 @@
 //! `--set` and its relatives: assignments on the command line (Helm `pkg/strvals`).
 
-use backstay_gotemplate::{Map, Value, from_json_floats};
+use std::num::{IntErrorKind, ParseIntError};
+
+use backstay_gotemplate::{Compatibility, Map, Value, json_prefix};
 
 use crate::error::ValuesError;
 
@@ -42,9 +44,10 @@ pub fn set(
     flag: SetFlag,
     text: &str,
     into: &Map,
+    compatibility: Compatibility,
     read_file: &mut dyn FnMut(&str) -> Result<String, String>,
 ) -> Result<(), ValuesError> {
-    let mut parser = Parser { chars: text.chars().collect(), at: 0, flag, read_file };
+    let mut parser = Parser { chars: text.chars().collect(), at: 0, flag, compatibility, read_file };
     loop {
         match parser.key(into, 0) {
             Ok(()) => {}
@@ -68,6 +71,7 @@ struct Parser<'a> {
     chars: Vec<char>,
     at: usize,
     flag: SetFlag,
+    compatibility: Compatibility,
     read_file: &'a mut dyn FnMut(&str) -> Result<String, String>,
 }
 
@@ -252,29 +256,27 @@ impl Parser<'_> {
             return Ok(Value::Nil);
         }
         let rest: String = self.chars.iter().skip(self.at).collect();
-        let mut stream = serde_json::Deserializer::from_str(&rest).into_iter::<serde_json::Value>();
-        match stream.next() {
-            Some(Ok(json)) => {
-                let read = rest.get(..stream.byte_offset()).unwrap_or_default().chars().count();
-                self.at += read;
-                self.is_empty_value();
-                Ok(from_json_floats(&json))
-            }
-            Some(Err(wrong)) => error(wrong.to_string()),
-            None => Err(Stop::End),
-        }
+        let (value, bytes) = json_prefix(&rest).map_err(Stop::Error)?;
+        self.at += rest.get(..bytes).unwrap_or_default().chars().count();
+        self.is_empty_value();
+        Ok(value)
     }
 
     fn index(&mut self) -> Result<i64, Stop> {
         let (text, stop) = self.until(&[']']);
         if stop.is_none() {
-            return error("error parsing index: EOF");
+            // Helm 4 wraps the end in an error, finds the end in it, and is content.
+            return match self.compatibility {
+                Compatibility::Helm3 => error("error parsing index: EOF"),
+                Compatibility::Helm4 => Err(Stop::End),
+            };
         }
-        text.parse().map_err(|_| {
-            Stop::Error(format!(
-                "error parsing index: strconv.Atoi: parsing {}: invalid syntax",
-                quote(&text)
-            ))
+        text.parse().map_err(|wrong: ParseIntError| {
+            let what = match wrong.kind() {
+                IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+                _ => "invalid syntax",
+            };
+            Stop::Error(format!("error parsing index: strconv.Atoi: parsing {}: {what}", quote(&text)))
         })
     }
 
@@ -290,7 +292,7 @@ impl Parser<'_> {
         };
         let (text, stop) = self.until(&['[', '.', '=']);
         if !text.is_empty() {
-            let chars: Vec<String> = text.chars().map(|char| format!("'{char}'")).collect();
+            let chars: Vec<String> = text.chars().map(quote_char).collect();
             return error(format!("unexpected data at end of array index: [{}]", chars.join(" ")));
         }
         match stop {
@@ -348,6 +350,15 @@ fn typed(text: String) -> Value {
         // Leading zeros make it a text: account numbers, file modes.
         Ok(number) if !text.starts_with('0') => Value::Int64(number),
         _ => Value::from(text),
+    }
+}
+
+/// Go's `%q` of a character.
+fn quote_char(char: char) -> String {
+    match char {
+        '\'' => "'\\''".to_owned(),
+        '"' => "'\"'".to_owned(),
+        other => format!("'{}'", quote(other.encode_utf8(&mut [0; 4])).trim_matches('"')),
     }
 }
 

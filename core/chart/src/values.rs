@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use backstay_gotemplate::{Compatibility, Map, Value, ValueBuilder, from_json_floats};
+use backstay_gotemplate::{Compatibility, Map, Value, ValueBuilder, json_prefix};
 use backstay_yaml::{ReadError, decode_text, number};
 
 use crate::chart::Chart;
@@ -127,13 +127,15 @@ impl ValueSources {
                 message: format!("{what}{text}").trim_start().to_owned(),
             };
             if compatibility == Compatibility::Helm4 && text.trim().starts_with('{') {
-                let json: serde_json::Value =
-                    serde_json::from_str(text.trim()).map_err(|_| failed("JSON: "))?;
-                if let Value::Map(map) = from_json_floats(&json) {
-                    values = merge_maps(&values, &map);
+                match json_prefix(text.trim()) {
+                    Ok((Value::Map(map), end)) if end == text.trim().len() => {
+                        values = merge_maps(&values, &map);
+                    }
+                    _ => return Err(failed("JSON: ")),
                 }
             } else {
-                strvals::set(SetFlag::Json, text, &values, read_file).map_err(|_| failed(""))?;
+                strvals::set(SetFlag::Json, text, &values, compatibility, read_file)
+                    .map_err(|_| failed(""))?;
             }
         }
         for (flag, texts) in [
@@ -143,7 +145,7 @@ impl ValueSources {
             (SetFlag::Literal, &self.literal),
         ] {
             for text in texts {
-                strvals::set(flag, text, &values, read_file)?;
+                strvals::set(flag, text, &values, compatibility, read_file)?;
             }
         }
         Ok(values)

@@ -1,16 +1,19 @@
 //! `--set` and its relatives.
-#![allow(clippy::unwrap_used, reason = "a test may stop")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test may stop")]
 
 use backstay_chart::{SetFlag, set};
-use backstay_gotemplate::{Map, map_to_json};
+use backstay_gotemplate::{Compatibility, Map, Value as Data, ValueBuilder, map_to_json};
 use serde_json::{Value, json};
 
 fn run(flag: SetFlag, text: &str) -> Result<Value, String> {
-    let map = Map::new();
+    run_on(&Map::new(), flag, text)
+}
+
+fn run_on(map: &Map, flag: SetFlag, text: &str) -> Result<Value, String> {
     let mut read =
         |name: &str| if name == "missing" { Err("no such file".into()) } else { Ok(format!("<{name}>")) };
-    set(flag, text, &map, &mut read).map_err(|error| error.to_string())?;
-    Ok(Value::Object(map_to_json(&map)))
+    set(flag, text, map, Compatibility::Helm4, &mut read).map_err(|error| error.to_string())?;
+    Ok(Value::Object(map_to_json(map)))
 }
 
 fn check(flag: SetFlag, text: &str, expected: Result<Value, &str>) {
@@ -47,6 +50,59 @@ fn assignments() {
     check(File, "a=missing", Err("failed parsing --set-file data: no such file"));
     check(Json, r#"a={"b":[1,2.5]},c=,d=null"#, Ok(json!({"a":{"b":[1,2.5]},"c":null,"d":null})));
     check(Literal, r"a.b=x,y={z}\", Ok(json!({"a":{"b":r"x,y={z}\"}})));
+}
+
+/// The two Helms see the end of the text differently.
+#[test]
+fn unclosed_index() {
+    let mut none = |_: &str| Err(String::new());
+    let mut run = |helm| set(SetFlag::Typed, "a=1,b[0", &Map::new(), helm, &mut none);
+    assert!(run(Compatibility::Helm4).is_ok());
+    let error = run(Compatibility::Helm3).unwrap_err().to_string();
+    assert_eq!(error, "failed parsing --set data: error parsing index: EOF");
+}
+
+/// Assignments drawn at random, with the answers of Helm v4.3.1 `pkg/strvals`; some on top of `strvals-base.yaml`.
+#[test]
+fn drawn_as_helm() {
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for line in include_str!("cases/strvals.jsonl").lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let flag = match case["flag"].as_str().unwrap() {
+            "--set" => SetFlag::Typed,
+            "--set-string" => SetFlag::String,
+            "--set-file" => SetFlag::File,
+            "--set-json" => SetFlag::Json,
+            _ => SetFlag::Literal,
+        };
+        let base = if case["base"] == true { include_str!("cases/strvals-base.yaml") } else { "{}" };
+        let Data::Map(map) = backstay_yaml::read(base, &mut ValueBuilder).unwrap() else { panic!("{base}") };
+        let found = match run_on(&map, flag, case["text"].as_str().unwrap()) {
+            Ok(value) => json!({"out": value}),
+            Err(message) => json!({"err": message.split_once("data: ").map_or("", |(_, text)| text)}),
+        };
+        let expected = match case["out"].as_str() {
+            Some(out) => json!({"out": floats(&serde_json::from_str(out).unwrap())}),
+            None => json!({"err": case["err"]}),
+        };
+        count += 1;
+        if json!({"out": floats(&found["out"]), "err": found["err"]})
+            != json!({"out": expected["out"], "err": expected["err"]})
+        {
+            wrong.push(format!("{line}\n  found    {found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {count} differ\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The same with every number a float, as some are in Go.
+fn floats(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => json!(number.as_f64()),
+        Value::Array(items) => items.iter().map(floats).collect(),
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), floats(value))).collect(),
+        other => other.clone(),
+    }
 }
 
 /// Answers of the real parser, where they are at hand.

@@ -4,7 +4,7 @@ use crate::exec::{Got, int};
 use crate::print::{display, sprint, sprintln};
 use crate::print_quote::is_printable;
 use crate::printf::sprintf;
-use crate::raw::bytes_of_text;
+use crate::raw::{bytes_of_text, text_of_bytes};
 use crate::value::{List, Value};
 
 /// A function of the template language.
@@ -173,7 +173,7 @@ fn slice(given: &[Got]) -> Result<Got, String> {
     }
     let length = match item {
         Value::Text(_) if indexes.len() == 3 => return Err("cannot 3-index slice a string".into()),
-        Value::Text(text) => text.len(),
+        Value::Text(text) => bytes_of_text(text).len(),
         Value::List(list) => list.len(),
         Value::Bytes(bytes) => bytes.len(),
         other => return Err(format!("can't slice item of type {}", other.type_name())),
@@ -192,7 +192,9 @@ fn slice(given: &[Got]) -> Result<Got, String> {
     Ok(Got::plain(match item {
         Value::List(list) => Value::List(List::of(list.elements(), list[from..to].to_vec())),
         Value::Bytes(bytes) => Value::Bytes(bytes[from..to].into()),
-        Value::Text(text) => Value::from(String::from_utf8_lossy(&text.as_bytes()[from..to]).into_owned()),
+        Value::Text(text) => {
+            Value::from(text_of_bytes(bytes_of_text(text).get(from..to).unwrap_or_default()))
+        }
         other => Value::from(display(other)),
     }))
 }
@@ -230,7 +232,7 @@ fn escape_js(text: &str) -> String {
 
 fn escape_query(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
+    for &byte in &*bytes_of_text(text) {
         match byte {
             b' ' => out.push('+'),
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),

@@ -72,15 +72,8 @@ fn same_object(a: &Value, b: &Value) -> Result<bool, String> {
         (Value::Nil, _) | (_, Value::Nil) => Ok(false),
         (Value::Object(a), Value::Object(b)) => Ok(Rc::ptr_eq(a, b)),
         _ => {
-            let is_map = |value: &Value| match value {
-                Value::Map(_) => Some(true),
-                Value::List(_) | Value::Bytes(_) => Some(false),
-                _ => None,
-            };
             // Go prints the values with `%s` here.
-            if let (Some(one), Some(other)) = (is_map(a), is_map(b))
-                && one != other
-            {
+            if a.kind() != b.kind() {
                 let shown = sprintf("%s", std::slice::from_ref(a));
                 let (one, other) = (a.type_name(), b.type_name());
                 return Err(format!("non-comparable types {shown}: {one}, {other}: {}", display(b)));

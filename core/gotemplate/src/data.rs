@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use backstay_yaml::{Builder, Sink, Source, WriteError};
 
+use crate::raw::finished;
 use crate::value::{Map, Text, Value};
 
 /// Builds values from YAML as Helm reads values files and `fromYaml`: every number is a `float64`, because the text passes
@@ -71,7 +72,7 @@ impl Source for Value {
             Self::Byte(value) => sink.int(i64::from(*value)),
             Self::Rune(value) => sink.int(i64::from(*value)),
             Self::Float(value) => sink.float(*value),
-            Self::Text(text) => sink.string(text),
+            Self::Text(text) => sink.string(&finished(text)),
             Self::Bytes(bytes) => sink.string(&crate::value::base64_text(bytes)),
             Self::List(list) if list.is_nil() => sink.null(),
             Self::List(list) => sink.list(&mut list.iter().map(|item| item as &dyn Source)),

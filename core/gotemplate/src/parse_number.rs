@@ -24,7 +24,7 @@ pub(crate) fn unquote(text: &str) -> Option<Cow<'_, str>> {
         }
         rest = after;
     }
-    Some(String::from_utf8_lossy(&bytes).into_owned().into())
+    Some(crate::raw::text_of_bytes(&bytes).into())
 }
 
 enum Piece {

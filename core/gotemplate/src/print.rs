@@ -1,8 +1,10 @@
 //! Values as texts: Go's `fmt` on the types that templates reach.
 
+use crate::exec::Complex;
 use crate::limits;
 use crate::print_float::format_float;
 use crate::print_quote::{can_backquote, is_printable, quote, quote_bytes, quote_rune};
+use crate::raw::bytes_of_text;
 use crate::value::{Elements, List, Map, Value};
 
 /// `fmt.Sprint` of one value: what `{{ . }}` prints.
@@ -159,6 +161,11 @@ impl Printer {
             Value::Bytes(bytes) => self.bytes(bytes, verb, depth),
             Value::List(list) => self.list(list, verb, depth),
             Value::Map(map) => self.map(map, verb, depth),
+            Value::Object(object) if object.as_any().is::<Complex>() => {
+                if let Some(Complex(real, imaginary)) = object.as_any().downcast_ref() {
+                    self.complex(value, *real, *imaginary, verb);
+                }
+            }
             Value::Object(object) => match (verb, object.number()) {
                 (_, Some(number)) if self.sharp_v || self.complaining => {
                     self.integer(value, number.unsigned_abs(), number < 0, verb);
@@ -257,7 +264,7 @@ impl Printer {
 
     fn text(&mut self, text: &str, verb: char) {
         match verb {
-            'x' | 'X' => return self.hex(text.as_bytes(), verb),
+            'x' | 'X' => return self.hex(&bytes_of_text(text), verb),
             'v' if self.sharp_v => return self.text(text, 'q'),
             _ => {}
         }
@@ -401,6 +408,19 @@ impl Printer {
             }
             _ => self.pad(&text),
         }
+    }
+
+    /// Both parts with the flags of the verb, the second one with its sign.
+    fn complex(&mut self, value: &Value, real: f64, imaginary: f64, verb: char) {
+        if !matches!(verb, 'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'f' | 'F' | 'e' | 'E') {
+            return self.bad_verb(value, verb);
+        }
+        self.out.push('(');
+        self.float(value, real, verb);
+        let plus = std::mem::replace(&mut self.plus, true);
+        self.float(value, imaginary, verb);
+        self.out.push_str("i)");
+        self.plus = plus;
     }
 
     pub(crate) fn pad(&mut self, text: &str) {

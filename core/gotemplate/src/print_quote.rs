@@ -1,5 +1,7 @@
 //! Quoted texts as Go's `strconv` writes them.
 
+use crate::raw::byte_of;
+
 /// Whether Go takes the character for printable (`strconv.IsPrint`).
 pub(crate) fn is_printable(c: char) -> bool {
     match c {
@@ -21,6 +23,9 @@ fn escape(out: &mut String, c: char, quote: char, ascii: bool) {
         '\u{b}' => out.push_str("\\v"),
         _ if c == quote || c == '\\' => out.extend(['\\', c]),
         _ if is_printable(c) && (!ascii || c.is_ascii()) => out.push(c),
+        '\u{10ff80}'.. if byte_of(c).is_some() => {
+            out.push_str(&format!("\\x{:02x}", byte_of(c).unwrap_or_default()));
+        }
         '\0'..=' ' | '\u{7f}' => out.push_str(&format!("\\x{:02x}", u32::from(c))),
         '\u{10000}'.. => out.push_str(&format!("\\U{:08x}", u32::from(c))),
         _ => out.push_str(&format!("\\u{:04x}", u32::from(c))),

@@ -66,7 +66,7 @@ impl Formatter<'_> {
             self.printer.out.push_str(&format!("%!{verb}(BADINDEX)"));
         } else if let Some(argument) = self.arguments.get(self.next) {
             self.next += 1;
-            if verb == 'v' {
+            if matches!(verb, 'v' | 'w') {
                 self.printer.sharp_v = std::mem::take(&mut self.printer.sharp);
                 self.printer.plus = false;
             }

@@ -19,7 +19,7 @@ pub fn text_of_bytes(bytes: &[u8]) -> String {
 }
 
 /// The byte that a character stands for, when it is one of those above.
-fn byte_of(letter: char) -> Option<u8> {
+pub(crate) fn byte_of(letter: char) -> Option<u8> {
     u32::from(letter).checked_sub(BASE).and_then(|byte| u8::try_from(byte).ok()).filter(|byte| *byte >= 0x80)
 }
 
@@ -44,13 +44,12 @@ pub(crate) fn bytes_of_text(text: &str) -> Cow<'_, [u8]> {
 }
 
 /// A text for the world outside of templates.
-pub(crate) fn finished(text: String) -> String {
-    if !may_be_raw(&text) {
-        return text;
+pub(crate) fn finished(text: &str) -> Cow<'_, str> {
+    if !may_be_raw(text) {
+        return Cow::Borrowed(text);
     }
-    text.chars()
-        .map(|letter| if byte_of(letter).is_some() { char::REPLACEMENT_CHARACTER } else { letter })
-        .collect()
+    let known = |letter| if byte_of(letter).is_some() { char::REPLACEMENT_CHARACTER } else { letter };
+    Cow::Owned(text.chars().map(known).collect())
 }
 
 #[cfg(test)]
@@ -64,7 +63,7 @@ mod tests {
         {
             assert_eq!(&*bytes_of_text(&text_of_bytes(bytes)), bytes);
         }
-        assert_eq!(finished(text_of_bytes(b"a\xffb")), "a\u{fffd}b");
-        assert_eq!(finished("gr\u{fc}n \u{1F600}".to_owned()), "gr\u{fc}n \u{1F600}");
+        assert_eq!(finished(&text_of_bytes(b"a\xffb")), "a\u{fffd}b");
+        assert_eq!(finished("gr\u{fc}n \u{1F600}"), "gr\u{fc}n \u{1F600}");
     }
 }

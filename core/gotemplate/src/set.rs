@@ -1,5 +1,6 @@
 //! Sets of templates, and rendering them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
@@ -196,7 +197,11 @@ impl Templates {
     ) -> Result<String, RenderError> {
         let missing = if options.missing_key_error { Missing::Error } else { Missing::Zero };
         let mut executor = Executor::new(self, environment, missing, name);
-        let text = raw::finished(executor.run_named(name, data).map_err(|error| *error)?);
+        let text = executor.run_named(name, data).map_err(|error| *error)?;
+        let text = match raw::finished(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(changed) => changed,
+        };
         Ok(if text.contains("<no value>") { text.replace("<no value>", "") } else { text })
     }
 

@@ -227,7 +227,7 @@ fn values(given: &Input, compatibility: Compatibility) -> Result<Map, CallError>
         _ => below,
     };
     for text in &given.set {
-        set(SetFlag::Typed, text, &values, &mut no_files).map_err(refused("values"))?;
+        set(SetFlag::Typed, text, &values, compatibility, &mut no_files).map_err(refused("values"))?;
     }
     Ok(values)
 }

@@ -41,6 +41,12 @@ fn as_go() {
     check(include_str!("cases/yaml.txt"));
 }
 
+/// Texts drawn at random, among them broken ones.
+#[test]
+fn drawn_as_go() {
+    check(include_str!("cases/yaml-more.txt"));
+}
+
 /// What docs/deviations.md says of YAML: a line that holds after all belongs into the other table.
 #[test]
 fn known_differences() {

@@ -3,6 +3,7 @@
 use backstay_yaml::number::json_float;
 
 use crate::limits;
+use crate::raw::byte_of;
 use crate::value::{Value, base64_text};
 
 /// Deeper than this nothing that is no cycle goes; Go reports cycles from 1000 levels on.
@@ -57,6 +58,9 @@ impl Writer {
             Value::Map(map) => {
                 let entries = map.borrow();
                 self.group(value, '{', '}', entries.iter().map(|(key, item)| (Some(&**key), item)))?;
+            }
+            Value::Object(object) if object.kind() == "complex128" => {
+                return Err("json: unsupported type: complex128".to_owned());
             }
             Value::Object(object) => {
                 if let Some(fields) = object.json_fields() {
@@ -138,6 +142,8 @@ impl Writer {
                 '\t' => self.out.push_str("\\t"),
                 '<' | '>' | '&' if self.style.html => self.code(c),
                 '\0'..='\u{1f}' | '\u{2028}' | '\u{2029}' => self.code(c),
+                // A byte that is no UTF-8.
+                '\u{10ff80}'.. if byte_of(c).is_some() => self.out.push_str("\\ufffd"),
                 c => self.out.push(c),
             }
         }

@@ -19,6 +19,23 @@ pub(super) fn read(text: &str) -> Result<Value, String> {
     }
 }
 
+/// Reads the value that a text begins with, as Go's `json.Decoder` does, and says how many bytes it took; what follows is not looked at.
+///
+/// # Errors
+/// With Go's words, where no value begins there or it has no end.
+pub fn json_prefix(text: &str) -> Result<(Value, usize), String> {
+    let mut reader = Reader { text, at: 0, depth: 0, range: None };
+    reader.blanks();
+    let read = reader.value("looking for beginning of value");
+    let end = reader.at;
+    let value = match read {
+        // A decoder cannot know that its input is all there is.
+        Err(_) if end >= text.len() => return Err("unexpected EOF".to_owned()),
+        read => read?,
+    };
+    reader.range.map_or(Ok((value, end)), Err)
+}
+
 struct Reader<'t> {
     text: &'t str,
     at: usize,
@@ -40,7 +57,12 @@ impl Reader<'_> {
 
     /// What Go says about the byte at hand.
     fn bad(&self, context: &str) -> String {
-        let Some(byte) = self.peek() else {
+        let end = || {
+            // At the end Go lets its scanner read a blank, which is wrong inside of words, numbers and escapes.
+            let inside = ["in literal", "numeric literal", "in string escape", "character escape"];
+            inside.iter().any(|place| context.contains(place)).then_some(b' ')
+        };
+        let Some(byte) = self.peek().or_else(end) else {
             return "unexpected end of JSON input".to_owned();
         };
         // Go shows the byte, not the character, as if it were one.

@@ -29,6 +29,7 @@ mod words;
 
 pub(crate) use dates::duration_methods;
 pub use flow::chart_message;
+pub use json_read::json_prefix;
 
 use crate::function::{Compatibility, Function};
 use crate::set::FunctionTable;

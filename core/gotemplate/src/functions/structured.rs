@@ -7,7 +7,7 @@ use super::json::{self, Style};
 use super::json_read;
 use crate::data::ValueBuilder;
 use crate::function::{Function, FunctionError, Parameter, Runtime};
-use crate::value::Value;
+use crate::value::{Elements, List, Map, MapType, Value};
 
 const ANY: &[Parameter] = &[Parameter::Any];
 const TEXT: &[Parameter] = &[Parameter::Text];
@@ -152,7 +152,11 @@ fn strict(arguments: &[Value], style: Style) -> Result<Value, FunctionError> {
 }
 
 fn from_json(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
-    Ok(json_read::read(text(arguments, 0)).and_then(want_map).unwrap_or_else(error_map))
+    let read = json_read::read(text(arguments, 0));
+    if matches!(read, Ok(Value::Nil)) {
+        return Ok(Value::Map(Map::nil(MapType::Any)));
+    }
+    Ok(read.and_then(want_map).unwrap_or_else(error_map))
 }
 
 fn must_from_json(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
@@ -160,7 +164,11 @@ fn must_from_json(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, Fun
 }
 
 fn from_json_array(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
-    Ok(json_read::read(text(arguments, 0)).and_then(want_list).unwrap_or_else(error_list))
+    let read = json_read::read(text(arguments, 0));
+    if matches!(read, Ok(Value::Nil)) {
+        return Ok(Value::List(List::nil(Elements::Any)));
+    }
+    Ok(read.and_then(want_list).unwrap_or_else(error_list))
 }
 
 #[cfg(test)]

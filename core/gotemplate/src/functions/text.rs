@@ -7,6 +7,7 @@ use super::words;
 use crate::function::{Function, FunctionError, Parameter, Parameter::Any, Parameter::Int, Parameter::Text};
 use crate::limits;
 use crate::print::{display, quoted};
+use crate::raw::{bytes_of_text, text_of_bytes};
 use crate::value::{Map, MapType, Value};
 
 /// The functions of this module.
@@ -134,14 +135,22 @@ fn indent(spaces: i64, text: &str) -> Result<String, FunctionError> {
     Ok(out)
 }
 
-/// Bytes `from..to`. Go may leave half a character; here it becomes U+FFFD.
+/// Bytes `from..to`. What is left of half a character stays, as in Go.
 pub(super) fn bytes(text: &str, from: usize, to: usize) -> String {
-    let bytes = text.as_bytes().get(from..to).unwrap_or_default();
-    String::from_utf8_lossy(bytes).into_owned()
+    let whole = bytes_of_text(text);
+    match text.get(from..to).filter(|_| whole.len() == text.len()) {
+        Some(part) => part.to_owned(),
+        None => text_of_bytes(whole.get(from..to).unwrap_or_default()),
+    }
+}
+
+/// The length in bytes.
+fn size(text: &str) -> i64 {
+    length(bytes_of_text(text).len())
 }
 
 fn substr(start: i64, end: i64, text: &str) -> Result<Value, FunctionError> {
-    let size = length(text.len());
+    let size = size(text);
     let (low, high) = match (start, end) {
         (..0, end) => (0, end),
         (start, end) if end < 0 || end > size => (start, size),
@@ -166,9 +175,9 @@ fn position(index: i64) -> usize {
 }
 
 fn trunc(count: i64, text: &str) -> Value {
-    let size = length(text.len());
+    let size = size(text);
     if count < 0 && size.saturating_add(count) > 0 {
-        return bytes(text, position(size + count), text.len()).into();
+        return bytes(text, position(size + count), position(size)).into();
     }
     if count >= 0 && size > count {
         return bytes(text, 0, position(count)).into();
@@ -181,7 +190,7 @@ fn abbreviate(left: i64, width: i64, text: &str) -> Value {
     if width < 4 || (left > 0 && width < 7) {
         return text.into();
     }
-    let size = length(text.len());
+    let size = size(text);
     if size <= width {
         return text.into();
     }
@@ -194,10 +203,10 @@ fn abbreviate(left: i64, width: i64, text: &str) -> Value {
         return format!("{}...", bytes(text, 0, position(room))).into();
     }
     if left.saturating_add(room) < size {
-        let tail = bytes(text, position(left), text.len());
+        let tail = bytes(text, position(left), position(size));
         return format!("...{}", string(&abbreviate(0, room, &tail))).into();
     }
-    format!("...{}", bytes(text, position(size - room), text.len())).into()
+    format!("...{}", bytes(text, position(size - room), position(size))).into()
 }
 
 /// Go's `strings.SplitN`: no limit below zero, nothing at zero; an empty separator parts all characters.

@@ -1,6 +1,6 @@
 //! TOML as BurntSushi/toml 1.6 writes it (Helm v4.3 `pkg/engine/funcs.go`).
 //!
-//! Reading is done by the `toml` crate: the values are the same, the words for what is wrong are its own.
+//! Reading is done by the `toml` crate: the values are the same, the words for rare mistakes are its own.
 
 use ::toml::Value as Toml;
 
@@ -8,6 +8,7 @@ use super::arguments::{any, text};
 use super::structured::error_map;
 use super::{dates, json};
 use crate::function::{Function, FunctionError, Parameter, Runtime};
+use crate::print_quote::{quote, quote_rune};
 use crate::value::{Map, Text, Value};
 
 const ANY: &[Parameter] = &[Parameter::Any];
@@ -22,9 +23,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
 /// Deeper than this only cycles go.
 const MAX_DEPTH: usize = 200;
 
+/// The encoder panics without a value; only `text/template` catches that.
+const NO_VALUE: &str = "reflect: call of reflect.Value.Type on zero Value";
+
 /// Helm gives the error as the answer.
 fn to_toml(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
-    Ok(write(&any(arguments, 0)).unwrap_or_else(|error| error).into())
+    match write(&any(arguments, 0)) {
+        Err(error) if error == NO_VALUE => Err(FunctionError::new(error)),
+        Ok(text) | Err(text) => Ok(text.into()),
+    }
 }
 
 fn must_to_toml(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
@@ -38,23 +45,40 @@ fn from_toml(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, Function
         Err(error) => {
             let before = error.span().and_then(|span| source.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
-            let message = match error.message() {
-                // The commonest one, in the words of BurntSushi/toml v1.6.0 (`lexKeyEnd`).
-                "key with no value, expected `=`" => key_alone(source, error.span()),
-                other => other.to_owned(),
-            };
-            error_map(format!("toml: line {line}: {message}"))
+            let message = wrong_line(source.lines().nth(line - 1).unwrap_or_default(), line, source)
+                .unwrap_or_else(|| format!("toml: line {line}: {}", error.message()));
+            error_map(message)
         }
     })
 }
 
-/// What Go's reader says where a key has no `=`.
-fn key_alone(source: &str, at: Option<std::ops::Range<usize>>) -> String {
-    let rest = at.and_then(|span| source.get(span.end..)).unwrap_or_default();
-    match rest.trim_start_matches([' ', '\t']).chars().next() {
-        None => "unexpected EOF; expected key separator '='".to_owned(),
-        Some(next) => {
-            format!("expected '.' or '=', but got {} instead", crate::print_quote::quote_rune(next, false))
+/// What BurntSushi/toml v1.6.0 says of the commonest mistakes: a key without `=` (`lexKeyEnd`), and one without a value.
+fn wrong_line(line: &str, number: usize, source: &str) -> Option<String> {
+    let ends = source.lines().nth(number).is_none() && !source.ends_with('\n');
+    let blank = [' ', '\t'];
+    let mut rest = line.trim_start_matches(blank);
+    if rest.is_empty() || rest.starts_with(['[', '#', '"', '\'']) {
+        return None;
+    }
+    let key = rest.split([' ', '\t', '=']).next().unwrap_or_default();
+    loop {
+        rest = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        rest = rest.trim_start_matches(blank);
+        match rest.strip_prefix('.') {
+            Some(more) if !more.starts_with(['"', '\'']) => rest = more.trim_start_matches(blank),
+            _ => break,
+        }
+    }
+    let place = format!("toml: line {number}");
+    match rest.chars().next() {
+        None if ends => Some(format!("{place}: unexpected EOF; expected key separator '='")),
+        Some('=') if ends && rest[1..].trim_matches(blank).is_empty() => {
+            Some(format!("{place} (last key {}): unexpected EOF; expected value", quote(key, false)))
+        }
+        Some('=') => None,
+        next => {
+            let next = quote_rune(next.unwrap_or('\n'), false);
+            Some(format!("{place}: expected '.' or '=', but got {next} instead"))
         }
     }
 }
@@ -76,7 +100,7 @@ fn convert(toml: &Toml) -> Value {
 fn write(value: &Value) -> Result<String, String> {
     let mut writer = Writer { out: String::new() };
     match value {
-        Value::Nil => {}
+        Value::Nil => return Err(NO_VALUE.to_owned()),
         Value::Map(map) => writer.table(&[], map)?,
         other if is_tables(other)? => {
             return Err("toml: top-level values must be Go maps or structs".to_owned());

@@ -3,6 +3,7 @@
 use super::arguments::{fixed, length, text};
 use super::text::bytes;
 use crate::function::{Function, Parameter, Parameter::Text};
+use crate::raw::bytes_of_text;
 use crate::value::Value;
 
 /// The functions of this module.
@@ -105,8 +106,8 @@ fn no_space(text: &str) -> String {
 /// Breaks a line at spaces; the column counts bytes. Words that are too long are broken only on request.
 pub(super) fn wrap(text: &str, columns: i64, new_line: &str, break_words: bool) -> Value {
     let new_line = if new_line.is_empty() { "\n" } else { new_line };
-    let columns = usize::try_from(columns.clamp(1, length(text.len().max(1)))).unwrap_or(1);
-    let input = text.as_bytes();
+    let input = &*bytes_of_text(text);
+    let columns = usize::try_from(columns.clamp(1, length(input.len().max(1)))).unwrap_or(1);
     let space_before = |from: usize, to: usize| {
         let part = input.get(from..to).unwrap_or_default();
         part.iter().rposition(|byte| *byte == b' ').map(|at| from + at)
@@ -133,7 +134,7 @@ pub(super) fn wrap(text: &str, columns: i64, new_line: &str, break_words: bool) 
             at += columns + space + 1;
         }
     }
-    out.push_str(&bytes(text, at, text.len()));
+    out.push_str(&bytes(text, at, input.len()));
     out.into()
 }
 

@@ -13,7 +13,7 @@ use regex::{Captures, Regex, RegexBuilder};
 use self::error::{Kind, SyntaxError};
 use super::arguments::{int, quoted, text};
 use crate::function::{Function, FunctionError, Parameter, Runtime};
-use crate::value::Value;
+use crate::value::{Elements, List, Value};
 
 const TWO: &[Parameter] = &[Parameter::Text, Parameter::Text];
 const COUNTED: &[Parameter] = &[Parameter::Text, Parameter::Text, Parameter::Int];
@@ -144,7 +144,11 @@ fn limit(number: i64) -> usize {
 
 fn find_all(expression: &Expression, arguments: &[Value]) -> Result<Value, FunctionError> {
     let found = expression.regex.find_iter(text(arguments, 1));
-    Ok(Value::texts(found.take(limit(int(arguments, 2))).map(|found| found.as_str())))
+    let mut found = found.take(limit(int(arguments, 2))).map(|found| found.as_str()).peekable();
+    if found.peek().is_none() {
+        return Ok(Value::List(List::nil(Elements::Text)));
+    }
+    Ok(Value::texts(found))
 }
 
 fn replace(expression: &Expression, arguments: &[Value]) -> Result<Value, FunctionError> {
@@ -207,7 +211,7 @@ fn group<'t>(name: &str, found: &Captures<'t>, names: &[String]) -> &'t str {
 fn split(expression: &Expression, arguments: &[Value]) -> Result<Value, FunctionError> {
     let (subject, number) = (text(arguments, 1), int(arguments, 2));
     if number == 0 {
-        return Ok(Value::texts::<&str>([]));
+        return Ok(Value::List(List::nil(Elements::Text)));
     }
     if !expression.empty && subject.is_empty() {
         return Ok(Value::texts([""]));

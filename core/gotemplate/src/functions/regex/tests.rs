@@ -21,7 +21,7 @@ fn matches() {
         ("regexFindAll", r#"["[2,4,6,8]", "123456789", -1]"#, r#"["2","4","6","8"]"#),
         ("regexFindAll", r#"["a*", "aab", -1]"#, r#"["aa",""]"#),
         ("regexFindAll", r#"["a", "aaaa", 2]"#, r#"["a","a"]"#),
-        ("regexFindAll", r#"["a", "bbb", -1]"#, "[]"),
+        ("regexFindAll", r#"["a", "bbb", -1]"#, "null"),
     ]);
 }
 
@@ -39,7 +39,7 @@ fn replaces_and_splits() {
         ("regexSplit", r#"["a", "banana", -1]"#, r#"["b","n","n",""]"#),
         ("regexSplit", r#"["", "abc", -1]"#, r#"["a","b","c"]"#),
         ("regexSplit", r#"["x", "", -1]"#, r#"[""]"#),
-        ("regexSplit", r#"["x", "a", 0]"#, "[]"),
+        ("regexSplit", r#"["x", "a", 0]"#, "null"),
         ("regexQuoteMeta", r#"["1.2.3-[a]"]"#, r"1\.2\.3-\[a\]"),
     ]);
 }
