@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::reporter::Annotate;
+
 /// Which cluster and how to speak. The names and environment variables are Helm's (`pkg/cli/environment.go`).
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Global flags")]
@@ -69,6 +71,9 @@ pub(crate) struct GlobalArgs {
     /// Plain lines even on a terminal
     #[arg(long, global = true)]
     pub(crate) plain: bool,
+    /// Mark failures in a hosted pipeline, and write the job's summary
+    #[arg(long, global = true, env = "BACKSTAY_ANNOTATE", value_name = "SYSTEM")]
+    pub(crate) annotate: Option<Annotate>,
 }
 
 /// How results are printed.

@@ -210,6 +210,9 @@ pub(crate) async fn drive(
     let mut summary = summarise(request, rollout, &executor, cluster, verdict?, ended.since(began), ended);
     summary.slowest = slowest(rollout, &driver.ready_at, began);
     driver.reporter.finished(&summary, ended);
+    if let Some(Err(error)) = global.annotate.map(|annotate| annotate.write(&summary)) {
+        anstream::eprintln!("the job's summary was not written: {error}");
+    }
     for line in notify::tell(&request.notify, &summary, &cluster.server).await {
         anstream::eprintln!("{line}");
     }

@@ -25,6 +25,8 @@ const EVENTS_MOST: usize = 40;
 /// How often, and how long apart, the events of pods are read.
 const EVENT_READS: u32 = 3;
 const EVENT_PAUSE: Duration = Duration::from_millis(400);
+/// How far apart the clocks of the cluster and of this machine may be; an event's time is cut to seconds as well.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
 
 /// An object to explain, with what the machine has seen of it.
 pub(crate) struct Subject {
@@ -33,6 +35,8 @@ pub(crate) struct Subject {
     pods: Vec<Value>,
     events: Vec<Value>,
     changes: Vec<Change>,
+    /// When the run began: what was told before it explains nothing.
+    since: Option<Timestamp>,
 }
 
 /// What was kept of one object.
@@ -85,7 +89,11 @@ pub(crate) struct EventEvidence {
 impl Subject {
     /// Takes what the machine knows of an object.
     pub(crate) fn of(rollout: &Rollout, key: &ResourceKey) -> Self {
-        Self { changes: changes(rollout.plan(), &key.path()), ..Self::seen(rollout.view(), key) }
+        Self {
+            changes: changes(rollout.plan(), &key.path()),
+            since: rollout.state().map(|state| state.started_at),
+            ..Self::seen(rollout.view(), key)
+        }
     }
 
     /// Takes what has been seen of an object.
@@ -103,6 +111,7 @@ impl Subject {
             pods: unready.take(PODS_MOST).cloned().collect(),
             events: related.events.into_iter().cloned().collect(),
             changes: Vec::new(),
+            since: None,
         }
     }
 }
@@ -142,7 +151,7 @@ impl Executor {
         for value in changes.iter_mut().flat_map(|change| [&mut change.before, &mut change.after]).flatten() {
             *value = self.secrets.clean(value).into_owned();
         }
-        EvidenceBundle { object: subject.key.path(), of_undo, status, pods, events: events(&told), changes }
+        EvidenceBundle { object: subject.key.path(), of_undo, status, pods, events: events(&told, subject.since), changes }
     }
 
     /// A kubelet writes a pod's status and the events about it apart: the verdict may come before the event that
@@ -208,27 +217,30 @@ impl Executor {
     }
 }
 
-/// Events for people: oldest first, each text once.
-fn events(objects: &[Value]) -> Vec<EventEvidence> {
+/// Events for people: oldest first, each text once, and only those of this run if any can be told to be.
+fn events(objects: &[Value], since: Option<Timestamp>) -> Vec<EventEvidence> {
+    let is_recent = |object: &&Value| {
+        let seen = last_seen(object).and_then(|time| Timestamp::parse(time).ok());
+        since.zip(seen).is_none_or(|(since, seen)| seen.after(CLOCK_TOLERANCE) >= since)
+    };
+    let recent: Vec<&Value> = objects.iter().filter(is_recent).collect();
+    // A clock that is far off must not cost the evidence.
+    let told = if recent.is_empty() { objects.iter().collect() } else { recent };
     let mut events: Vec<EventEvidence> = Vec::new();
-    for object in objects {
+    for object in told {
         let text = |path: &[&str]| text_at(object, path).unwrap_or_default().to_owned();
         let about = format!(
             "{}/{}",
             text(&["involvedObject", "kind"]).to_lowercase(),
             text(&["involvedObject", "name"])
         );
-        let seen = ["lastTimestamp", "eventTime", "firstTimestamp"]
-            .into_iter()
-            .map(|field| text(&[field]))
-            .find(|time| !time.is_empty());
         let event = EventEvidence {
             about,
             kind: text(&["type"]),
             reason: text(&["reason"]),
             message: text(&["message"]),
             count: int_at(object, &["count"]).unwrap_or(1),
-            last_seen: seen.unwrap_or_default(),
+            last_seen: last_seen(object).unwrap_or_default().to_owned(),
         };
         let same = |known: &&mut EventEvidence| {
             known.about == event.about && known.reason == event.reason && known.message == event.message
@@ -243,4 +255,12 @@ fn events(objects: &[Value]) -> Vec<EventEvidence> {
     let excess = events.len().saturating_sub(EVENTS_MOST);
     events.drain(..excess);
     events
+}
+
+/// When an event was seen last, by whichever field its client fills.
+fn last_seen(event: &Value) -> Option<&str> {
+    ["lastTimestamp", "eventTime", "firstTimestamp"]
+        .into_iter()
+        .filter_map(|field| text_at(event, &[field]))
+        .find(|time| !time.is_empty())
 }

@@ -1,5 +1,6 @@
 //! What people and pipelines see of a rollout.
 
+mod annotate;
 mod json;
 mod plain;
 mod summary;
@@ -13,6 +14,7 @@ use backstay_core::rollout::{Event, Rollout};
 
 use crate::args::OutputFormat;
 
+pub(crate) use annotate::Annotate;
 pub(crate) use summary::Summary;
 
 /// The beginning of a rollout, in figures.
