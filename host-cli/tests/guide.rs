@@ -37,7 +37,12 @@ fn steps(text: &str) -> Vec<Step> {
         } else if let Some(typed) = line.strip_prefix("$ ").filter(|_| inside) {
             let (command, exit) = typed.split_once("# exit ").unwrap_or((typed, "0"));
             let exit = exit.trim().parse().unwrap();
-            steps.push(Step { line: index + 1, command: command.trim().to_owned(), exit, printed: Vec::new() });
+            steps.push(Step {
+                line: index + 1,
+                command: command.trim().to_owned(),
+                exit,
+                printed: Vec::new(),
+            });
         } else if inside {
             steps.last_mut().unwrap().printed.push(line.to_owned());
         }
@@ -124,11 +129,13 @@ fn links(text: &str) -> Vec<String> {
 
 #[test]
 fn every_link_leads_somewhere() {
-    let own = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root().join(name));
+    let own =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root().join(name));
     for page in pages().into_iter().chain(own) {
         let text = std::fs::read_to_string(&page).unwrap();
         for link in links(&text) {
-            let (file, anchor) = link.split_once('#').map_or((&*link, None), |(file, anchor)| (file, Some(anchor)));
+            let (file, anchor) =
+                link.split_once('#').map_or((&*link, None), |(file, anchor)| (file, Some(anchor)));
             let target = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
             assert!(target.exists(), "{}: the link {link} leads nowhere", page.display());
             if let Some(anchor) = anchor {

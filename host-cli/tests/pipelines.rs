@@ -16,7 +16,7 @@ fn text(name: &str) -> String {
 }
 
 fn yaml(text: &str) -> Value {
-    backstay_core::yaml::from_str(text).unwrap()
+    backstay_core::yaml::from_yaml(text).unwrap()
 }
 
 struct Place(PathBuf);
@@ -129,7 +129,10 @@ fn the_action_deploys_and_tells_what_failed() {
     let annotation = errors.lines().find(|line| line.starts_with("::error ")).unwrap();
     assert!(annotation.contains("title=shop was not deployed%3A image-not-found::"), "{annotation}");
     let page = place.read("GITHUB_STEP_SUMMARY");
-    assert!(page.contains("1 → 2") && page.contains("**image-not-found**") && page.contains("<details>"), "{page}");
+    assert!(
+        page.contains("1 → 2") && page.contains("**image-not-found**") && page.contains("<details>"),
+        "{page}"
+    );
 }
 
 #[test]
@@ -139,7 +142,10 @@ fn the_gitlab_component_runs() {
     let spec = yaml(head);
     let inputs = spec["spec"]["inputs"].as_object().unwrap();
     let used = names_after(body, "inputs.");
-    assert!(used.iter().all(|name| inputs.contains_key(*name)), "an input is used that is not declared: {used:?}");
+    assert!(
+        used.iter().all(|name| inputs.contains_key(*name)),
+        "an input is used that is not declared: {used:?}"
+    );
     for name in inputs.keys() {
         assert!(used.contains(&name.as_str()), "nothing uses the input {name}");
     }
@@ -162,7 +168,8 @@ fn the_gitlab_component_runs() {
     };
     let variables: Vec<(&str, String)> =
         variables.iter().map(|(name, value)| (name.as_str(), given(value.as_str().unwrap()))).collect();
-    let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let variables: Vec<(&str, &str)> =
+        variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let script = job["script"][0].as_str().unwrap();
     let output = place.script(&["sh", "-e"], script, &variables);
     assert!(output.status.success(), "{output:?}");
@@ -172,7 +179,8 @@ fn the_gitlab_component_runs() {
 #[test]
 fn the_image_is_empty_but_for_the_binary() {
     let text = text("Dockerfile").replace("\\\n", " ");
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).collect();
+    let lines: Vec<&str> =
+        text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).collect();
     let words: Vec<&str> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();
     for word in &words {
         let known = ["FROM", "RUN", "WORKDIR", "COPY", "ENV", "USER", "ENTRYPOINT"];

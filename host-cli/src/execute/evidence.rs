@@ -151,7 +151,14 @@ impl Executor {
         for value in changes.iter_mut().flat_map(|change| [&mut change.before, &mut change.after]).flatten() {
             *value = self.secrets.clean(value).into_owned();
         }
-        EvidenceBundle { object: subject.key.path(), of_undo, status, pods, events: events(&told, subject.since), changes }
+        EvidenceBundle {
+            object: subject.key.path(),
+            of_undo,
+            status,
+            pods,
+            events: events(&told, subject.since),
+            changes,
+        }
     }
 
     /// A kubelet writes a pod's status and the events about it apart: the verdict may come before the event that

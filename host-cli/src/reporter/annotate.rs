@@ -75,10 +75,9 @@ fn escape(text: &str, also: &[char]) -> String {
 fn page(summary: &Summary) -> String {
     let mark = if summary.verdict.exit_code() == 0 { "✅" } else { "❌" };
     let mut page = format!("### {mark} {}\n\n", inline(&summary.last_line()));
-    let revisions = summary.from.map_or_else(
-        || summary.revision.to_string(),
-        |from| format!("{from} → {}", summary.revision),
-    );
+    let revisions = summary
+        .from
+        .map_or_else(|| summary.revision.to_string(), |from| format!("{from} → {}", summary.revision));
     page.push_str("| release | namespace | revision | verdict | took |\n|---|---|---|---|---|\n");
     let _ = writeln!(
         page,
@@ -88,7 +87,8 @@ fn page(summary: &Summary) -> String {
         summary.verdict_word(),
         format_duration(summary.took)
     );
-    let causes = summary.cause().into_iter().chain(summary.causes().iter().skip(1)).chain(summary.undo_cause());
+    let causes =
+        summary.cause().into_iter().chain(summary.causes().iter().skip(1)).chain(summary.undo_cause());
     for cause in causes {
         let _ = writeln!(page, "**{}** {}", cause.code, inline(&cause.object.to_string()));
         if let Some(pod) = &cause.pod {
@@ -122,7 +122,8 @@ fn evidence(page: &mut String, bundle: &crate::execute::EvidenceBundle) {
         for log in &pod.logs {
             let before = if log.previous { ", run before" } else { "" };
             let lines = &log.lines[log.lines.len().saturating_sub(LOG_LINES)..];
-            let _ = writeln!(page, "`{}` {}{before}:\n\n{}", pod.name, log.container, fenced(&lines.join("\n")));
+            let _ =
+                writeln!(page, "`{}` {}{before}:\n\n{}", pod.name, log.container, fenced(&lines.join("\n")));
         }
     }
     page.push_str("</details>\n\n");
