@@ -421,6 +421,15 @@ pub(crate) async fn list(api: &Api<Secret>, release: Option<&str>) -> anyhow::Re
     Ok(secrets.items.iter().filter_map(|secret| from_secret(secret).ok()).collect())
 }
 
+/// Writes a record back that nothing else has changed since it was read.
+pub(crate) async fn replace(client: &kube::Client, record: &Record, now: Timestamp) -> anyhow::Result<()> {
+    let secret = to_secret(record, now)?;
+    let api: Api<Secret> = Api::namespaced(client.clone(), &record.release.namespace);
+    let name = secret.metadata.name.clone().unwrap_or_default();
+    api.replace(&name, &PostParams::default(), &secret).await?;
+    Ok(())
+}
+
 async fn delete(api: &Api<Secret>, name: &str) -> anyhow::Result<()> {
     match api.delete(name, &DeleteParams::default()).await {
         Ok(_) => Ok(()),

@@ -6,6 +6,8 @@
 mod place;
 #[path = "sources/registry.rs"]
 mod registry;
+#[path = "sources/release_tests.rs"]
+mod release_tests;
 #[path = "sources/server.rs"]
 mod server;
 

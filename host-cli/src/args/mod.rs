@@ -25,7 +25,8 @@ pub(crate) use sandbox::SandboxCommand;
 pub(crate) use source::{SourceArgs, TransportArgs, VerifyArgs};
 pub(crate) use tools::{
     CompletionArgs, DependencyArgs, DependencyCommand, EnvArgs, PackageArgs, PullArgs, PushArgs,
-    RegistryCommand, RegistryLoginArgs, RepoAddArgs, RepoCommand, SearchCommand, SearchRepoArgs, VersionArgs,
+    RegistryCommand, RegistryLoginArgs, RepoAddArgs, RepoCommand, SearchCommand, SearchRepoArgs, TestArgs,
+    VersionArgs,
 };
 
 use clap::{Parser, Subcommand};
@@ -68,7 +69,7 @@ impl CommandLine {
             // Helm's own codes: 0 or 1.
             Self::Pull(_) | Self::Push(_) | Self::Package(_) | Self::Dependency(_) => true,
             Self::Repo(_) | Self::Search(_) | Self::Registry(_) => true,
-            Self::Version(_) | Self::Env(_) | Self::Completion(_) => true,
+            Self::Version(_) | Self::Env(_) | Self::Completion(_) | Self::Test(_) => true,
             Self::Deploy(_) | Self::Install(_) | Self::Upgrade(_) => false,
             Self::Rollback(_) | Self::Uninstall(_) | Self::Resume(_) => false,
         }
@@ -110,6 +111,8 @@ pub(crate) enum CommandLine {
     /// Show what a chart says about itself
     #[command(subcommand, visible_alias = "inspect")]
     Show(ShowCommand),
+    /// Run the chart's tests of a release
+    Test(TestArgs),
     /// Fetch a chart
     #[command(visible_alias = "fetch")]
     Pull(Box<PullArgs>),

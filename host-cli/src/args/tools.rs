@@ -308,3 +308,22 @@ pub(crate) struct CompletionArgs {
     #[arg(long, hide = true)]
     pub(crate) no_descriptions: bool,
 }
+
+/// `backstay test`.
+#[derive(Args, Debug)]
+pub(crate) struct TestArgs {
+    /// Release name
+    pub(crate) name: String,
+    /// Show what the tests wrote
+    #[arg(long)]
+    pub(crate) logs: bool,
+    /// Only these tests, or not these: name=a,name=b or !name=c
+    #[arg(long, value_name = "FILTER", value_delimiter = ',')]
+    pub(crate) filter: Vec<String>,
+    /// Most time for each test
+    #[arg(long, value_parser = duration, default_value = "5m", value_name = "DURATION")]
+    pub(crate) timeout: Duration,
+    /// Ignored: notes are never shown here (Helm 3's flag)
+    #[arg(long, hide = true)]
+    pub(crate) hide_notes: bool,
+}

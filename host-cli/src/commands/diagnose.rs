@@ -135,6 +135,23 @@ pub(crate) async fn diagnose(cluster: &Cluster, arguments: &DiagnoseArgs) -> any
     Ok(if patients.is_empty() { Exit::Success } else { Exit::Failed }.into())
 }
 
+/// Why an object cannot become what it should, if that is certain by now. Nothing from before `since` counts.
+pub(super) async fn certain_cause(
+    cluster: &Cluster,
+    key: &ResourceKey,
+    since: Timestamp,
+) -> anyhow::Result<Option<String>> {
+    let mut view = ClusterView::default();
+    see(cluster, std::slice::from_ref(key), &Secrets::of_objects(&[]), &mut view).await?;
+    let now = cluster.clock.now();
+    let policy = Policy::default();
+    let circumstances = Circumstances::new(now, since, &policy);
+    view.reassess(&Measure { circumstances, patience_ms: None, baking_since: None });
+    let Some(assessment) = view.assessment(key) else { return Ok(None) };
+    let certain = assessment.findings.iter().find(|finding| is_certain(finding, now));
+    Ok(certain.map(|finding| format!("{}: {}", finding.cause.code, finding.cause.message)))
+}
+
 /// Looks at the objects and what belongs to them.
 async fn see(
     cluster: &Cluster,

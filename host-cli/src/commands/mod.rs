@@ -23,6 +23,7 @@ mod sandbox;
 mod search;
 mod show;
 mod template;
+mod test;
 mod timeout;
 
 pub(crate) use recording::Recorder;
@@ -88,6 +89,7 @@ async fn on_cluster(
         CommandLine::History(history) => read::history(cluster, &history).await,
         CommandLine::Status(status) => read::status(cluster, &status).await,
         CommandLine::Get(arguments) => get::get(cluster, &arguments).await,
+        CommandLine::Test(arguments) => test::test(cluster, &arguments).await,
         CommandLine::Diagnose(arguments) => diagnose::diagnose(cluster, &arguments).await,
         // These need no cluster, or look for one themselves: `dispatch` has them.
         CommandLine::Template(_) | CommandLine::Lint(_) | CommandLine::Show(_) => Ok(ExitCode::SUCCESS),

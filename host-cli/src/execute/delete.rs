@@ -110,7 +110,7 @@ impl Executor {
     }
 
     /// The object as it is now.
-    pub(super) async fn live(&self, key: &ResourceKey) -> anyhow::Result<Option<Value>> {
+    pub(crate) async fn live(&self, key: &ResourceKey) -> anyhow::Result<Option<Value>> {
         let api = self.cluster.discovery.api(key).await?;
         Ok(api.get_opt(&key.name).await?.map(serde_json::to_value).transpose()?)
     }

@@ -15,7 +15,7 @@ use super::{Executor, done};
 const MARK: &str = "backstay.dev/action";
 
 impl Executor {
-    pub(super) async fn create_hook(&self, hook: &PlannedHook, mark: &str, deadline: Timestamp) -> Outcome {
+    pub(crate) async fn create_hook(&self, hook: &PlannedHook, mark: &str, deadline: Timestamp) -> Outcome {
         let key = &hook.object.key;
         match self.create_hook_once(hook, mark, deadline).await {
             Ok(stored) => Outcome::Succeeded {
@@ -51,7 +51,7 @@ impl Executor {
 
     /// Deletes what the policies say. The failed hook goes under `hook-failed`, and in any case while it still runs:
     /// nothing may go on in the background of the way back.
-    pub(super) async fn clean_hooks(
+    pub(crate) async fn clean_hooks(
         &self,
         succeeded: &[PlannedHook],
         failed_hook: Option<&PlannedHook>,
