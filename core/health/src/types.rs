@@ -154,6 +154,8 @@ pub type Restarts = BTreeMap<(String, String), u32>;
 pub struct Siblings<'a> {
     /// Whether one of them is still coming up.
     pub are_coming_up: bool,
+    /// Whether one of them has pods that go when it is done: old ones, or those of a Job. What they use is free then.
+    pub free_room: bool,
     /// When they no longer did, if they did before.
     pub settled_at: Option<Timestamp>,
     /// The restarts that crashed while they came up ([`crate::crashed_restarts`]): excused.

@@ -1,7 +1,9 @@
 //! Rules that no recording shows: one object and what belongs to it, made up, against the first finding.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test: what is wrong with it must stop it")]
 
-use backstay_health::{Assessment, CauseCode, Circumstances, Class, FailFast, Policy, Related, assess};
+use backstay_health::{
+    Assessment, CauseCode, Circumstances, Class, FailFast, Policy, Related, Siblings, assess,
+};
 use backstay_object::Timestamp;
 use serde_json::{Value, json};
 
@@ -274,6 +276,36 @@ fn a_quota_that_old_pods_will_free_gets_time() {
         &policy,
         Some((CauseCode::QuotaExceeded, grace(180_000), Some(182))),
     );
+}
+
+/// The quota is used by others, too, whose old pods go when they are done.
+#[test]
+fn a_quota_that_was_making_room_keeps_its_time() {
+    let mut set = replica_set("new", "new");
+    set["status"]["conditions"] = json!([{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
+        "message": "pods \"x\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=4, limited: pods=4",
+        "lastTransitionTime": "2026-01-01T12:00:02Z"}]);
+    let (object, owned, policy) = (deployment(), [set, replica_set("old", "old")], Policy::default());
+    let time = |text: &str| Timestamp::parse(text).unwrap();
+    let (since, now) = (time("2026-01-01T12:00:00Z"), time("2026-01-01T12:00:30Z"));
+    let related = Related { owned: owned.iter().collect(), events: Vec::new() };
+    let alone = Circumstances::new(now, since, &policy);
+    let rolling = Siblings { free_room: true, ..Siblings::default() };
+    let beside = assess(&object, &related, &Circumstances { siblings: rolling, ..alone });
+    let before = beside.findings.as_slice();
+    for (what, circumstances, seconds) in [
+        ("alone", alone, 7),
+        ("beside one that rolls", Circumstances { siblings: rolling, ..alone }, 182),
+        ("after that", Circumstances { before, ..alone }, 182),
+    ] {
+        let findings = assess(&object, &related, &circumstances).findings;
+        let condemned_at = findings[0].condemned_at.map(|at| at.since(since).as_secs());
+        assert_eq!(
+            (findings[0].cause.code, condemned_at),
+            (CauseCode::QuotaExceeded, Some(seconds)),
+            "{what}"
+        );
+    }
 }
 
 #[test]

@@ -4,15 +4,17 @@
 //! and how long a pull takes nobody can know. The patience is what the manifest allows one pod, see
 //! [`backstay_plan::patience`].
 
+use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use backstay_health::{
     Assessment, Cause, CauseCode, Circumstances, Class, FailFast, Finding, Related, new_pods,
 };
 use backstay_object::{
-    ResourceKey, Timestamp, bool_at, format_duration, int_at, is_deleting, kind, list_at, name, text_at,
+    ResourceKey, Timestamp, bool_at, format_duration, int_at, is_deleting, kind, list_at, name, text_at, uid,
 };
 use serde_json::Value;
 
@@ -79,7 +81,7 @@ fn stalled<'a>(object: &'a Value, related: &Related<'a>, since: Timestamp) -> Op
     let mut last = since;
     let mut stalled = None;
     for pod in pods.into_iter().filter(|pod| !is_deleting(pod)) {
-        last = last.max(advanced(pod));
+        last = last.max(advanced(pod)).max(changed_its_answer(pod, related).unwrap_or_default());
         if is_ready(pod) {
             continue;
         }
@@ -89,6 +91,31 @@ fn stalled<'a>(object: &'a Value, related: &Related<'a>, since: Timestamp) -> Op
         stalled = stalled.or(Some(pod));
     }
     stalled.map(|pod| (pod, last))
+}
+
+/// How many ways of failing a probe may go through on its way up.
+const MOST_WAYS: usize = 3;
+
+/// When its probe last failed in a way in which it had not failed before: an application that refuses connections, then answers
+/// that it is not ready, comes further. Numbers in the words (addresses, times) make no other way.
+fn changed_its_answer(pod: &Value, related: &Related<'_>) -> Option<Timestamp> {
+    let about = |event: &&&Value| {
+        text_at(event, &["involvedObject", "uid"]) == Some(uid(pod))
+            && text_at(event, &["reason"]) == Some("Unhealthy")
+    };
+    let mut ways: BTreeMap<String, Timestamp> = BTreeMap::new();
+    for event in related.events.iter().filter(about) {
+        let first = ["firstTimestamp", "eventTime"].iter().find_map(|field| text_at(event, &[field]));
+        let Some(first) = first.and_then(|text| Timestamp::parse(text).ok()) else { continue };
+        let words = text_at(event, &["message"]).unwrap_or("");
+        let way = words.chars().filter(|letter| letter.is_ascii_alphabetic()).collect::<String>();
+        let known = ways.entry(way).or_insert(first);
+        *known = first.min(*known);
+    }
+    let mut times: Vec<Timestamp> = ways.into_values().collect();
+    times.sort_unstable();
+    // The first way is how every start looks. Words that are never the same come no further.
+    times.into_iter().take(MOST_WAYS).skip(1).last()
 }
 
 fn is_ready(pod: &Value) -> bool {

@@ -12,6 +12,7 @@ pub(crate) struct SiblingView {
     coming_up: BTreeSet<ResourceKey>,
     crashing: BTreeSet<ResourceKey>,
     probing: BTreeSet<ResourceKey>,
+    rolling: BTreeSet<ResourceKey>,
 }
 
 impl SiblingView {
@@ -44,6 +45,20 @@ impl SiblingView {
                 set.remove(key);
             }
         }
+    }
+
+    /// Takes in whether a workload on its way has pods that will go.
+    pub(crate) fn roll(&mut self, key: &ResourceKey, will_shrink: bool) {
+        if will_shrink {
+            self.rolling.insert(key.clone());
+        } else {
+            self.rolling.remove(key);
+        }
+    }
+
+    /// Whether another workload has pods that will go.
+    pub(crate) fn rolling_beside(&self, key: &ResourceKey) -> bool {
+        self.rolling.iter().any(|other| other != key)
     }
 
     /// Whether another workload comes up for which this one may wait. Two whose probes fail do not excuse each other.

@@ -10,7 +10,8 @@ use backstay_health::{
     Assessment, Circumstances, Readiness, Related, Restarts, Siblings, Status, assess, crashed_restarts,
 };
 use backstay_object::{
-    ResourceKey, Timestamp, controller_owner, generation, kind, label, list_at, namespace, text_at, uid,
+    ResourceKey, Timestamp, controller_owner, generation, int_at, kind, label, list_at, namespace, text_at,
+    uid,
 };
 use serde_json::Value;
 
@@ -152,7 +153,12 @@ impl ClusterView {
         let now = measure.circumstances.now;
         let settled_at =
             tracked.settled_at.or_else(|| (tracked.beside_others && !beside_others).then_some(now));
-        let siblings = Siblings { are_coming_up: beside_others, settled_at, excused: Some(&tracked.excused) };
+        let siblings = Siblings {
+            are_coming_up: beside_others,
+            free_room: self.siblings.rolling_beside(key),
+            settled_at,
+            excused: Some(&tracked.excused),
+        };
         let circumstances = Circumstances { before, siblings, ..measure.circumstances };
         let assessment = self.judge(key, tracked, &Measure { circumstances, ..*measure });
         let excused = self
@@ -161,7 +167,9 @@ impl ClusterView {
             .filter(|_| beside_others)
             .map(|object| crashed_restarts(object, &self.related(key, object)));
         let has_pods = !tracked.always_ready && self.has_pods(key);
+        let will_shrink = self.objects.get(key).is_some_and(will_shrink);
         self.siblings.place(key, &assessment, has_pods, now);
+        self.siblings.roll(key, will_shrink && assessment.readiness.status == Status::InProgress);
         let Some(tracked) = self.tracked.get_mut(key) else { return false };
         tracked.beside_others = beside_others;
         tracked.settled_at = settled_at.filter(|_| !beside_others);
@@ -195,7 +203,7 @@ impl ClusterView {
             return Vec::new();
         };
         let Some(wanted) = text_at(set, &["status", "updateRevision"]) else { return Vec::new() };
-        let observed = backstay_object::int_at(set, &["status", "observedGeneration"]);
+        let observed = int_at(set, &["status", "observedGeneration"]);
         if observed != generation(set) || !self.has_seen_expected(key) {
             return Vec::new();
         }
@@ -376,6 +384,18 @@ impl ClusterView {
                 self.stale.insert(key);
             }
         }
+    }
+}
+
+/// Whether a workload has more pods than it will have in the end.
+fn will_shrink(object: &Value) -> bool {
+    let count = |path: &[&str]| int_at(object, path).unwrap_or(0);
+    match kind(object) {
+        "Job" => count(&["status", "active"]) > 0,
+        "Deployment" | "ReplicaSet" | "StatefulSet" => {
+            count(&["status", "replicas"]) > int_at(object, &["spec", "replicas"]).unwrap_or(1)
+        }
+        _ => false,
     }
 }
 

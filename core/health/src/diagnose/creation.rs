@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use backstay_object::{Quantity, Timestamp, condition, int_at, is_deleting, kind, text_at, uid};
+use backstay_object::{Quantity, Timestamp, condition, int_at, is_deleting, kind, list_at, text_at, uid};
 use serde_json::Value;
 
 use super::{Scene, Trouble, after_grace, events, time_at};
@@ -80,7 +80,9 @@ fn classify(scene: &Scene<'_>, words: &str) -> (CauseCode, Class) {
         // The quota wants sizes that the template does not say: no room will help.
         (CauseCode::QuotaExceeded, Class::FatalNow)
     } else if is_quota(words) {
-        let heals = !is_beyond_limit(scene, words) && is_making_room(scene);
+        let others_go = scene.circumstances.siblings.free_room && others_use_it(scene, words);
+        let may_heal = is_making_room(scene) || others_go || could_heal(scene);
+        let heals = may_heal && !is_beyond_limit(scene, words);
         let grace = if heals { policy.unschedulable_grace_ms } else { policy.quota_grace_ms };
         (CauseCode::QuotaExceeded, after_grace(grace))
     } else if words.contains("is being terminated") {
@@ -115,23 +117,71 @@ fn is_making_room(scene: &Scene<'_>) -> bool {
     strategy == "Recreate" || max_unavailable(object) > 0
 }
 
+/// Whether it could have healed at the last look. Whatever room was made since: the controller, once refused, tries again
+/// after ever longer pauses, of minutes in the end.
+fn could_heal(scene: &Scene<'_>) -> bool {
+    let patience = after_grace(scene.circumstances.policy.unschedulable_grace_ms);
+    let mut known = scene.circumstances.before.iter().map(|finding| &finding.cause);
+    known.any(|cause| cause.code == CauseCode::QuotaExceeded && cause.class == patience)
+}
+
 /// Whether the pods that are wanted ask for more than the quota gives, even if nothing else used it. The words are those
 /// of `apiserver/pkg/admission/plugin/resourcequota`: `requested: pods=1, used: pods=3, limited: pods=3`.
 fn is_beyond_limit(scene: &Scene<'_>, words: &str) -> bool {
-    let amounts = |title: &str| -> Vec<(&str, Quantity)> {
-        let Some((_, rest)) = words.split_once(title) else { return Vec::new() };
-        let list = rest.split(", used:").next().unwrap_or("").split(", limited:").next().unwrap_or("");
-        list.trim()
-            .split(',')
-            .filter_map(|pair| pair.trim().split_once('='))
-            .filter_map(|(name, amount)| Some((name, Quantity::parse(amount.trim()).ok()?)))
-            .collect()
-    };
-    let limits = amounts("limited: ");
+    let limits = amounts(words, "limited: ");
     let wanted = i128::from(int_at(scene.object, &["spec", "replicas"]).unwrap_or(1));
-    amounts("requested: ").iter().any(|(name, one)| {
+    amounts(words, "requested: ").iter().any(|(name, one)| {
         limits.iter().any(|(limited, limit)| limited == name && one.0.saturating_mul(wanted) > limit.0)
     })
+}
+
+/// Whether more of the quota is in use than this object's own pods ask for.
+fn others_use_it(scene: &Scene<'_>, words: &str) -> bool {
+    let pods = || {
+        let ended = |pod: &&Value| matches!(text_at(pod, &["status", "phase"]), Some("Failed" | "Succeeded"));
+        scene
+            .related
+            .owned
+            .iter()
+            .copied()
+            .filter(|owned| kind(owned) == "Pod")
+            .filter(move |pod| !ended(pod))
+    };
+    let requested = amounts(words, "requested: ");
+    let is_wanted = |name: &str| requested.iter().any(|(wanted, _)| *wanted == name);
+    let used = amounts(words, "used: ");
+    used.into_iter().filter(|(name, _)| is_wanted(name)).any(|(name, used)| {
+        let ours: i128 = pods().map(|pod| asks_for(pod, name)).fold(0, i128::saturating_add);
+        used.0 > ours
+    })
+}
+
+/// What a pod counts for in a quota: one of `pods`, or the sum of its containers' `requests.cpu`, `limits.memory`, `cpu`, ….
+fn asks_for(pod: &Value, name: &str) -> i128 {
+    let quantity = |text: &str| Quantity::parse(text).map_or(0, |quantity| quantity.0);
+    if matches!(name, "pods" | "count/pods") {
+        return quantity("1");
+    }
+    let (kind_of, resource) = match name.split_once('.') {
+        Some((kind_of @ ("requests" | "limits"), resource)) => (kind_of, resource),
+        _ => ("requests", name),
+    };
+    let containers = list_at(pod, &["spec", "containers"]).iter();
+    containers
+        .filter_map(|container| text_at(container, &["resources", kind_of, resource]))
+        .map(quantity)
+        .fold(0, i128::saturating_add)
+}
+
+/// The amounts behind a title in the words of a quota: `requested: pods=1, used: pods=3, limited: pods=3`.
+fn amounts<'w>(words: &'w str, title: &str) -> Vec<(&'w str, Quantity)> {
+    let Some((_, rest)) = words.split_once(title) else { return Vec::new() };
+    let list = rest.split(", used:").next().unwrap_or("").split(", limited:").next().unwrap_or("");
+    list.trim()
+        .split(',')
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter_map(|(name, amount)| Some((name, Quantity::parse(amount.trim()).ok()?)))
+        .collect()
 }
 
 /// Rounded down, as the controller does; a quarter when absent (`kubernetes pkg/controller/deployment/util`).

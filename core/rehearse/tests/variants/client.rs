@@ -1,8 +1,9 @@
 //! The same rollout seen or made by somebody else.
 
+use backstay_health::CauseCode::ProbeFailing;
 use serde_json::{Value, json};
 
-use super::{check_all, lines};
+use super::{check_all, complaint, judge, lines};
 
 fn events(lines: &mut [Value]) -> impl Iterator<Item = &mut Value> {
     lines.iter_mut().filter(|line| line["object"]["kind"] == "Event")
@@ -189,4 +190,26 @@ fn a_watch_that_starts_later() {
         }
         (lines, -start)
     });
+}
+
+/// A probe that is refused first and then answered has come further: its time begins again.
+#[test]
+fn a_probe_that_fails_in_another_way_than_before() {
+    let mut lines = lines("f6-never-ready");
+    let is_404 =
+        |line: &Value| line["object"]["message"].as_str().is_some_and(|words| words.ends_with(": 404"));
+    let mut refused = lines.iter().find(|line| is_404(line)).unwrap().clone();
+    let words = "Readiness probe failed: dial tcp 10.88.0.7:8080: connect: connection refused";
+    refused["object"]["message"] = json!(words);
+    refused["object"]["metadata"]["name"] = json!("refused");
+    refused["object"]["metadata"]["uid"] = json!("refused");
+    for line in lines.iter_mut().filter(|line| is_404(line)) {
+        line["object"]["firstTimestamp"] = json!("2026-11-21T02:18:37Z");
+    }
+    let unheard = judge(&lines, None);
+    lines.push(refused);
+    lines.sort_by(|left, right| left["t"].as_f64().unwrap().total_cmp(&right["t"].as_f64().unwrap()));
+    let heard = judge(&lines, None);
+    assert_eq!(complaint(&unheard, Some(ProbeFailing), 82.0, 1.5), None);
+    assert_eq!(complaint(&heard, Some(ProbeFailing), 90.0, 1.5), None);
 }
