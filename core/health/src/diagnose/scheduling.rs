@@ -16,6 +16,8 @@ use crate::types::Class;
 /// How long a pod may go without any scheduler's word before that is worth a mention, in milliseconds.
 const SILENCE_MS: u64 = 10_000;
 
+const DEFAULT_SCHEDULER: &str = "default-scheduler";
+
 /// What an autoscaler says of a pod for which it brings a node: the cluster autoscaler and GKE; Karpenter.
 const NODE_IS_COMING: &[&str] = &["TriggeredScaleUp", "Nominated"];
 
@@ -86,10 +88,12 @@ fn unseen<'a>(scene: &mut Scene<'a>, pod: &'a Value) {
     // Whoever runs its containers has been told to, by a scheduler or without one.
     let is_taken = text_at(pod, &["spec", "nodeName"]).is_some() || containers(pod).next().is_some();
     let is_pending = text_at(pod, &["status", "phase"]) == Some("Pending");
-    if age.as_millis() < u128::from(SILENCE_MS) || is_taken || !is_pending {
+    let scheduler = text_at(pod, &["spec", "schedulerName"]).unwrap_or(DEFAULT_SCHEDULER);
+    // The cluster's own is there, and only busy; of another one it is worth saying at once who is waited for.
+    let is_busy = scheduler == DEFAULT_SCHEDULER && age.as_millis() < u128::from(SILENCE_MS);
+    if is_busy || is_taken || !is_pending {
         return;
     }
-    let scheduler = text_at(pod, &["spec", "schedulerName"]).unwrap_or("default-scheduler");
     let message = format!("no scheduler has looked at the pod; it asks for \"{scheduler}\"");
     let class = after_grace(scene.circumstances.policy.unschedulable_grace_ms);
     let trouble = Trouble::new(CauseCode::Unschedulable, class, message);
