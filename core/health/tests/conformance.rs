@@ -13,6 +13,8 @@ use serde_json::Value;
 const EXCEPTIONS: &[&str] = &[
     "testdata/ingress-unassigned.yaml",
     "testdata/hpa-v1-progressing-with-no-annotations.yaml",
+    "testdata/hpa-v1-degraded.yaml",
+    "testdata/hpa-v1-degraded-failedgetobjectmetric.yaml",
     "jobInProgress",
 ];
 /// How many of Argo CD's cases agree at least, in percent.
