@@ -4,6 +4,7 @@
 //! fields are only ever added; [`ABI_VERSION`] is raised when something changes its meaning.
 
 mod lint;
+mod look_ahead;
 mod render;
 mod timeout;
 
@@ -98,7 +99,7 @@ impl CallError {
 
 type Call = fn(Value) -> Result<Value, CallError>;
 
-const CALLS: [(&str, Call); 7] = [
+const CALLS: [(&str, Call); 10] = [
     ("version", version),
     ("render", render::call),
     ("parse-manifest", parse_manifest),
@@ -106,6 +107,9 @@ const CALLS: [(&str, Call); 7] = [
     ("rehearse", rehearse),
     ("timeout", timeout::call),
     ("lint", lint::call),
+    ("preview", look_ahead::preview),
+    ("rehearsals", look_ahead::rehearse),
+    ("rbac", look_ahead::rbac),
 ];
 
 /// The names of all calls.

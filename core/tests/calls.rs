@@ -179,5 +179,30 @@ fn findings_have_their_lines_in_manifest_and_template() {
     // The whole pod is one line, so that the next key above stands for it in the template.
     assert_eq!((&found[0]["line"], &found[0]["template_line"]), (&json!(10), &json!(7)), "{answer}");
     assert_eq!(answer["ok"]["sarif"]["runs"][0]["results"].as_array().unwrap().len(), 3);
-    assert_eq!(ask("lint", json!({"rules": true}))["ok"]["rules"].as_array().unwrap().len(), 67);
+    assert_eq!(ask("lint", json!({"rules": true}))["ok"]["rules"].as_array().unwrap().len(), 71);
+}
+
+#[test]
+fn rehearsals_tell_a_healthy_run_and_each_failure() {
+    let input = json!({"manifest": web("registry.example/web:v2"), "faults": ["image-not-found@web", "never-ready@deployment/web"]});
+    let answer = ask("rehearsals", input);
+    let runs = answer["ok"]["runs"].as_array().unwrap();
+    let exits: Vec<_> = runs.iter().map(|run| run["exit"].as_u64().unwrap()).collect();
+    assert_eq!(exits[..2], [0, 1], "{answer}");
+    assert!(runs[0]["detected_ms"].is_null());
+    assert!(runs[1]["detected_ms"].as_u64() < runs[1]["took_ms"].as_u64(), "{answer}");
+    assert!(runs[1]["evidence"][0].as_str().unwrap().starts_with("image-not-found"), "{answer}");
+    assert_eq!(runs[1]["end_state"][0], "deployment/web: 2/2 ready, registry.example/web:v2", "{answer}");
+    let wrong = ask("rehearsals", json!({"manifest": web("a:1"), "faults": ["crash@nobody"]}));
+    assert!(wrong["error"]["message"].as_str().unwrap().contains("there are: deployment/web"), "{wrong}");
+}
+
+#[test]
+fn a_role_holds_what_a_deploy_needs() {
+    let answer = ask("rbac", json!({"release": "shop", "namespace": "prod", "manifest": web("a:1")}));
+    let text = answer["ok"]["text"].as_str().unwrap();
+    for part in ["kind: Role", "namespace: prod", "- deployments", "- replicasets", "- secrets"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("statefulsets") && !text.contains("'*'"), "{text}");
 }

@@ -11,6 +11,7 @@ mod lease;
 mod notify;
 mod paths;
 mod policy;
+mod preflight;
 mod records;
 mod reporter;
 mod signals;

@@ -61,3 +61,92 @@ fn lint_adds_its_rules_beside_helms_output() {
     assert_eq!(backstay(&["lint", &chart, "--fail-on", "info"]).status.code(), Some(1));
     assert_eq!(backstay(&["lint", &chart, "--ignore", "no-such-rule"]).status.code(), Some(64));
 }
+
+/// A sandbox of its own, forgotten with the folder.
+struct Sandbox(std::path::PathBuf);
+
+impl Sandbox {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("backstay-planner-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let flag = format!("--sandbox={}", self.0.join("cluster.json").display());
+        backstay(&[arguments, &[&flag]].concat())
+    }
+
+    fn file(&self, name: &str, content: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, content).unwrap();
+        path.display().to_string()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        // What is left in the folder for temporary files harms nobody.
+        let _left = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_plan_says_what_a_deploy_does_and_changes_nothing() {
+    let sandbox = Sandbox::new("plan");
+    let chart = chart("shop");
+    let output = sandbox.run(&["plan", "shop", &chart]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let told = text(&output);
+    for part in [
+        "to create, 0 to change",
+        "wave 0",
+        "way back: everything that was created is deleted",
+        "recommended",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!text(&sandbox.run(&["list"])).contains("shop-"), "nothing was installed");
+    assert_eq!(sandbox.run(&["deploy", "shop", &chart]).status.code(), Some(0));
+    let output = sandbox.run(&["plan", "shop", &chart, "--set", "web.replicas=3", "-o", "json"]);
+    let preview: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&preview["from"], &preview["fatal"]), (&Value::from(1), &Value::from(false)), "{preview}");
+    assert_eq!(preview["undo"]["revision"], 1, "{preview}");
+    assert!(!preview.to_string().contains("stringData"), "Secrets are not shown");
+}
+
+#[test]
+fn a_plan_the_server_refuses_ends_with_4() {
+    let sandbox = Sandbox::new("refused");
+    std::fs::create_dir_all(sandbox.0.join("bad/templates")).unwrap();
+    sandbox.file("bad/Chart.yaml", "apiVersion: v2\nname: bad\nversion: 1.0.0\n");
+    sandbox.file(
+        "bad/templates/web.yaml",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {app: a}}\n  \
+         template:\n    metadata: {labels: {app: b}}\n    spec: {containers: [{name: a, image: 'a:1'}]}\n",
+    );
+    let chart = sandbox.0.join("bad").display().to_string();
+    let output = sandbox.run(&["plan", "bad", &chart]);
+    let told = text(&output);
+    assert_eq!(output.status.code(), Some(4), "{told}");
+    for part in ["[server-refuses]", "bad/templates/web.yaml:5: deployment/web: {", "[selector-mismatch]"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
+
+#[test]
+fn a_rehearsal_names_a_workload_by_its_end() {
+    let output = backstay(&["rehearse", &chart("shop"), "--fault", "image-not-found@web", "-o", "json"]);
+    let runs: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let exits = (&runs[0]["exit"], &runs[1]["exit"]);
+    assert_eq!(exits, (&Value::from(0), &Value::from(1)), "{}", text(&output));
+    assert!(runs[1]["detected_ms"].as_u64() < runs[0]["took_ms"].as_u64().map(|ms| ms + 60_000));
+}
+
+#[test]
+fn the_smallest_role_is_printed() {
+    let told = text(&backstay(&["rbac", &chart("shop"), "-n", "prod"]));
+    for part in ["kind: Role", "namespace: prod", "- statefulsets", "- secrets"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}

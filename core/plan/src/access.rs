@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use backstay_object::{ResourceKey, kind_info, text_at};
+use backstay_object::{ResourceKey, kind_info, list_at, text_at};
 use serde::{Deserialize, Serialize};
 
 use crate::step::{Change, Plan, WatchScope};
@@ -114,6 +114,10 @@ pub fn needs_of(
             needs.note(&namespace, ("", "pods/log"), &["get"], "logs as evidence of a failure", true);
         }
     }
+    plan.steps
+        .iter()
+        .filter_map(|step| step.desired.as_ref())
+        .for_each(|object| granted(object, plan, &mut needs));
     let own = plan.namespace.as_str();
     needs.add(own, ("", "secrets"), &["get", "list", "create", "update", "delete"], "Helm's release records");
     let lease = ["get", "create", "update"];
@@ -132,6 +136,45 @@ pub fn needs_of(
         optional,
     };
     needs.0.into_iter().map(need).collect()
+}
+
+/// Nobody may give what he does not have: the rules of the plan's own roles, and `bind` for roles of others
+/// (<https://kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalation-prevention-and-bootstrapping>).
+fn granted(object: &serde_json::Value, plan: &Plan, needs: &mut Needs) {
+    let kind = text_at(object, &["kind"]).unwrap_or_default();
+    let space = match text_at(object, &["metadata", "namespace"]) {
+        Some(space) => space,
+        None if kind.starts_with("Cluster") => "",
+        None => plan.namespace.as_str(),
+    };
+    match kind {
+        "Role" | "ClusterRole" => {
+            let why = format!("the chart's {kind} gives it away");
+            for rule in list_at(object, &["rules"]) {
+                let words =
+                    |field: &str| list_at(rule, &[field]).iter().filter_map(serde_json::Value::as_str);
+                let verbs: Vec<&str> = words("verbs").collect();
+                for group in words("apiGroups") {
+                    words("resources").for_each(|resource| needs.add(space, (group, resource), &verbs, &why));
+                }
+            }
+        }
+        "RoleBinding" | "ClusterRoleBinding" => {
+            let role = |field: &str| text_at(object, &["roleRef", field]).unwrap_or_default();
+            let own =
+                plan.steps.iter().any(|step| step.key.kind == role("kind") && step.key.name == role("name"));
+            if !own {
+                let resource = if role("kind") == "Role" { "roles" } else { "clusterroles" };
+                needs.add(
+                    space,
+                    ("rbac.authorization.k8s.io", resource),
+                    &["bind"],
+                    "the chart binds a role it does not bring",
+                );
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Plurals of the kinds the plan itself defines.
@@ -177,4 +220,140 @@ pub fn roles_of(needs: &[Need], name: &str, with_optional: bool) -> Vec<serde_js
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::{PlanInput, build};
+    use crate::step::{Operation, PlannedObject};
+    use serde_json::json;
+
+    fn plan(objects: &[serde_json::Value]) -> Plan {
+        let planned = |value: &serde_json::Value| {
+            let mut object = PlannedObject::new(value.clone(), "t.yaml").unwrap();
+            if kind_info(&object.key.group, &object.key.kind).is_none_or(|info| info.namespaced) {
+                object.key.namespace = "prod".into();
+            }
+            object
+        };
+        let input = PlanInput {
+            release: "shop".into(),
+            namespace: "prod".into(),
+            operation: Operation::Install,
+            to: 1,
+            objects: objects.iter().map(planned).collect(),
+            hooks: Vec::new(),
+            current: None,
+            healthy: None,
+            live: BTreeMap::new(),
+        };
+        build(input).unwrap()
+    }
+
+    #[test]
+    fn needs_follow_from_the_objects() {
+        let rbac = "rbac.authorization.k8s.io/v1";
+        let rule = json!({"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list"]});
+        for (object, space, group, resource, verbs) in [
+            (
+                json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}}),
+                "prod",
+                "apps",
+                "deployments",
+                "create delete get list patch watch",
+            ),
+            (
+                json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}}),
+                "prod",
+                "apps",
+                "replicasets",
+                "list watch",
+            ),
+            (
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}),
+                "prod",
+                "",
+                "configmaps",
+                "create delete get patch",
+            ),
+            (
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}),
+                "prod",
+                "",
+                "secrets",
+                "create delete get list update",
+            ),
+            (
+                json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "a"}}),
+                "prod",
+                "",
+                "pods",
+                "delete list watch",
+            ),
+            // Claims are never deleted by a way back.
+            (
+                json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "a"}}),
+                "prod",
+                "",
+                "persistentvolumeclaims",
+                "create get list patch watch",
+            ),
+            (
+                json!({"apiVersion": rbac, "kind": "Role", "metadata": {"name": "a"}, "rules": [rule]}),
+                "prod",
+                "batch",
+                "jobs",
+                "list",
+            ),
+            (
+                json!({"apiVersion": rbac, "kind": "ClusterRole", "metadata": {"name": "a"}, "rules": [rule]}),
+                "",
+                "batch",
+                "jobs",
+                "list",
+            ),
+            (
+                json!({"apiVersion": rbac, "kind": "RoleBinding", "metadata": {"name": "a"}, "roleRef": {"kind": "ClusterRole", "name": "view"}}),
+                "prod",
+                "rbac.authorization.k8s.io",
+                "clusterroles",
+                "bind",
+            ),
+            (
+                json!({"apiVersion": "e.org/v1", "kind": "Box", "metadata": {"name": "a"}}),
+                "prod",
+                "e.org",
+                "boxen",
+                "create delete get list patch watch",
+            ),
+        ] {
+            let needs = needs_of(&plan(core::slice::from_ref(&object)), false, |key| {
+                (key.kind == "Box").then(|| "boxen".into())
+            });
+            let found = needs.iter().filter(|need| {
+                !need.optional && need.namespace == space && need.group == group && need.resource == resource
+            });
+            let found: Vec<&str> = found.map(|need| need.verb.as_str()).collect();
+            assert_eq!(found.join(" "), verbs, "{object} {needs:#?}");
+        }
+    }
+
+    #[test]
+    fn roles_hold_exactly_the_needs() {
+        let plan = plan(&[json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}})]);
+        let needs = needs_of(&plan, false, |_| None);
+        let roles = roles_of(&needs, "x", false);
+        assert_eq!(roles.len(), 2, "{roles:#?}");
+        let verbs = |role: &serde_json::Value| -> usize {
+            list_at(role, &["rules"])
+                .iter()
+                .map(|rule| list_at(rule, &["verbs"]).len() * list_at(rule, &["resources"]).len())
+                .sum()
+        };
+        assert_eq!(
+            roles.iter().map(verbs).sum::<usize>(),
+            needs.iter().filter(|need| !need.optional).count()
+        );
+    }
 }

@@ -20,7 +20,7 @@ pub use access::{Need, needs_of, roles_of};
 pub use budget::{Budget, BudgetTerm, budget_of};
 pub use build::{PlanError, PlanInput, PreviousRevision, build};
 pub use hook::{DeletePolicy, HookEvent, PlannedHook};
-pub use lint::{Facts, Finding, RULES, Rule, Severity, finding_of, lint, rule_of};
+pub use lint::{Facts, Finding, RULES, Rule, Severity, finding, finding_of, lint, rule_of};
 pub use step::{
     Change, Operation, Plan, PlannedObject, Step, UndoTarget, UndoWork, WatchScope, holds_data,
     is_always_ready, scopes_of,

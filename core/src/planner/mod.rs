@@ -4,7 +4,9 @@
 
 mod findings;
 mod lines;
+mod preview;
 mod rehearsal;
+mod roles;
 mod timeout;
 
 use std::collections::BTreeMap;
@@ -15,8 +17,10 @@ use backstay_plan::{Operation, Plan, PlanInput, PlannedObject, PreviousRevision}
 
 pub use findings::{findings, findings_text, placed, sarif};
 pub use lines::Lines;
+pub use preview::{is_fatal, preview_json, preview_text};
 pub(crate) use rehearsal::policy;
 pub use rehearsal::{Moment, Rehearse, Run, rehearsals, rehearsals_text};
+pub use roles::{needs, roles_text};
 pub use timeout::{duration, rule, timed, timeout_text};
 
 /// Why a manifest cannot be planned.

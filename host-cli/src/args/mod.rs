@@ -15,7 +15,7 @@ pub(crate) use chart::{
 };
 pub(crate) use diagnose::DiagnoseArgs;
 pub(crate) use global::{GlobalArgs, OutputFormat};
-pub(crate) use plan::TimeoutArgs;
+pub(crate) use plan::{PlanArgs, RbacArgs, RehearseArgs, TimeoutArgs};
 pub(crate) use release::{
     ApplyArgs, Cascade, DeployArgs, DryRun, FailFast, GetArgs, GetOne, GetWhat, HistoryArgs, InstallArgs,
     ListArgs, LockArgs, OnInterrupted, ResumeArgs, ReuseArgs, RollbackArgs, StatusArgs, Timeout,
@@ -64,7 +64,9 @@ impl CommandLine {
         match self {
             Self::List(_) | Self::History(_) | Self::Status(_) | Self::Get(_) | Self::Evidence(_) => true,
             Self::Template(_) | Self::Lint(_) | Self::Show(_) | Self::Diagnose(_) => true,
-            Self::Timeout(_) => true,
+            Self::Timeout(_) | Self::Rehearse(_) | Self::Rbac(_) => true,
+            // Its exit code is that of the deploy's refusal.
+            Self::Plan(_) => false,
             Self::Sandbox(command) => command.only_reads(),
             // Helm's own codes: 0 or 1.
             Self::Pull(_) | Self::Push(_) | Self::Package(_) | Self::Dependency(_) => true,
@@ -106,6 +108,12 @@ pub(crate) enum CommandLine {
     Template(Box<TemplateArgs>),
     /// Look a chart over for mistakes
     Lint(Box<LintArgs>),
+    /// Show what a deploy would do, how it is undone, how long it may take, and what is wrong with it
+    Plan(Box<PlanArgs>),
+    /// Run a chart on the model cluster, healthy and with faults
+    Rehearse(Box<RehearseArgs>),
+    /// Print the smallest roles that deploying a chart needs
+    Rbac(Box<RbacArgs>),
     /// Say how long a rollout may take, and why
     Timeout(Box<TimeoutArgs>),
     /// Show what a chart says about itself

@@ -6,8 +6,9 @@ use std::time::Duration;
 use backstay_core::plan::Inputs;
 use clap::Args;
 
-use super::chart::RenderArgs;
+use super::chart::{RenderArgs, rule};
 use super::global::OutputFormat;
+use super::release::DeployArgs;
 
 fn duration(text: &str) -> Result<Duration, String> {
     backstay_core::object::parse_duration(text).map_err(|error| error.to_string())
@@ -114,6 +115,69 @@ pub(crate) struct TimeoutArgs {
     #[command(flatten)]
     pub(crate) render: RenderArgs,
     /// table, json or yaml
+    #[arg(short = 'o', long, value_enum, default_value = "table")]
+    pub(crate) output: OutputFormat,
+}
+
+/// `backstay plan`.
+#[derive(Args, Debug)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) deploy: DeployArgs,
+    /// Leave out a rule (docs/lint.md); may be repeated
+    #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = rule)]
+    pub(crate) ignore: Vec<String>,
+}
+
+/// `backstay rehearse`.
+#[derive(Args, Debug)]
+pub(crate) struct RehearseArgs {
+    /// Chart (a folder or a .tgz), or a file with manifests, `-` for standard input
+    #[arg(value_name = "CHART|MANIFESTS")]
+    pub(crate) chart: PathBuf,
+    /// What is to go wrong, each in a run of its own: CODE@NAME or CODE@KIND/NAME, e.g. image-not-found@api
+    #[arg(long, value_name = "FAULT")]
+    pub(crate) fault: Vec<String>,
+    /// Release name
+    #[arg(long, value_name = "NAME", default_value = "release-name")]
+    pub(crate) name: String,
+    /// A first install; without it, an upgrade that changes every pod
+    #[arg(long)]
+    pub(crate) install: bool,
+    /// Manifests that run now
+    #[arg(long, value_name = "FILE", conflicts_with = "install")]
+    pub(crate) previous: Option<PathBuf>,
+    /// Time for the rollout; computed when absent
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Another number gives other chances: pull times, latencies
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) render: RenderArgs,
+    /// table, json or yaml
+    #[arg(short = 'o', long, value_enum, default_value = "table")]
+    pub(crate) output: OutputFormat,
+}
+
+/// `backstay rbac`.
+#[derive(Args, Debug)]
+pub(crate) struct RbacArgs {
+    /// Chart (a folder or a .tgz), or a file with manifests, `-` for standard input
+    #[arg(value_name = "CHART|MANIFESTS")]
+    pub(crate) chart: PathBuf,
+    /// Release name
+    #[arg(long, value_name = "NAME", default_value = "release-name")]
+    pub(crate) name: String,
+    /// With the permission to make the namespace
+    #[arg(long)]
+    pub(crate) create_namespace: bool,
+    /// Leave out what a deploy can do without: the lease, logs as evidence, reckoning with quotas and nodes
+    #[arg(long)]
+    pub(crate) required_only: bool,
+    #[command(flatten)]
+    pub(crate) render: RenderArgs,
+    /// table prints the roles as YAML; json adds what each permission is for
     #[arg(short = 'o', long, value_enum, default_value = "table")]
     pub(crate) output: OutputFormat,
 }

@@ -17,7 +17,7 @@ use super::reverse::waiting;
 use super::run::{Ground, Request, TimeoutRule, carry_out, exists, survey};
 use crate::args::{
     ApplyArgs, Cascade, DeployArgs, DryRun, FailFast, GlobalArgs, InstallArgs, NameArgs, OutputFormat,
-    RenderArgs, ReuseArgs, UpgradeArgs, WaitArgs,
+    PlanArgs, RenderArgs, ReuseArgs, UpgradeArgs, WaitArgs,
 };
 use crate::charts::{self, RenderInput, Rendered};
 use crate::cluster::Cluster;
@@ -44,12 +44,33 @@ struct Apply {
     remediation_is_given: bool,
     cleanup_on_fail: bool,
     timeout: TimeoutRule,
+    /// Only say what would be done, without the rules named.
+    looks_ahead: Option<Vec<String>>,
 }
 
 pub(crate) async fn deploy(
     cluster: &Cluster,
     global: &GlobalArgs,
     arguments: DeployArgs,
+) -> anyhow::Result<ExitCode> {
+    deploy_or_plan(cluster, global, arguments, None).await
+}
+
+/// `plan`: everything `deploy` does before its first change, and an answer instead of the change.
+pub(crate) async fn plan(
+    cluster: &Cluster,
+    global: &GlobalArgs,
+    mut arguments: PlanArgs,
+) -> anyhow::Result<ExitCode> {
+    arguments.deploy.apply.dry_run = DryRun::Server;
+    deploy_or_plan(cluster, global, arguments.deploy, Some(arguments.ignore)).await
+}
+
+async fn deploy_or_plan(
+    cluster: &Cluster,
+    global: &GlobalArgs,
+    arguments: DeployArgs,
+    looks_ahead: Option<Vec<String>>,
 ) -> anyhow::Result<ExitCode> {
     let timeout = TimeoutRule::Total(arguments.apply.timeout);
     let (name, chart) = named(cluster, &arguments.name_and_chart, &arguments.name, &arguments.render)?;
@@ -67,6 +88,7 @@ pub(crate) async fn deploy(
         remediation_is_given: false,
         cleanup_on_fail: true,
         timeout,
+        looks_ahead,
     };
     apply.run(cluster, global).await
 }
@@ -93,6 +115,7 @@ pub(crate) async fn install(
         remediation_is_given: arguments.wait.rollback_on_failure,
         cleanup_on_fail: false,
         timeout,
+        looks_ahead: None,
     };
     apply.run(cluster, global).await
 }
@@ -118,6 +141,7 @@ pub(crate) async fn upgrade(
         remediation_is_given: arguments.wait.rollback_on_failure,
         cleanup_on_fail: arguments.cleanup_on_fail,
         timeout,
+        looks_ahead: None,
     };
     apply.run(cluster, global).await
 }
@@ -240,6 +264,9 @@ impl Apply {
                 .filter(|notes| !notes.trim().is_empty()),
             notify: targets,
         };
+        if let Some(ignore) = &self.looks_ahead {
+            return super::plan::show(cluster, &ground, request, &rendered, ignore).await;
+        }
         if self.apply.dry_run == DryRun::Server {
             return super::run::check_only(cluster, &ground, request).await;
         }

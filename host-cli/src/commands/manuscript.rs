@@ -20,6 +20,8 @@ pub(crate) struct Manuscript {
     pub(crate) text: String,
     /// Its lines, and those of the chart's templates.
     pub(crate) lines: Lines,
+    /// The files of `crds/`, as YAML documents.
+    pub(crate) definitions: String,
     /// Templates by `CHART/templates/NAME`, with their path on disk.
     pub(crate) files: BTreeMap<String, String>,
 }
@@ -39,7 +41,7 @@ pub(crate) async fn read(
     if name == "-" || (reference.is_file() && !is_archive) {
         let text = manifests(&name)?;
         let lines = Lines::of(&text);
-        return Ok(Manuscript { text, lines, files: BTreeMap::new() });
+        return Ok(Manuscript { text, lines, definitions: String::new(), files: BTreeMap::new() });
     }
     let name = charts::locate(global, &name, &render.source).await?;
     let values = charts::values(&render.values, charts::compatibility(&render.compat)).await?;
@@ -87,7 +89,8 @@ pub(crate) fn of_chart(
         }
     }
     let lines = Lines::of(&text).with_templates(templates);
-    Ok(Manuscript { text, lines, files })
+    let definitions: Vec<&str> = rendered.crds.iter().map(|crd| crd.content.as_str()).collect();
+    Ok(Manuscript { text, lines, definitions: definitions.join("\n---\n"), files })
 }
 
 /// The text of a file, or of standard input.

@@ -11,9 +11,11 @@ mod get;
 mod lint;
 mod manuscript;
 mod package;
+mod plan;
 mod pull;
 mod read;
 mod recording;
+mod rehearse;
 mod repo;
 mod repo_index;
 mod resume;
@@ -41,6 +43,8 @@ pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         CommandLine::Template(template) => template::template(&global, &template).await,
         CommandLine::Lint(arguments) => lint::lint(&global, &arguments).await,
         CommandLine::Timeout(arguments) => timeout::timeout(&global, &arguments).await,
+        CommandLine::Rehearse(arguments) => rehearse::rehearse(&global, &arguments).await,
+        CommandLine::Rbac(arguments) => rehearse::rbac(&global, &arguments).await,
         CommandLine::Show(command) => show::show(&global, &command).await,
         CommandLine::Version(arguments) => about::version(&arguments),
         CommandLine::Env(arguments) => about::environment(&global, &arguments),
@@ -80,6 +84,7 @@ async fn on_cluster(
 ) -> anyhow::Result<ExitCode> {
     match command {
         CommandLine::Deploy(deploy) => apply::deploy(cluster, global, *deploy).await,
+        CommandLine::Plan(arguments) => apply::plan(cluster, global, *arguments).await,
         CommandLine::Install(install) => apply::install(cluster, global, *install).await,
         CommandLine::Upgrade(upgrade) => apply::upgrade(cluster, global, *upgrade).await,
         CommandLine::Resume(arguments) => resume::resume(cluster, global, &arguments).await,
@@ -93,7 +98,11 @@ async fn on_cluster(
         CommandLine::Diagnose(arguments) => diagnose::diagnose(cluster, &arguments).await,
         // These need no cluster, or look for one themselves: `dispatch` has them.
         CommandLine::Template(_) | CommandLine::Lint(_) | CommandLine::Show(_) => Ok(ExitCode::SUCCESS),
-        CommandLine::Sandbox(_) | CommandLine::Evidence(_) | CommandLine::Timeout(_) => Ok(ExitCode::SUCCESS),
+        CommandLine::Sandbox(_)
+        | CommandLine::Evidence(_)
+        | CommandLine::Timeout(_)
+        | CommandLine::Rehearse(_)
+        | CommandLine::Rbac(_) => Ok(ExitCode::SUCCESS),
         CommandLine::Pull(_) | CommandLine::Push(_) | CommandLine::Registry(_) => Ok(ExitCode::SUCCESS),
         CommandLine::Version(_) | CommandLine::Env(_) | CommandLine::Completion(_) => Ok(ExitCode::SUCCESS),
         CommandLine::Package(_) | CommandLine::Dependency(_) => Ok(ExitCode::SUCCESS),

@@ -8,8 +8,8 @@ use std::time::Duration;
 use backstay_core::health::Policy as Health;
 use backstay_core::object::{ResourceKey, Timestamp, format_duration};
 use backstay_core::plan::{
-    Change, Inputs, Operation, Plan, PlanInput, PlannedObject, PreviousRevision, Step, TimeoutGiven, build,
-    is_always_ready, timing_of,
+    Change, Inputs, Operation, Plan, PlanInput, PlannedObject, PreviousRevision, Severity, Step,
+    TimeoutGiven, build, is_always_ready, timing_of,
 };
 use backstay_core::release::{History, PendingOwner, Record, Status};
 use backstay_core::rollout::{NoReturn, Outcome, Policy, Remediation, Rollout, Verdict, Waiting};
@@ -170,7 +170,7 @@ pub(crate) async fn carry_out(
     let began = cluster.clock.now();
     let plan = plan_of(cluster, ground, &request).await?;
     let policy = policy(&request, &plan, began);
-    warn_of_timeout(&request, &plan);
+    preflight(cluster, &request, &plan).await?;
     let resume = Some(super::resume::resumable(&request, &plan, &policy)?);
     ground.records.hold(Record { resume, ..request.record.clone() });
     let mut rollout = Rollout::new(plan, policy, began);
@@ -254,7 +254,7 @@ pub(crate) async fn check_only(
     Ok(ExitCode::SUCCESS)
 }
 
-async fn plan_of(cluster: &Cluster, ground: &Ground, request: &Request) -> anyhow::Result<Plan> {
+pub(super) async fn plan_of(cluster: &Cluster, ground: &Ground, request: &Request) -> anyhow::Result<Plan> {
     let keys: Vec<ResourceKey> = request.objects.iter().map(|object| object.key.clone()).collect();
     let live = look_at(cluster, &keys).await?;
     let mut plan = build(PlanInput {
@@ -276,7 +276,7 @@ async fn plan_of(cluster: &Cluster, ground: &Ground, request: &Request) -> anyho
     Ok(plan)
 }
 
-async fn executor_of(
+pub(super) async fn executor_of(
     cluster: &Cluster,
     ground: &Ground,
     request: &Request,
@@ -318,21 +318,37 @@ async fn namespace_exists(cluster: &Cluster) -> anyhow::Result<bool> {
     Ok(look_at(cluster, &[key]).await?.into_values().any(|live| live.is_some()))
 }
 
-/// Says when the time given is less than a healthy rollout may need, before anything is changed.
-fn warn_of_timeout(request: &Request, plan: &Plan) {
+/// The time somebody gave, if anybody waits.
+pub(super) fn given_timeout(request: &Request) -> Option<TimeoutGiven> {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let given = match request.timeout {
-        TimeoutRule::Total(Some(Timeout::Given(given))) => TimeoutGiven::Total(millis(given)),
-        TimeoutRule::Helm(Some(Timeout::Given(given))) => TimeoutGiven::Forward(millis(given)),
-        _ => return,
-    };
-    if request.waiting == Waiting::None {
-        return;
+    match request.timeout {
+        _ if request.waiting == Waiting::None => None,
+        TimeoutRule::Total(Some(Timeout::Given(given))) => Some(TimeoutGiven::Total(millis(given))),
+        TimeoutRule::Helm(Some(Timeout::Given(given))) => Some(TimeoutGiven::Forward(millis(given))),
+        _ => None,
     }
-    for remark in timing_of(plan, &Inputs::default()).judge(given) {
+}
+
+/// Says what can be known to go wrong before anything is changed: a time too short, permissions that are missing.
+///
+/// Ends with exit code 4 when the rollout or its way back would be refused in the middle.
+async fn preflight(cluster: &Cluster, request: &Request, plan: &Plan) -> anyhow::Result<()> {
+    let timing = timing_of(plan, &Inputs::default());
+    for remark in given_timeout(request).map(|given| timing.judge(given)).unwrap_or_default() {
         let object = if remark.object.is_empty() { String::new() } else { format!("{}: ", remark.object) };
         anstream::eprintln!("warning: {object}{} [{}]", remark.message, remark.code);
     }
+    let found = crate::preflight::access(cluster, plan, request.options.create_namespace).await?;
+    let missing: Vec<String> = found
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .map(|finding| format!("{} [{}]", finding.message, finding.code))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let advice = "`backstay rbac CHART` prints the roles a deploy needs";
+    Err(Stop::refused(format!("{}\n{advice}", missing.join("\n"))))
 }
 
 fn policy(request: &Request, plan: &Plan, now: Timestamp) -> Policy {

@@ -106,6 +106,19 @@ pub fn lint(
     found.0
 }
 
+/// A finding of a rule that only a host can check; the object may be none.
+#[must_use]
+pub fn finding(code: &str, object: &str, source: &str, message: &str) -> Finding {
+    finding_of(&Remark {
+        code: code.to_owned(),
+        object: object.to_owned(),
+        source: source.to_owned(),
+        field: String::new(),
+        line: None,
+        message: message.to_owned(),
+    })
+}
+
 /// A remark of the times as a finding.
 #[must_use]
 pub fn finding_of(remark: &Remark) -> Finding {

@@ -390,6 +390,31 @@ pub const RULES: &[Rule] = &[
         "the ServiceAccount is not in this chart: without it no pod is created",
         "make sure that it exists, or add it",
     ),
+    // What only the cluster can say: found by `plan` and by every deploy, before the first change.
+    rule(
+        "access-missing",
+        Error,
+        "the rollout, or its way back, would be refused in the middle",
+        "give this user the permission; `backstay rbac CHART` prints all that are needed",
+    ),
+    rule(
+        "access-optional",
+        Info,
+        "the rollout works without this permission, with less evidence or foresight",
+        "give this user the permission, or do without",
+    ),
+    rule(
+        "server-refuses",
+        Error,
+        "the server does not accept the object as it is",
+        "correct the object; nothing has been changed",
+    ),
+    rule(
+        "way-back-closed",
+        Warning,
+        "after a failure there is no revision to go back to",
+        "repair the release forward, or uninstall it first",
+    ),
     // Shape.
     rule(
         "selector-mismatch",

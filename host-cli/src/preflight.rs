@@ -1,0 +1,162 @@
+//! What is looked at before the first change: may this user do all of it, the way back included; is there room.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use backstay_core::object::{ResourceKey, at, list_at, text_at};
+use backstay_core::plan::{Finding, Need, Plan, UndoTarget, finding, needs_of};
+use futures::StreamExt as _;
+use http::Request;
+use kube::Client;
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+
+/// How many questions are asked at once.
+const AT_ONCE: usize = 16;
+
+/// What this user may not do of what the plan needs. One question per namespace usually answers everything
+/// (SelfSubjectRulesReview); what it leaves open is asked one by one (SelfSubjectAccessReview). A server that answers neither
+/// says nothing.
+pub(crate) async fn access(
+    cluster: &Cluster,
+    plan: &Plan,
+    create_namespace: bool,
+) -> anyhow::Result<Vec<Finding>> {
+    let plurals = plurals(cluster, plan).await;
+    let needs =
+        needs_of(plan, create_namespace, |key| plurals.get(&(key.group.clone(), key.kind.clone())).cloned());
+    let spaces: BTreeSet<&str> =
+        needs.iter().map(|need| need.namespace.as_str()).filter(|space| !space.is_empty()).collect();
+    let reviews = spaces.into_iter().map(|space| async move { (space, rules(&cluster.client, space).await) });
+    let rules: BTreeMap<&str, Vec<Value>> = futures::future::join_all(reviews).await.into_iter().collect();
+    let open = needs.iter().filter(|need| {
+        !rules.get(need.namespace.as_str()).is_some_and(|rules| rules.iter().any(|rule| allows(rule, need)))
+    });
+    let answers =
+        futures::stream::iter(open).map(|need| async move { (need, may(&cluster.client, need).await) });
+    let answers: Vec<_> = answers.buffered(AT_ONCE).collect().await;
+    Ok(answers.into_iter().filter(|(_, may)| *may == Some(false)).map(|(need, _)| missing(need)).collect())
+}
+
+fn missing(need: &Need) -> Finding {
+    let code = if need.optional { "access-optional" } else { "access-missing" };
+    let group = if need.group.is_empty() { String::new() } else { format!(".{}", need.group) };
+    let place = if need.namespace.is_empty() {
+        "in the whole cluster".to_owned()
+    } else {
+        format!("in namespace {}", need.namespace)
+    };
+    finding(
+        code,
+        "",
+        "",
+        &format!("this user may not {} {}{group} {place}: {}", need.verb, need.resource, need.why),
+    )
+}
+
+/// Resources of kinds that are not built in, as far as the server has them.
+async fn plurals(cluster: &Cluster, plan: &Plan) -> BTreeMap<(String, String), String> {
+    let mut plurals = BTreeMap::new();
+    let hooks = plan.hooks.iter().chain(&plan.undo_hooks).map(|hook| &hook.object.key);
+    let keys: Vec<&ResourceKey> = plan.steps.iter().map(|step| &step.key).chain(hooks).collect();
+    for key in keys {
+        if let Ok(kind) = cluster.discovery.kind(key).await {
+            plurals.insert((key.group.clone(), key.kind.clone()), kind.resource.plural);
+        }
+    }
+    plurals
+}
+
+async fn review(client: &Client, kind: &str, spec: Value) -> Option<Value> {
+    let path = format!("/apis/authorization.k8s.io/v1/{}s", kind.to_lowercase());
+    let body = json!({"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec});
+    let request =
+        Request::post(path).header("content-type", "application/json").body(body.to_string().into_bytes());
+    client.request::<Value>(request.ok()?).await.ok()
+}
+
+async fn rules(client: &Client, namespace: &str) -> Vec<Value> {
+    let answer = review(client, "SelfSubjectRulesReview", json!({"namespace": namespace})).await;
+    answer.map(|answer| list_at(&answer, &["status", "resourceRules"]).to_vec()).unwrap_or_default()
+}
+
+/// Whether a rule allows it for objects of any name.
+fn allows(rule: &Value, need: &Need) -> bool {
+    let has = |field: &str, word: &str| {
+        list_at(rule, &[field]).iter().filter_map(Value::as_str).any(|own| own == "*" || own == word)
+    };
+    list_at(rule, &["resourceNames"]).is_empty()
+        && has("verbs", &need.verb)
+        && has("apiGroups", &need.group)
+        && has("resources", &need.resource)
+}
+
+async fn may(client: &Client, need: &Need) -> Option<bool> {
+    let (resource, subresource) = need.resource.split_once('/').unwrap_or((&need.resource, ""));
+    let attributes = json!({
+        "namespace": need.namespace, "group": need.group, "resource": resource, "subresource": subresource,
+        "verb": need.verb,
+    });
+    let answer = review(client, "SelfSubjectAccessReview", json!({"resourceAttributes": attributes})).await?;
+    at(&answer, &["status", "allowed"]).and_then(Value::as_bool)
+}
+
+/// Quotas of the namespace and what the nodes have; nothing where this user may not look.
+pub(crate) async fn room(cluster: &Cluster, namespace: &str) -> (Vec<Value>, Vec<Value>) {
+    let list = |path: String| async move {
+        let request = Request::get(path).body(Vec::new()).ok()?;
+        cluster.client.request::<Value>(request).await.ok()
+    };
+    let quotas = list(format!("/api/v1/namespaces/{namespace}/resourcequotas"));
+    let (quotas, nodes) = futures::join!(quotas, list("/api/v1/nodes".to_owned()));
+    let items =
+        |answer: Option<Value>| answer.map(|list| list_at(&list, &["items"]).to_vec()).unwrap_or_default();
+    let nodes =
+        items(nodes).iter().filter_map(|node| at(node, &["status", "allocatable"]).cloned()).collect();
+    (items(quotas), nodes)
+}
+
+/// Major and minor version of the server.
+pub(crate) async fn version(cluster: &Cluster) -> Option<(u32, u32)> {
+    let request = Request::get("/version").body(Vec::new()).ok()?;
+    let answer = cluster.client.request::<Value>(request).await.ok()?;
+    let number = |field: &str| text_at(&answer, &[field])?.trim_end_matches('+').parse().ok();
+    Some((number("major")?, number("minor")?))
+}
+
+/// Whether there is a way back.
+pub(crate) fn way_back(plan: &Plan) -> Option<Finding> {
+    match &plan.undo {
+        UndoTarget::Closed { reason } => Some(finding("way-back-closed", "", "", reason)),
+        UndoTarget::Revision { .. } | UndoTarget::Nothing => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_allows_what_it_names() {
+        let need = Need {
+            namespace: "prod".to_owned(),
+            group: "apps".to_owned(),
+            resource: "deployments".to_owned(),
+            verb: "patch".to_owned(),
+            why: String::new(),
+            optional: false,
+        };
+        for (verbs, groups, resources, names, expected) in [
+            (json!(["patch"]), json!(["apps"]), json!(["deployments"]), json!(null), true),
+            (json!(["*"]), json!(["*"]), json!(["*"]), json!([]), true),
+            (json!(["get"]), json!(["apps"]), json!(["deployments"]), json!(null), false),
+            (json!(["patch"]), json!([""]), json!(["deployments"]), json!(null), false),
+            (json!(["patch"]), json!(["apps"]), json!(["deployments/scale"]), json!(null), false),
+            (json!(["patch"]), json!(["apps"]), json!(["deployments"]), json!(["web"]), false),
+        ] {
+            let rule =
+                json!({"verbs": verbs, "apiGroups": groups, "resources": resources, "resourceNames": names});
+            assert_eq!(allows(&rule, &need), expected, "{rule}");
+        }
+    }
+}
