@@ -27,6 +27,11 @@ use clap::error::ErrorKind;
 use crate::args::Arguments;
 use crate::exit::{Exit, exit_of};
 
+/// Rendering makes and drops very many small values; the system's allocator takes a fifth of its time.
+/// Without huge pages: with them it is faster still, but nearly twice as much memory is touched.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,

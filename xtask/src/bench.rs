@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: backstay beside both Helms on one real control plane. Printed as figures and as ratios; nothing is
 //! asserted, because machines differ.
 
+mod charts;
 mod failures;
 mod readiness;
 mod render;

@@ -1,6 +1,7 @@
 //! `cargo xtask corpus`: public charts rendered by Backstay and by both real Helms (`tests/corpus`).
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::Command;
 
 use clap::Args;
@@ -13,6 +14,12 @@ pub(crate) struct Options {
     /// Options of the comparison; `--help` lists them after `--`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     options: Vec<OsString>,
+}
+
+/// Brings the charts into a folder, without rendering any.
+pub(crate) fn bring(folder: &Path) -> anyhow::Result<()> {
+    let nothing = ["--limit", "0", "--folder"].map(OsString::from);
+    run(&Options { options: nothing.into_iter().chain([folder.into()]).collect() })
 }
 
 /// Builds the comparison with optimisation and runs it; charts and Helm's answers are kept in the cache.

@@ -26,6 +26,14 @@ pub(crate) fn is_valid_path_pattern(pattern: &str) -> bool {
 /// Whether a path matches in the sense of `path.Match`: `*` and `?` do not cross `/`.
 #[must_use]
 pub fn path_match(pattern: &str, path: &str) -> bool {
+    // Nearly all patterns are a name or `*` and an ending.
+    let is_plain = |text: &str| !text.contains(['*', '?', '[', '\\']);
+    if is_plain(pattern) {
+        return pattern == path;
+    }
+    if let Some(ending) = pattern.strip_prefix('*').filter(|ending| is_plain(ending)) {
+        return path.strip_suffix(ending).is_some_and(|begin| !begin.contains('/'));
+    }
     let pattern: Vec<char> = pattern.chars().collect();
     let path: Vec<char> = path.chars().collect();
     path_match_from(&pattern, 0, &path, 0)

@@ -143,7 +143,7 @@ fn read_into(
             if !rules.ignores(&relative, true) {
                 read_into(&path, &relative, rules, files, size, depth + 1)?;
             }
-        } else if !rules.ignores_file(&relative) {
+        } else if !rules.ignores(&relative, false) {
             // A device or a pipe would be read for ever.
             anyhow::ensure!(
                 metadata.is_file(),

@@ -146,7 +146,11 @@ fn render_once(
     answers: Option<Rc<RefCell<BTreeMap<LookupKey, Value>>>>,
 ) -> Result<chart::Rendered, RenderError> {
     let environment = environment(input, seed, answers);
-    chart::render(chart, &input_of(values, input, &environment))
+    let mut cache = chart::TemplateCache::default();
+    let rendered = chart::render_cached(chart, &input_of(values, input, &environment), &mut cache);
+    // A process renders once or a few times. Taking the parsed templates apart would cost as much as a tenth of rendering.
+    std::mem::forget(cache);
+    rendered
 }
 
 fn environment(

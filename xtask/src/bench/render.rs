@@ -1,26 +1,30 @@
 //! `cargo xtask bench render`: `template` beside `helm template` on the same charts, in one run; then the engine alone.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::Args;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike as _;
 
-use super::peak_of;
+use super::{charts, peak_of};
 use crate::{paths, run, tools};
 
 /// What to measure.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// A chart, or a folder of charts; may be repeated (default: tests/charts/shop)
+    /// A chart, or a folder of charts; may be repeated (default: the list tests/corpus/heaviest.tsv)
     #[arg(long, value_name = "DIR")]
     charts: Vec<PathBuf>,
+    /// Where the corpus of charts is kept, or brought to (default: the cache)
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
     /// How often each process is measured; the median counts
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Only as many charts, those that take Helm 4 the longest
+    /// Of the charts named, only as many: those that take Helm 4 the most processor time
     #[arg(long, default_value_t = 20)]
     heaviest: usize,
     /// Leave out the measurements inside the process
@@ -48,8 +52,18 @@ struct Row {
 #[derive(Clone, Copy, Default)]
 struct Figures {
     ms: f64,
+    cpu_ms: f64,
     peak_mib: f64,
 }
+
+type Figure = fn(&Figures) -> f64;
+
+/// The figures by name.
+const FIGURES: [(&str, Figure); 3] = [
+    ("time on the clock", |figures| figures.ms),
+    ("time of the processor", |figures| figures.cpu_ms),
+    ("peak memory", |figures| figures.peak_mib),
+];
 
 /// Measures and prints.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
@@ -61,8 +75,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         Contender { name: "helm 4.3.1", program: tools::HELM4.program("helm")? },
         Contender { name: "helm 3.22.0", program: tools::HELM3.program("helm")? },
     ];
-    let charts = find(options)?;
-    let heaviest = heaviest(&contenders, charts, options.heaviest)?;
+    let heaviest = if options.charts.is_empty() {
+        charts::heaviest(options.folder.as_deref())?
+    } else {
+        heaviest(&contenders, charts::named(&options.charts)?, options.heaviest)?
+    };
     let mut rows = Vec::new();
     for chart in &heaviest {
         let figures = contenders.iter().map(|contender| measure(contender, chart, options.rounds));
@@ -79,45 +96,18 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     run::seen(inside.args(["backstay-chart", "--example", "growth", "--"]).args(&heaviest))
 }
 
-/// The charts in what was named.
-fn find(options: &Options) -> anyhow::Result<Vec<PathBuf>> {
-    let is_chart =
-        |path: &Path| path.join("Chart.yaml").is_file() || path.extension().is_some_and(|e| e == "tgz");
-    let mut found = Vec::new();
-    for named in &options.charts {
-        let named = named.canonicalize().with_context(|| format!("{}: cannot be found", named.display()))?;
-        if is_chart(&named) {
-            found.push(named);
-            continue;
-        }
-        let entries = fs::read_dir(&named).with_context(|| format!("{}: is no folder", named.display()))?;
-        let mut inside: Vec<PathBuf> =
-            entries.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<_>>()?;
-        inside.retain(|path| is_chart(path));
-        inside.sort();
-        found.append(&mut inside);
-    }
-    if options.charts.is_empty() {
-        found.push(paths::repository().join("tests/charts/shop"));
-    }
-    if found.is_empty() {
-        bail!("there is no chart in the folders given; a chart is a folder with a Chart.yaml, or a .tgz");
-    }
-    Ok(found)
-}
-
 /// The charts that take Helm 4 the longest. What a contender does not render is left out, and said.
 fn heaviest(contenders: &[Contender], charts: Vec<PathBuf>, most: usize) -> anyhow::Result<Vec<PathBuf>> {
     let mut timed = Vec::new();
     for chart in charts {
         let mut took = Vec::new();
         for contender in contenders {
-            let began = Instant::now();
-            let status = template(contender, &chart).status()?;
-            took.push(began.elapsed());
-            if !status.success() {
-                println!("left out: {}: {} ends with {status}", chart.display(), contender.name);
-                break;
+            match once(contender, &chart) {
+                Ok((_, cpu)) => took.push(cpu),
+                Err(error) => {
+                    println!("left out: {error}");
+                    break;
+                }
             }
         }
         if let (true, Some(helm)) = (took.len() == contenders.len(), took.get(1)) {
@@ -136,16 +126,32 @@ fn template(contender: &Contender, chart: &Path) -> Command {
     command
 }
 
-/// The median of the times, and the memory of one more run: looking at it costs time.
+/// Runs one process to its end: the time on the clock and of the processor.
+fn once(contender: &Contender, chart: &Path) -> anyhow::Result<(Duration, Duration)> {
+    let before = processor_time()?;
+    let began = Instant::now();
+    let status = template(contender, chart).status()?;
+    let took = began.elapsed();
+    if !status.success() {
+        bail!("{} template {}: {status}", contender.name, chart.display());
+    }
+    Ok((took, processor_time()?.saturating_sub(before)))
+}
+
+/// What all processes that have ended took of the processor, their own and the system's part.
+fn processor_time() -> anyhow::Result<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    Ok(Duration::from_micros(micros.try_into()?))
+}
+
+/// The medians of the times, and the memory of one more run: looking at it costs time.
 fn measure(contender: &Contender, chart: &Path, rounds: usize) -> anyhow::Result<Figures> {
-    let mut times = Vec::new();
+    let (mut times, mut cpu_times) = (Vec::new(), Vec::new());
     for _ in 0..rounds.max(1) {
-        let began = Instant::now();
-        let status = template(contender, chart).status()?;
-        times.push(began.elapsed().as_secs_f64() * 1e3);
-        if !status.success() {
-            bail!("{} template {}: {status}", contender.name, chart.display());
-        }
+        let (time, cpu) = once(contender, chart)?;
+        times.push(time.as_secs_f64() * 1e3);
+        cpu_times.push(cpu.as_secs_f64() * 1e3);
     }
     let mut child = template(contender, chart).spawn()?;
     let mut peak = 0;
@@ -153,7 +159,7 @@ fn measure(contender: &Contender, chart: &Path, rounds: usize) -> anyhow::Result
         peak = peak.max(peak_of(child.id()).unwrap_or(0));
         std::thread::sleep(LOOK);
     }
-    Ok(Figures { ms: middle(times), peak_mib: peak as f64 / 1024.0 })
+    Ok(Figures { ms: middle(times), cpu_ms: middle(cpu_times), peak_mib: peak as f64 / 1024.0 })
 }
 
 fn middle(mut figures: Vec<f64>) -> f64 {
@@ -163,38 +169,36 @@ fn middle(mut figures: Vec<f64>) -> f64 {
 
 fn print(contenders: &[Contender], rows: &[Row]) {
     println!(
-        "\n`template` as a whole process: milliseconds and peak MiB, and how often ours fits into theirs"
+        "\n`template` as a whole process: milliseconds on the clock, of the processor, peak MiB, and how many of ours fit into theirs"
     );
-    print!("{:<44}", "");
-    for contender in contenders {
-        print!("{:>13}{:>13}", contender.name, "");
+    print!("{:<34}", "");
+    for (index, contender) in contenders.iter().enumerate() {
+        print!("{:>width$}", contender.name, width = if index == 0 { 25 } else { 45 });
     }
     println!();
     for row in rows {
-        print!("{:<44}", row.chart.chars().take(43).collect::<String>());
+        print!("{:<34}", row.chart.chars().take(33).collect::<String>());
         let ours = row.figures.first().copied().unwrap_or_default();
         for (index, theirs) in row.figures.iter().enumerate() {
-            print!(" {:>7.0} ms {:>4.0} MiB", theirs.ms, theirs.peak_mib);
+            print!(" {:>7.1} {:>7.1} {:>4.0} MiB", theirs.ms, theirs.cpu_ms, theirs.peak_mib);
             if index > 0 {
-                print!(" {:>5.1}x {:>5.1}x", theirs.ms / ours.ms, theirs.peak_mib / ours.peak_mib);
+                let [time, cpu, memory] =
+                    FIGURES.map(|(_, figure)| format!("{:.1}x", figure(theirs) / figure(&ours)));
+                print!(" {time:>6} {cpu:>6} {memory:>5}");
             }
         }
         println!();
     }
     for (index, contender) in contenders.iter().enumerate().skip(1) {
-        let ratios = |figure: fn(&Figures) -> f64| {
+        for (name, figure) in FIGURES {
             let ratio = |row: &Row| Some(figure(row.figures.get(index)?) / figure(row.figures.first()?));
-            rows.iter().filter_map(ratio).collect::<Vec<f64>>()
-        };
-        let (times, memory) = (ratios(|figures| figures.ms), ratios(|figures| figures.peak_mib));
-        let least = |ratios: &[f64]| ratios.iter().copied().fold(f64::INFINITY, f64::min);
-        println!(
-            "beside {}: {:.1}x faster by median, {:.1}x at the least; memory 1/{:.1} by median, 1/{:.1} at the most",
-            contender.name,
-            middle(times.clone()),
-            least(&times),
-            middle(memory.clone()),
-            least(&memory)
-        );
+            let ratios: Vec<f64> = rows.iter().filter_map(ratio).collect();
+            let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+            let median = middle(ratios);
+            println!(
+                "beside {}: {name}: {median:.1}x less by median, {least:.1}x at the least",
+                contender.name
+            );
+        }
     }
 }

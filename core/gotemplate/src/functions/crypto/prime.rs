@@ -5,19 +5,24 @@ use rand_core::RngCore as _;
 use super::super::random::Source;
 use super::field::Field;
 
-/// Candidates are freed of all factors below this before a test is spent on them.
-const FACTORS: usize = 1 << 16;
+/// Candidates are freed of all factors below this before a test is spent on them. A factor is worth its division where tests
+/// take long: eight times as long with every doubling of the limbs.
+fn factors_below(limbs: usize) -> usize {
+    if limbs < 32 { 1 << 16 } else { 1 << 19 }
+}
 
 /// Odd numbers looked at behind a random one. A prime of 2048 bits is missing in one window of 300.
 const WINDOW: usize = 4096;
 
-/// Tests with random bases behind the one with base 2; FIPS 186-5 (table B.1) asks for 5 at 1024 bits and less above.
-const ROUNDS: usize = 5;
+/// Tests with random bases behind the one with base 2; FIPS 186-5 (table B.1) asks for 5 at 1024 bits and 4 at 2048.
+fn rounds(limbs: usize) -> usize {
+    if limbs < 32 { 5 } else { 4 }
+}
 
 /// A random prime with `limbs` times 64 bits, the two highest set, as little-endian bytes. One less has no factor in common
 /// with `exponent`, which is a prime.
 pub(super) fn prime(source: &mut Source<'_>, limbs: usize, exponent: u64) -> Vec<u8> {
-    let factors = small_primes();
+    let factors = small_primes(factors_below(limbs));
     loop {
         let mut start: Vec<u64> = (0..limbs).map(|_| source.next_u64()).collect();
         if let Some(first) = start.first_mut() {
@@ -35,14 +40,14 @@ pub(super) fn prime(source: &mut Source<'_>, limbs: usize, exponent: u64) -> Vec
     }
 }
 
-/// The odd primes below [`FACTORS`].
-fn small_primes() -> Vec<u64> {
-    let mut composite = vec![false; FACTORS];
+/// The odd primes below a number.
+fn small_primes(most: usize) -> Vec<u64> {
+    let mut composite = vec![false; most];
     let mut primes = Vec::new();
-    for number in (3..FACTORS).step_by(2) {
+    for number in (3..most).step_by(2) {
         if composite.get(number) == Some(&false) {
             primes.push(number as u64);
-            composite.iter_mut().skip(number * number).step_by(number).for_each(|mark| *mark = true);
+            composite.iter_mut().skip(number * number).step_by(2 * number).for_each(|mark| *mark = true);
         }
     }
     primes
@@ -97,7 +102,7 @@ fn is_prime(number: &[u64], source: &mut Source<'_>) -> bool {
     if !field.passes(None) {
         return false;
     }
-    (0..ROUNDS).all(|_| {
+    (0..rounds(number.len())).all(|_| {
         // Any number stands for some base in Montgomery's form. One more than the modulus, once in a lifetime, is no problem.
         let base: Vec<u64> = number.iter().map(|_| source.next_u64()).collect();
         field.passes(Some(&base))
