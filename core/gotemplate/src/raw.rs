@@ -10,6 +10,9 @@ const BASE: u32 = 0x10_FF00;
 /// A text that stands for any bytes.
 #[must_use]
 pub fn text_of_bytes(bytes: &[u8]) -> String {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.to_owned();
+    }
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());

@@ -11,9 +11,9 @@ use crate::error::{Outcome, RenderError};
 use crate::exec::{Got, Run};
 use crate::function::{Environment, FunctionError, Runtime};
 use crate::limits;
-use crate::parse::{DOLLAR, ParseError, parse};
+use crate::parse::DOLLAR;
 use crate::print_quote::quote;
-use crate::set::{FunctionTable, Templates};
+use crate::set::Templates;
 use crate::tree::Shared;
 use crate::value::{Text, Value};
 
@@ -46,17 +46,18 @@ struct Scope {
 }
 
 pub(crate) struct Executor<'e> {
-    functions: &'e FunctionTable,
     pub(crate) missing: Missing,
     templates: &'e Templates,
     environment: &'e Environment,
     scope: Option<Rc<Scope>>,
     /// How often each template is being included at the moment.
     included: BTreeMap<Text, usize>,
-    parsed: BTreeMap<Text, Rc<Vec<Shared>>>,
     depth: usize,
     stack: usize,
-    random: ChaCha20Rng,
+    /// Made when it is first asked.
+    random: Option<ChaCha20Rng>,
+    /// The file that is rendered.
+    name: &'e str,
     /// What is left of [`limits::STEPS`].
     steps: u64,
 }
@@ -73,21 +74,18 @@ impl<'e> Executor<'e> {
         templates: &'e Templates,
         environment: &'e Environment,
         missing: Missing,
-        name: &str,
+        name: &'e str,
     ) -> Self {
-        // Every file has random numbers of its own, whatever was rendered before it.
-        let key = Sha256::new().chain_update(environment.seed).chain_update(name);
         Self {
-            functions: &templates.functions,
             missing,
             templates,
             environment,
             scope: None,
             included: BTreeMap::new(),
-            parsed: BTreeMap::new(),
             depth: 0,
             stack: stack_address(),
-            random: ChaCha20Rng::from_seed(key.finalize().into()),
+            random: None,
+            name,
             steps: limits::STEPS,
         }
     }
@@ -139,16 +137,6 @@ impl<'e> Executor<'e> {
         let mut out = String::new();
         self.run(&template, Got::plain(data), &mut out)?;
         Ok(out)
-    }
-
-    fn parse(&mut self, text: &str) -> Result<Rc<Vec<Shared>>, ParseError> {
-        if let Some(known) = self.parsed.get(text) {
-            return Ok(known.clone());
-        }
-        let functions = self.functions;
-        let parsed = Rc::new(parse(ROOT, text, &|name| functions.find(name))?);
-        self.parsed.insert(Rc::from(text), parsed.clone());
-        Ok(parsed)
     }
 
     /// Runs the text that was parsed, with what it defines in sight.
@@ -203,7 +191,8 @@ impl Runtime for Executor<'_> {
         }
         let shown = || quote(text, false);
         let parsed = self
-            .parse(text)
+            .templates
+            .parse_text(ROOT, text)
             .map_err(|error| FunctionError::Failed(format!("cannot parse template {}: {error}", shown())))?;
         if !self.enter() {
             return Self::endless(ROOT);
@@ -225,6 +214,12 @@ impl Runtime for Executor<'_> {
     }
 
     fn random(&mut self) -> u64 {
-        self.random.next_u64()
+        let (seed, name) = (self.environment.seed, self.name);
+        let random = self.random.get_or_insert_with(|| {
+            // Every file has random numbers of its own, whatever was rendered before it.
+            let key = Sha256::new().chain_update(seed).chain_update(name);
+            ChaCha20Rng::from_seed(key.finalize().into())
+        });
+        random.next_u64()
     }
 }

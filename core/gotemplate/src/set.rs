@@ -1,6 +1,7 @@
 //! Sets of templates, and rendering them.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
@@ -155,18 +156,23 @@ pub struct Options {
     pub missing_key_error: bool,
 }
 
+/// How many texts given to `tpl` are kept parsed.
+const KEPT: usize = 1024;
+
 /// Templates that see each other: all files of a chart and its subcharts.
 #[derive(Clone)]
 pub struct Templates {
     pub(crate) functions: Rc<FunctionTable>,
     templates: BTreeMap<Text, Shared>,
+    /// What `tpl` has parsed: charts give it the same texts in file after file.
+    texts: Rc<RefCell<BTreeMap<Text, Rc<Vec<Shared>>>>>,
 }
 
 impl Templates {
     /// An empty set.
     #[must_use]
     pub fn new(functions: Rc<FunctionTable>) -> Self {
-        Self { functions, templates: BTreeMap::new() }
+        Self { functions, templates: BTreeMap::new(), texts: Rc::default() }
     }
 
     /// Adds a file and what it defines. A later template replaces an earlier one of its name, unless it is empty.
@@ -218,6 +224,20 @@ impl Templates {
     ) -> Result<String, RenderError> {
         let mut executor = Executor::new(self, environment, Missing::Invalid, name);
         executor.run_named(name, data).map_err(|error| *error)
+    }
+
+    /// The templates in a text that was given to `tpl`.
+    pub(crate) fn parse_text(&self, name: &str, text: &str) -> Result<Rc<Vec<Shared>>, ParseError> {
+        let mut texts = self.texts.borrow_mut();
+        if let Some(known) = texts.get(text) {
+            return Ok(known.clone());
+        }
+        let parsed = Rc::new(parse(name, text, &|name| self.functions.find(name))?);
+        if texts.len() >= KEPT {
+            texts.clear();
+        }
+        texts.insert(Rc::from(text), parsed.clone());
+        Ok(parsed)
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&Shared> {

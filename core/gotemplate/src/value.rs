@@ -94,7 +94,10 @@ struct MapCell {
 
 impl Drop for MapCell {
     fn drop(&mut self) {
-        crate::value_walk::release(std::mem::take(self.entries.get_mut()).into_values());
+        let entries = self.entries.get_mut();
+        if entries.values().any(crate::value_walk::holds) {
+            crate::value_walk::release(std::mem::take(entries).into_values());
+        }
     }
 }
 

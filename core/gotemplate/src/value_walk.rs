@@ -31,12 +31,16 @@ impl Walk {
     }
 
     fn copy_map(&mut self, map: &Map, depth: usize) -> Option<Map> {
-        let entries: Option<_> = map
-            .borrow()
-            .iter()
-            .map(|(key, value)| Some((key.clone(), self.copy(value, depth + 1)?)))
-            .collect();
-        Some(map.with_entries(entries?))
+        // Cloning a tree of entries keeps its shape; what is no plain value is put right afterwards.
+        let mut entries = map.borrow().clone();
+        for value in entries.values_mut() {
+            *value = match value {
+                Value::List(_) | Value::Map(_) => self.copy(value, depth + 1)?,
+                _ if self.fits(depth + 1) => continue,
+                _ => return None,
+            };
+        }
+        Some(map.with_entries(entries))
     }
 
     /// `reflect.DeepEqual`, which takes what it is already comparing for equal.
@@ -84,7 +88,6 @@ pub(crate) fn same(one: &Value, other: &Value) -> bool {
 
 /// Ends the life of values without recursion, however deep they are nested.
 pub(crate) fn release(values: impl IntoIterator<Item = Value>) {
-    let holds = |value: &Value| matches!(value, Value::List(_) | Value::Map(_));
     let mut waiting: Vec<Value> = values.into_iter().filter(holds).collect();
     while let Some(value) = waiting.pop() {
         match value {
@@ -95,10 +98,15 @@ pub(crate) fn release(values: impl IntoIterator<Item = Value>) {
     }
 }
 
+/// Whether a value may hold others.
+pub(crate) fn holds(value: &Value) -> bool {
+    matches!(value, Value::List(_) | Value::Map(_))
+}
+
 impl Drop for List {
     fn drop(&mut self) {
         let items = self.take_items();
-        if items.iter().any(|item| matches!(item, Value::List(_) | Value::Map(_))) {
+        if items.iter().any(holds) {
             release(items);
         }
     }

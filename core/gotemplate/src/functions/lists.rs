@@ -74,14 +74,18 @@ fn nothing() -> Value {
 }
 
 fn push(arguments: &[Value]) -> Result<Value, FunctionError> {
-    let mut items = items(arguments, 0, "Cannot push on type")?.to_vec();
+    let before = items(arguments, 0, "Cannot push on type")?;
+    let mut items = Vec::with_capacity(before.len() + 1);
+    items.extend_from_slice(&before);
     items.push(any(arguments, 1));
     Ok(Value::list(items))
 }
 
 fn prepend(arguments: &[Value]) -> Result<Value, FunctionError> {
-    let mut items = items(arguments, 0, "Cannot prepend on type")?.to_vec();
-    items.insert(0, any(arguments, 1));
+    let behind = items(arguments, 0, "Cannot prepend on type")?;
+    let mut items = Vec::with_capacity(behind.len() + 1);
+    items.push(any(arguments, 1));
+    items.extend_from_slice(&behind);
     Ok(Value::list(items))
 }
 
