@@ -152,6 +152,8 @@ pub enum RenderError {
 #[derive(Debug, Default)]
 pub struct TemplateCache {
     parsed: BTreeMap<String, (Rc<[u8]>, Parsed)>,
+    /// The same by what is written in them: subcharts bring the same library again and again.
+    texts: BTreeMap<Rc<[u8]>, Parsed>,
     functions: Option<(Compatibility, Rc<FunctionTable>)>,
 }
 
@@ -162,6 +164,7 @@ impl TemplateCache {
             _ => {
                 let table = Rc::new(helm_functions(compatibility));
                 self.parsed.clear();
+                self.texts.clear();
                 self.functions = Some((compatibility, table.clone()));
                 table
             }
@@ -179,6 +182,10 @@ impl TemplateCache {
         {
             return Ok(parsed.clone());
         }
+        if let Some(parsed) = self.texts.get(data).and_then(|parsed| parsed.renamed(file)) {
+            self.parsed.insert(file.to_owned(), (data.clone(), parsed.clone()));
+            return Ok(parsed);
+        }
         // Twice as fast as the lossy reading, and almost always enough.
         let text = std::str::from_utf8(data).map_or_else(|_| String::from_utf8_lossy(data), Into::into);
         let parsed = Parsed::new(file, &text, functions).map_err(|error| RenderError::Parse {
@@ -186,6 +193,11 @@ impl TemplateCache {
             text: trace::reformat_parse_error(file, &error.to_string()),
         })?;
         self.parsed.insert(file.to_owned(), (data.clone(), parsed.clone()));
+        // Texts that no file has any more are forgotten now and then.
+        if self.texts.len() > 2 * self.parsed.len() {
+            self.texts.clear();
+        }
+        self.texts.insert(data.clone(), parsed.clone());
         Ok(parsed)
     }
 }

@@ -78,7 +78,7 @@ impl<'t> Run<'t, '_, '_> {
         let name = &self.template.name;
         let mut error = TemplateError {
             template: name.to_string(),
-            file: self.tree.file.to_string(),
+            file: self.template.file.to_string(),
             ..TemplateError::default()
         };
         match self.place {

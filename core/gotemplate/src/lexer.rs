@@ -83,6 +83,17 @@ fn is_space(byte: Option<&u8>) -> bool {
     matches!(byte, Some(b' ' | b'\t' | b'\r' | b'\n'))
 }
 
+/// The ASCII characters of words.
+const WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_';
+        byte += 1;
+    }
+    table
+};
+
 fn is_word(c: char) -> bool {
     c == '_' || c.is_alphabetic() || c.is_numeric()
 }
@@ -276,12 +287,26 @@ impl<'a> Lexer<'a> {
     }
 
     fn action(&mut self) -> Token {
-        if let Some(trims) = self.right_delimiter() {
-            if self.parentheses == 0 {
-                return self.end_of_action(trims);
+        match self.byte(0) {
+            // Most tokens are names, or a space in front of one.
+            Some(b'a'..=b'z' | b'A'..=b'Z' | b'_') => {
+                self.position += 1;
+                self.word()
             }
-            return self.fail("unclosed left paren");
+            Some(b' ') if self.byte(1).is_some_and(|byte| byte.is_ascii_graphic() && byte != b'-') => {
+                self.position += 1;
+                self.emit(Kind::Space)
+            }
+            Some(b' ' | b'\t' | b'\r' | b'\n' | b'}') => match self.right_delimiter() {
+                Some(trims) if self.parentheses == 0 => self.end_of_action(trims),
+                Some(_) => self.fail("unclosed left paren"),
+                None => self.other(),
+            },
+            _ => self.other(),
         }
+    }
+
+    fn other(&mut self) -> Token {
         let begin = self.position;
         match self.take() {
             None => self.fail("unclosed action"),
@@ -295,7 +320,6 @@ impl<'a> Lexer<'a> {
                 self.name(Kind::Field, Kind::Dot)
             }
             Some('$') => self.name(Kind::Variable, Kind::Variable),
-            Some('a'..='z' | 'A'..='Z' | '_') => self.word(),
             Some('"') => self.quoted('"', Kind::QuotedText, "unterminated quoted string"),
             Some('(') => {
                 self.parentheses += 1;
@@ -374,13 +398,13 @@ impl<'a> Lexer<'a> {
     /// Goes on to the end of the word.
     fn rest_of_word(&mut self) {
         loop {
-            match self.byte(0) {
-                Some(b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_') => self.position += 1,
-                Some(byte) if !byte.is_ascii() && self.peek().is_some_and(is_word) => {
-                    self.take();
-                }
-                _ => return,
+            let rest = self.text.as_bytes().get(self.position..).unwrap_or_default();
+            let plain = |byte: &u8| WORD[usize::from(*byte)];
+            self.position += rest.iter().position(|byte| !plain(byte)).unwrap_or(rest.len());
+            if self.byte(0).is_none_or(|byte| byte.is_ascii()) || !self.peek().is_some_and(is_word) {
+                return;
             }
+            self.take();
         }
     }
 

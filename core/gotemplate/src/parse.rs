@@ -38,9 +38,11 @@ pub(crate) fn parse(
     text: &str,
     find_function: &dyn Fn(&str) -> Option<Callable>,
 ) -> std::result::Result<Vec<Shared>, ParseError> {
+    let file: Text = Rc::from(name);
     let blank = Token { kind: Kind::Eof, start: 0, end: 0 };
     let mut parser = Parser {
-        tree: Tree::new(name, text),
+        file: file.clone(),
+        tree: Tree::new(text),
         lexer: Lexer::new(text),
         find_function,
         tokens: [blank; 3],
@@ -58,9 +60,9 @@ pub(crate) fn parse(
     parser.file().map_err(|error| *error)?;
     let Parser { mut tree, mut done, .. } = parser;
     tree.shrink();
-    let own = done.remove_entry(&tree.file);
+    let own = done.remove_entry(&file);
     let tree = Rc::new(tree);
-    let template = |(name, body)| Rc::new(Template { name, tree: tree.clone(), body });
+    let template = |(name, body)| Rc::new(Template { name, file: file.clone(), tree: tree.clone(), body });
     Ok(done.into_iter().chain(own).map(template).collect())
 }
 
@@ -89,6 +91,7 @@ enum Piece {
 }
 
 struct Parser<'a> {
+    file: Text,
     tree: Tree,
     lexer: Lexer<'a>,
     find_function: &'a dyn Fn(&str) -> Option<Callable>,
@@ -152,7 +155,7 @@ impl<'a> Parser<'a> {
     #[cold]
     #[inline(never)]
     fn fail<T>(&self, message: impl Into<String>) -> Result<T> {
-        let name = self.tree.file.to_string();
+        let name = self.file.to_string();
         let line = self.lexer.line_of(self.tokens[0]);
         Err(Box::new(ParseError { name, line, message: message.into() }))
     }
@@ -167,7 +170,7 @@ impl<'a> Parser<'a> {
                 return self.fail(problem);
             };
             let link = if problem.ends_with(" action") { "" } else { " in action" };
-            return self.fail(format!("{problem}{link} started at {}:{began}", self.tree.file));
+            return self.fail(format!("{problem}{link} started at {}:{began}", self.file));
         }
         let shown = match token.kind {
             Kind::Eof => "EOF".to_owned(),
@@ -213,8 +216,9 @@ impl<'a> Parser<'a> {
                 Piece::Stop(stop) => return self.fail(format!("unexpected {}", stop.text())),
             }
         }
-        let name = self.tree.file.clone();
-        let body = self.tree.add_nodes(self.nodes.drain(..));
+        let name = self.file.clone();
+        self.tree.defines_itself = self.done.contains_key(&name);
+        let body = self.tree.add_nodes(&self.nodes);
         self.finish(name, body)
     }
 
@@ -277,7 +281,9 @@ impl<'a> Parser<'a> {
                 Piece::Node(node) => self.nodes.push(node),
                 Piece::Stop(stop) => {
                     self.depth -= 1;
-                    return Ok((self.tree.add_nodes(self.nodes.drain(first..)), stop));
+                    let nodes = self.tree.add_nodes(self.nodes.get(first..).unwrap_or_default());
+                    self.nodes.truncate(first);
+                    return Ok((nodes, stop));
                 }
             }
         }
@@ -358,7 +364,7 @@ impl<'a> Parser<'a> {
                 }
                 self.depth += 1;
                 let node = self.branch(kind)?;
-                otherwise = Some(self.tree.add_nodes(std::iter::once(node)));
+                otherwise = Some(self.tree.add_nodes(&[node]));
                 self.depth -= 1;
             } else {
                 let (nodes, end) = self.list()?;
@@ -426,7 +432,8 @@ impl<'a> Parser<'a> {
             }
         }
         self.check(first, context)?;
-        let commands = self.tree.add_commands(self.commands.drain(first..));
+        let commands = self.tree.add_commands(self.commands.get(first..).unwrap_or_default());
+        self.commands.truncate(first);
         Ok(self.tree.add_pipe(Pipe { position, assigns, variables, commands }))
     }
 
@@ -527,6 +534,8 @@ impl<'a> Parser<'a> {
         if self.operands.len() == first {
             return self.fail("empty command");
         }
-        Ok(Command { position, operands: self.tree.add_operands(self.operands.drain(first..)) })
+        let operands = self.tree.add_operands(self.operands.get(first..).unwrap_or_default());
+        self.operands.truncate(first);
+        Ok(Command { position, operands })
     }
 }

@@ -117,6 +117,29 @@ fn later_files_replace_templates() {
 }
 
 #[test]
+fn a_parsed_file_serves_under_another_name() {
+    let functions = Rc::new(FUNCTIONS.iter().collect::<FunctionTable>());
+    let parsed = |text: &str| Parsed::new("a", text, &functions).expect("a template");
+    let renamed =
+        parsed("{{ define \"n\" }}{{ .a.b.c }}{{ end }}\n{{ .x.y.z }}").renamed("b").expect("renamed");
+    assert_eq!((renamed.name(), renamed.defines().collect::<Vec<_>>()), ("b", vec!["n"]));
+    let mut templates = Templates::new(functions.clone());
+    templates.add(renamed);
+    for (name, wanted) in [
+        ("b", "template: b:2:5: executing \"b\" at <.x.y.z>: nil pointer evaluating interface {}.y"),
+        ("n", "template: b:1:21: executing \"n\" at <.a.b.c>: nil pointer evaluating interface {}.b"),
+    ] {
+        let environment = Environment::offline(0, [1; 32]);
+        let given = templates.render(name, Value::map([]), &environment, Options::default());
+        assert_eq!(given.expect_err(name).to_string(), wanted);
+    }
+    // A file that defines a template with one of the two names means something else under the other.
+    for text in ["{{ define \"b\" }}x{{ end }}", "{{ define \"a\" }}x{{ end }}"] {
+        assert!(parsed(text).renamed("b").is_none(), "{text}");
+    }
+}
+
+#[test]
 fn what_tpl_defines_stays_inside() {
     check(&[("a", "{{ tpl `{{ define \"n\" }}in{{ end }}{{ include \"n\" . }}` . }}")], "in");
     check(

@@ -12,7 +12,7 @@ use crate::function::{Environment, Function};
 use crate::parse::{ParseError, parse};
 use crate::raw;
 use crate::runtime::{Executor, Missing};
-use crate::tree::Shared;
+use crate::tree::{Shared, Template};
 use crate::value::{Text, Value};
 
 /// What a name in a template calls.
@@ -108,6 +108,8 @@ impl FromIterator<&'static Function> for FunctionTable {
 #[derive(Clone)]
 pub struct Parsed {
     name: Text,
+    /// Whether the text defines a template that is called like its file.
+    defines_itself: bool,
     templates: Rc<Vec<Shared>>,
 }
 
@@ -118,7 +120,26 @@ impl Parsed {
     /// With Go's words, for the first mistake in the text.
     pub fn new(name: &str, text: &str, functions: &FunctionTable) -> Result<Self, ParseError> {
         let templates = parse(name, text, &|name| functions.find(name))?;
-        Ok(Self { name: Rc::from(name), templates: Rc::new(templates) })
+        let defines_itself = templates.last().is_some_and(|own| own.tree.defines_itself);
+        Ok(Self { name: Rc::from(name), defines_itself, templates: Rc::new(templates) })
+    }
+
+    /// The same text in a file of another name, where that changes nothing but places in errors; `None` where the text defines
+    /// a template that is called like one of the files.
+    #[must_use]
+    pub fn renamed(&self, file: &str) -> Option<Self> {
+        let (own, defined) = self.templates.split_last()?;
+        if own.name != self.name || self.defines_itself || defined.iter().any(|known| *known.name == *file) {
+            return None;
+        }
+        let name: Text = Rc::from(file);
+        let renamed = |template: &Shared, called: &Text| {
+            let (tree, body) = (template.tree.clone(), template.body);
+            Rc::new(Template { name: called.clone(), file: name.clone(), tree, body })
+        };
+        let mut templates: Vec<Shared> = defined.iter().map(|known| renamed(known, &known.name)).collect();
+        templates.push(renamed(own, &name));
+        Some(Self { name, templates: Rc::new(templates), defines_itself: false })
     }
 
     /// The name of the file.

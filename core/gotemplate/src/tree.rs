@@ -32,8 +32,6 @@ pub(crate) type Variable = u32;
 
 /// A parsed file: its body and what it defines.
 pub(crate) struct Tree {
-    /// The file it was read from.
-    pub(crate) file: Text,
     /// The whole text.
     pub(crate) source: Text,
     nodes: Vec<Node>,
@@ -46,6 +44,8 @@ pub(crate) struct Tree {
     numbers: Vec<Number>,
     /// The variables' names with their `$`.
     pub(crate) names: Vec<Text>,
+    /// Whether a template is called like the file.
+    pub(crate) defines_itself: bool,
 }
 
 /// The place of the next element of a table.
@@ -55,9 +55,9 @@ fn next_index<T>(table: &[T]) -> Index {
     Index::try_from(table.len()).unwrap_or(Index::MAX)
 }
 
-fn append<T>(table: &mut Vec<T>, items: impl Iterator<Item = T>) -> Part {
+fn append<T: Copy>(table: &mut Vec<T>, items: &[T]) -> Part {
     let start = next_index(table);
-    table.extend(items);
+    table.extend_from_slice(items);
     Part { start, end: next_index(table) }
 }
 
@@ -72,9 +72,8 @@ fn slice<T>(table: &[T], part: Part) -> &[T] {
 }
 
 impl Tree {
-    pub(crate) fn new(file: &str, source: &str) -> Self {
+    pub(crate) fn new(source: &str) -> Self {
         Self {
-            file: Rc::from(file),
             source: Rc::from(source),
             nodes: Vec::new(),
             calls: Vec::new(),
@@ -85,10 +84,11 @@ impl Tree {
             texts: Vec::new(),
             numbers: Vec::new(),
             names: vec![Rc::from("$")],
+            defines_itself: false,
         }
     }
 
-    pub(crate) fn add_nodes(&mut self, nodes: impl Iterator<Item = Node>) -> Part {
+    pub(crate) fn add_nodes(&mut self, nodes: &[Node]) -> Part {
         append(&mut self.nodes, nodes)
     }
 
@@ -100,16 +100,16 @@ impl Tree {
         push(&mut self.pipes, pipe)
     }
 
-    pub(crate) fn add_commands(&mut self, commands: impl Iterator<Item = Command>) -> Part {
+    pub(crate) fn add_commands(&mut self, commands: &[Command]) -> Part {
         append(&mut self.commands, commands)
     }
 
-    pub(crate) fn add_operands(&mut self, operands: impl Iterator<Item = Operand>) -> Part {
+    pub(crate) fn add_operands(&mut self, operands: &[Operand]) -> Part {
         append(&mut self.operands, operands)
     }
 
     pub(crate) fn add_declared(&mut self, variables: &[Variable]) -> Part {
-        append(&mut self.declared, variables.iter().copied())
+        append(&mut self.declared, variables)
     }
 
     pub(crate) fn add_text(&mut self, value: Text, written: Span) -> Index {
@@ -190,6 +190,8 @@ impl Tree {
 pub(crate) struct Template {
     /// The name it is called by.
     pub(crate) name: Text,
+    /// The file it was read from.
+    pub(crate) file: Text,
     pub(crate) tree: Rc<Tree>,
     pub(crate) body: Part,
 }

@@ -33,7 +33,7 @@ impl Parser<'_> {
                 let term = quote(&self.tree.written(&term).to_string(), false);
                 return self.fail(format!("unexpected . after term {term}"));
             }
-            _ => OperandKind::Chain(self.tree.add_operands(std::iter::once(term)), names),
+            _ => OperandKind::Chain(self.tree.add_operands(&[term]), names),
         };
         Ok(Some(Operand { position, kind }))
     }
