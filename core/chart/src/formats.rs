@@ -9,7 +9,7 @@ pub(crate) fn check(format: &str, text: &str) -> Result<(), &'static str> {
         "uri" => fits(is_uri(text), "relative url"),
         "email" => fits(is_email(text), "missing @"),
         "hostname" => fits(is_hostname(text), "invalid host name"),
-        "regex" => fits(regex::Regex::new(text).is_ok(), "invalid regular expression"),
+        "regex" => fits(backstay_gotemplate::go_regex(text).is_ok(), "invalid regular expression"),
         "date" => fits(is_date(text), "must be 10 characters long"),
         "date-time" => fits(is_date_time(text), "invalid date-time"),
         _ => Ok(()),

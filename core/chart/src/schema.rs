@@ -1,19 +1,21 @@
 //! `values.schema.json`: values are checked before anything is rendered.
 //!
 //! The rules are those of JSON Schema (drafts 4 to 2020-12) and the messages those of the library in Helm 3.22 and 4.3.
-//! References to other documents are not followed: what is behind them is taken as fitting. `unevaluatedItems`,
+//! References to the network are not followed: what is behind them is taken as fitting. `unevaluatedItems`,
 //! `$dynamicRef` and the `content…` keywords are not looked at.
 
 use std::collections::BTreeSet;
 
-use backstay_gotemplate::{Map, Value as Dynamic, map_to_json};
+use backstay_gotemplate::{Map, Value as Dynamic, go_regex, map_to_json};
 use regex::Regex;
 use serde_json::{Map as Object, Value};
 
 use crate::chart::Chart;
+use crate::schema_links::{self, Target};
 use crate::schema_scalars::{
     check_count, check_number, check_text, duplicates, equal, is_integer, quote, show, type_of,
 };
+use crate::schema_shape;
 
 /// How deep schemas may refer to each other.
 const MAX_DEPTH: usize = 200;
@@ -34,7 +36,9 @@ pub fn validate_schemas(chart: &Chart, values: &Map) -> Result<(), String> {
 fn check_chart(chart: &Chart, values: &Map, text: &mut String) {
     if let Some(schema) = &chart.schema {
         let wrong = match serde_json::from_slice::<Value>(schema) {
-            Ok(schema) => validate(&schema, &Value::Object(map_to_json(values))).err(),
+            Ok(schema) => {
+                compile(&schema).and_then(|()| validate(&schema, &Value::Object(map_to_json(values)))).err()
+            }
             Err(error) => Some(format!("values.schema.json:{}: {error}\n", error.line())),
         };
         if let Some(wrong) = wrong {
@@ -55,12 +59,19 @@ fn check_chart(chart: &Chart, values: &Map, text: &mut String) {
     }
 }
 
+/// Whether Helm would take it for a schema at all.
+fn compile(schema: &Value) -> Result<(), String> {
+    let draft = draft(schema);
+    schema_shape::check(schema, draft)?;
+    schema_links::check(schema, draft).map_err(|words| words + "\n")
+}
+
 /// Checks one value; the error has a line for every place that does not fit.
 ///
 /// # Errors
 /// When it does not fit.
 pub fn validate(schema: &Value, value: &Value) -> Result<(), String> {
-    let validator = Validator { root: schema, draft: draft(schema) };
+    let validator = Validator { root: schema, within: schema, draft: draft(schema) };
     let mut path = Vec::new();
     let (errors, _) = validator.check(schema, value, &mut path, 0);
     if errors.is_empty() {
@@ -107,6 +118,8 @@ type Outcome = (Vec<Failure>, BTreeSet<String>);
 
 struct Validator<'a> {
     root: &'a Value,
+    /// The schema with an own name in which references are read: the root or one in it.
+    within: &'a Value,
     draft: u16,
 }
 
@@ -129,6 +142,9 @@ fn grouped(path: &[String], mut errors: Vec<Failure>) -> Option<Failure> {
 
 impl<'a> Validator<'a> {
     fn check(&self, schema: &'a Value, value: &Value, path: &mut Vec<String>, depth: usize) -> Outcome {
+        if !std::ptr::eq(schema, self.within) && schema_links::identity(schema).is_some() {
+            return Validator { within: schema, ..*self }.check(schema, value, path, depth);
+        }
         let mut errors = Vec::new();
         let mut seen = BTreeSet::new();
         let rules = match schema {
@@ -157,13 +173,24 @@ impl<'a> Validator<'a> {
             _ => {}
         }
         self.combined(rules, value, path, depth, &mut errors, &mut seen);
-        if let (Value::Object(map), Some(unevaluated)) = (value, rules.get("unevaluatedProperties")) {
+        if let (Value::Object(map), Some(unevaluated)) = (value, self.known(rules, "unevaluatedProperties")) {
             for (name, value) in map.iter().filter(|(name, _)| !seen.contains(*name)) {
                 self.below(unevaluated, value, name, path, depth, &mut errors);
             }
             seen.extend(map.keys().cloned());
         }
         (errors, seen)
+    }
+
+    /// A keyword that not all drafts know.
+    fn known<'r>(&self, rules: &'r Object<String, Value>, keyword: &str) -> Option<&'r Value> {
+        let since = match keyword {
+            "const" | "contains" | "propertyNames" => 6,
+            "if" => 7,
+            "dependentSchemas" | "dependentRequired" | "unevaluatedProperties" => 2019,
+            _ => 4,
+        };
+        rules.get(keyword).filter(|_| self.draft >= since)
     }
 
     /// `type`, `const`, `enum` and `format`: the first that does not fit is all there is to say.
@@ -180,7 +207,7 @@ impl<'a> Validator<'a> {
                 return Some(format!("got {found}, want {}", types.join(" or ")));
             }
         }
-        if let Some(wanted) = rules.get("const")
+        if let Some(wanted) = self.known(rules, "const")
             && !equal(value, wanted)
         {
             let plain = !matches!(wanted, Value::Array(_) | Value::Object(_));
@@ -218,8 +245,10 @@ impl<'a> Validator<'a> {
         errors: &mut Vec<Failure>,
         seen: &mut BTreeSet<String>,
     ) {
-        let Some(target) = self.resolve(reference) else { return };
-        let (found, more) = self.check(target, value, path, depth + 1);
+        let Target::Here(target, within) = schema_links::resolve(self.root, self.within, reference) else {
+            return;
+        };
+        let (found, more) = Validator { within, ..*self }.check(target, value, path, depth + 1);
         seen.extend(more);
         if let Some(cause) = grouped(path, found) {
             errors.push(Failure {
@@ -229,21 +258,6 @@ impl<'a> Validator<'a> {
                 passes: true,
             });
         }
-    }
-
-    /// The schema behind a reference inside this document.
-    fn resolve(&self, reference: &str) -> Option<&'a Value> {
-        let (document, fragment) = reference.split_once('#').unwrap_or((reference, ""));
-        let base = if document.is_empty() { self.root } else { find(self.root, &["$id", "id"], document)? };
-        if fragment.is_empty() {
-            return Some(base);
-        }
-        if fragment.starts_with('/') {
-            let fragment = percent_decoded(fragment);
-            return base.pointer(&fragment);
-        }
-        find(base, &["$anchor", "$dynamicAnchor"], fragment)
-            .or_else(|| find(base, &["$id", "id"], &format!("#{fragment}")))
     }
 
     /// Checks a part of a value.
@@ -284,7 +298,7 @@ impl<'a> Validator<'a> {
             errors.push(failure(path, format!("missing {word} {}", required.join(", ")), Vec::new()));
         }
         for keyword in ["dependencies", "dependentSchemas", "dependentRequired"] {
-            let entries = rules.get(keyword).and_then(Value::as_object);
+            let entries = self.known(rules, keyword).and_then(Value::as_object);
             for (name, wanted) in entries.into_iter().flatten().filter(|(name, _)| map.contains_key(*name)) {
                 if wanted.is_array() {
                     let missing = missing(wanted);
@@ -301,12 +315,11 @@ impl<'a> Validator<'a> {
             }
         }
         self.properties(rules, map, path, depth, errors, seen);
-        if let Some(names) = rules.get("propertyNames") {
+        if let Some(names) = self.known(rules, "propertyNames") {
             for name in map.keys() {
                 let (found, _) = self.check(names, &Value::String(name.clone()), &mut Vec::new(), depth + 1);
                 if !found.is_empty() {
-                    let causes = if found.len() > 1 { found } else { Vec::new() };
-                    errors.push(failure(path, format!("invalid propertyName {}", quote(name)), causes));
+                    errors.push(failure(path, format!("invalid propertyName {}", quote(name)), found));
                 }
             }
         }
@@ -325,7 +338,7 @@ impl<'a> Validator<'a> {
         let patterns: Vec<(Regex, &Value)> = patterns
             .into_iter()
             .flatten()
-            .filter_map(|(pattern, schema)| Some((Regex::new(pattern).ok()?, schema)))
+            .filter_map(|(pattern, schema)| Some((go_regex(pattern).ok()?, schema)))
             .collect();
         let mut unwanted = Vec::new();
         for (name, value) in map {
@@ -392,7 +405,7 @@ impl<'a> Validator<'a> {
         for (index, (schema, item)) in by_place.into_iter().flatten().zip(items).enumerate() {
             self.below(schema, item, &index.to_string(), path, depth, errors);
         }
-        if let Some(contains) = rules.get("contains") {
+        if let Some(contains) = self.known(rules, "contains") {
             self.contains(rules, contains, items, path, depth, errors);
         }
     }
@@ -481,7 +494,7 @@ impl<'a> Validator<'a> {
                 _ => {}
             }
         }
-        if let Some(condition) = rules.get("if") {
+        if let Some(condition) = self.known(rules, "if") {
             let (found, more) = self.check(condition, value, path, depth + 1);
             let branch = if found.is_empty() { "then" } else { "else" };
             if found.is_empty() {
@@ -494,38 +507,4 @@ impl<'a> Validator<'a> {
             }
         }
     }
-}
-
-/// The schema inside another that has one of these names.
-fn find<'a>(schema: &'a Value, keys: &[&str], name: &str) -> Option<&'a Value> {
-    let named = |key: &&str| {
-        schema.get(*key).and_then(Value::as_str).is_some_and(|id| id.trim_end_matches('#') == name)
-    };
-    if keys.iter().any(named) {
-        return Some(schema);
-    }
-    match schema {
-        Value::Object(map) => map.values().find_map(|inner| find(inner, keys, name)),
-        Value::Array(items) => items.iter().find_map(|inner| find(inner, keys, name)),
-        _ => None,
-    }
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, after)) = rest.split_first() {
-        let hex = after.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        match hex {
-            Some(decoded) if *byte == b'%' => {
-                bytes.push(decoded);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(*byte);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }

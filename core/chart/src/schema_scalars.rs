@@ -1,6 +1,6 @@
 //! The rules of JSON Schema for single values.
 
-use regex::Regex;
+use backstay_gotemplate::go_regex;
 use serde_json::{Map as Object, Value};
 
 /// A number in a message: whole ones with commas, as the library in Helm prints them.
@@ -38,7 +38,7 @@ pub(crate) fn check_count(
 pub(crate) fn check_text(rules: &Object<String, Value>, text: &str, wrong: &mut dyn FnMut(String)) {
     check_count(rules, "Length", text.chars().count(), wrong);
     if let Some(pattern) = rules.get("pattern").and_then(Value::as_str)
-        && Regex::new(pattern).is_ok_and(|regex| !regex.is_match(text))
+        && go_regex(pattern).is_ok_and(|regex| !regex.is_match(text))
     {
         wrong(format!("{} does not match pattern {}", quote(text), quote(pattern)));
     }

@@ -36,7 +36,7 @@ pub use error::{RenderError, TemplateError};
 pub use function::{
     Compatibility, Environment, Function, FunctionError, Lookup, LookupKey, Parameter, Runtime,
 };
-pub use functions::{chart_message, helm_functions, json_prefix, semver};
+pub use functions::{chart_message, go_regex, helm_functions, json_prefix, semver};
 pub use parse::ParseError;
 pub use raw::text_of_bytes;
 pub use set::{FunctionTable, Options, Parsed, Templates};

@@ -30,6 +30,7 @@ mod words;
 pub(crate) use dates::duration_methods;
 pub use flow::chart_message;
 pub use json_read::json_prefix;
+pub use regex::go_regex;
 
 use crate::function::{Compatibility, Function};
 use crate::set::FunctionTable;

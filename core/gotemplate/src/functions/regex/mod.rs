@@ -109,6 +109,14 @@ fn expression(source: &str) -> Result<Rc<Expression>, SyntaxError> {
     })
 }
 
+/// An expression in Go's syntax (`regexp.Compile`), as it is in a schema.
+///
+/// # Errors
+/// With Go's words, when it is none.
+pub fn go_regex(source: &str) -> Result<Regex, String> {
+    expression(source).map(|expression| expression.regex.clone()).map_err(|error| error.to_string())
+}
+
 fn compile(source: &str) -> Result<Rc<Expression>, FunctionError> {
     expression(source).map_err(|error| FunctionError::new(error.to_string()))
 }
