@@ -403,11 +403,30 @@ impl Object for Files {
         }))
     }
 
+    /// Charts come to this when they print their whole scope, and their files may be large.
     fn print(&self) -> String {
-        let bytes = |data: &[u8]| data.iter().map(u8::to_string).collect::<Vec<_>>().join(" ");
-        let entries: Vec<String> =
-            self.0.iter().map(|(name, data)| format!("{name}:[{}]", bytes(data))).collect();
-        format!("map[{}]", entries.join(" "))
+        let digit = |value: u8| char::from(b'0' + value);
+        let mut text = String::from("map[");
+        for (index, (name, data)) in self.0.iter().enumerate() {
+            text.push_str(if index == 0 { "" } else { " " });
+            text.push_str(name);
+            text.push_str(":[");
+            for (place, byte) in data.iter().enumerate() {
+                if place > 0 {
+                    text.push(' ');
+                }
+                if *byte >= 100 {
+                    text.push(digit(byte / 100));
+                }
+                if *byte >= 10 {
+                    text.push(digit(byte / 10 % 10));
+                }
+                text.push(digit(byte % 10));
+            }
+            text.push(']');
+        }
+        text.push(']');
+        text
     }
 
     fn truth(&self) -> bool {
