@@ -49,6 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("backstay-tests-cluster", &[]),
     ("backstay-tests-corpus", &["backstay-chart", "backstay-gotemplate"]),
     ("backstay-tests-embed", &[]),
+    ("backstay-tests-fuzz", &[]),
     ("xtask", &[]),
 ];
 
