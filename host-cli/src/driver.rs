@@ -152,9 +152,10 @@ impl Driver {
         action: &Action,
         unwritten: &mut Vec<JournalEntry>,
     ) -> anyhow::Result<Option<Verdict>> {
-        if action.id.0 >= READ_ONLY_FROM || unwritten.is_empty() {
+        if action.id.0 >= READ_ONLY_FROM {
             return Ok(None);
         }
+        // Also what is only issued again waits for a write: it tells a process that lost the release.
         let entries = std::mem::take(unwritten);
         let is_first = entries.first().is_some_and(|entry| entry.seq == 0);
         if !is_first && matches!(action.kind, ActionKind::SaveRecord { .. }) {
