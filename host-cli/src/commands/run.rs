@@ -372,6 +372,8 @@ fn policy(request: &Request, plan: &Plan, now: Timestamp) -> Policy {
     let left_ms = request.deadline.map_or(u64::MAX, |deadline| millis(deadline.since(now)));
     // Of a deadline, too, the way back gets no more than half.
     let undo_ms = undo_ms.min(left_ms / 2);
+    let evidence_ms = (left_ms / 10).min(10_000);
+    let forward_ms = forward_ms.min(left_ms - undo_ms - evidence_ms);
     Policy {
         deadline: request.deadline,
         no_return: request.no_return,
@@ -383,7 +385,7 @@ fn policy(request: &Request, plan: &Plan, now: Timestamp) -> Policy {
         bake_ms,
         patience_ms: request.patience.map(millis),
         undo_ms,
-        evidence_ms: (left_ms / 10).min(10_000),
+        evidence_ms,
         attempts: 5,
         validate: request.validate,
         health: request.health.clone(),
