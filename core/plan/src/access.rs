@@ -103,7 +103,7 @@ pub fn needs_of(
         let key = &hook.object.key;
         let name = resource(key);
         let at = (key.group.as_str(), name.as_str());
-        needs.add(&key.namespace, at, &["get", "create", "delete"], "hooks are created afresh");
+        needs.add(&key.namespace, at, &["get", "create", "patch", "delete"], "hooks are created afresh");
         needs.note(&key.namespace, ("", "pods/log"), &["get"], "evidence of a failed hook", true);
     }
     for WatchScope { api_version, kind, namespace } in plan.watch_scopes() {
