@@ -188,9 +188,10 @@ fn told(fault: Option<&str>, plan: &Plan, cluster: &Cluster, report: &Report) ->
 /// What people follow; the rest is in the machine's own events.
 fn event_text(event: &Event) -> Option<String> {
     Some(match event {
-        Event::Entered { phase } => format!("{phase:?}"),
+        Event::Entered { phase } => format!("-- {phase:?}"),
         Event::Readiness { key, readiness, suspicion } => {
-            let mut text = format!("{key}: {readiness:?}");
+            let word = if readiness.is_current() { "ready: " } else { "" };
+            let mut text = format!("{key}: {word}{}", readiness.message);
             if let Some(cause) = suspicion {
                 let _written = write!(text, " ({}: {})", cause.code, cause.message);
             }
