@@ -44,6 +44,11 @@ fn main() -> ExitCode {
             };
         }
     };
+    match arguments.global.color.as_str() {
+        "always" => anstream::ColorChoice::Always.write_global(),
+        "never" => anstream::ColorChoice::Never.write_global(),
+        _ => {}
+    }
     let only_reads = arguments.command.only_reads();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = runtime.map_err(anyhow::Error::from).and_then(|runtime| {

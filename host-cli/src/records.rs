@@ -202,7 +202,9 @@ impl Records {
             }
             RecordChange::Purge if self.options.keep_history => Ok(self
                 .write_held(|record| {
-                    record.release.set_status(Status::Uninstalled, description::UNINSTALLATION_COMPLETE);
+                    let words = self.options.description.as_deref();
+                    let words = words.unwrap_or(description::UNINSTALLATION_COMPLETE);
+                    record.release.set_status(Status::Uninstalled, words);
                     record.release.info.deleted = Some(self.cluster.clock.now().into());
                 })
                 .await?),

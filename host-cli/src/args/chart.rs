@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use backstay_core::plan::Severity;
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::helm::{HelmArgs, TemplateHelmArgs};
 use super::source::SourceArgs;
 
 /// The values given to a chart, weakest first (Helm `pkg/cli/values/options.go`).
@@ -38,6 +39,8 @@ pub(crate) struct RenderArgs {
     pub(crate) values: ValueArgs,
     #[command(flatten)]
     pub(crate) source: SourceArgs,
+    #[command(flatten)]
+    pub(crate) helm: HelmArgs,
     /// Render as this Helm does: helm4 or helm3
     #[arg(long, env = "BACKSTAY_COMPAT", default_value = "helm4", value_parser = ["helm4", "helm3"])]
     pub(crate) compat: String,
@@ -76,6 +79,8 @@ pub(crate) struct TemplateArgs {
     pub(crate) name: NameArgs,
     #[command(flatten)]
     pub(crate) render: RenderArgs,
+    #[command(flatten)]
+    pub(crate) without_effect: TemplateHelmArgs,
     /// Only the manifests of these templates
     #[arg(short = 's', long, value_name = "TEMPLATE")]
     pub(crate) show_only: Vec<String>,

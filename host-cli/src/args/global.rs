@@ -47,6 +47,16 @@ pub(crate) struct GlobalArgs {
     /// Do not check the certificate of the API server
     #[arg(long, global = true, env = "HELM_KUBEINSECURE_SKIP_TLS_VERIFY", hide = true)]
     pub(crate) kube_insecure_skip_tls_verify: bool,
+    /// Colours: auto, always or never
+    #[arg(long, visible_alias = "colour", global = true, env = "HELM_COLOR", value_name = "WHEN", hide = true,
+        default_value = "auto", value_parser = ["auto", "always", "never"])]
+    pub(crate) color: String,
+    /// Without effect: the server says itself when it is asked too often
+    #[arg(long, global = true, value_name = "NUMBER", hide = true)]
+    pub(crate) burst_limit: Option<i64>,
+    /// Without effect: the server says itself when it is asked too often
+    #[arg(long, global = true, value_name = "NUMBER", hide = true)]
+    pub(crate) qps: Option<f32>,
     /// File with the names of chart repositories
     #[arg(long, global = true, env = "HELM_REPOSITORY_CONFIG", value_name = "FILE", hide = true)]
     pub(crate) repository_config: Option<PathBuf>,

@@ -331,6 +331,16 @@ pub(crate) struct RollbackArgs {
     /// Only show what would be done
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "client", default_value = "none", hide_default_value = true)]
     pub(crate) dry_run: DryRun,
+    /// Text for the history
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// Refused
+    #[arg(long, hide = true)]
+    pub(crate) recreate_pods: bool,
+    /// Always
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = ["true", "false", "auto"])]
+    pub(crate) server_side: Option<String>,
     /// Record what the cluster shows, for `backstay diagnose --replay`
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
@@ -351,6 +361,12 @@ pub(crate) struct UninstallArgs {
     /// Keep the history; the release is marked uninstalled
     #[arg(long)]
     pub(crate) keep_history: bool,
+    /// Only show what would be deleted
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Text for the history that is kept
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
     /// A release that does not exist is fine
     #[arg(long)]
     pub(crate) ignore_not_found: bool,
@@ -395,6 +411,27 @@ pub(crate) struct ListArgs {
     /// Only uninstalled releases
     #[arg(long)]
     pub(crate) uninstalled: bool,
+    /// Only superseded releases
+    #[arg(long)]
+    pub(crate) superseded: bool,
+    /// Only releases that are being uninstalled
+    #[arg(long)]
+    pub(crate) uninstalling: bool,
+    /// Only releases whose name fits this regular expression
+    #[arg(short = 'f', long, value_name = "PATTERN")]
+    pub(crate) filter: Option<String>,
+    /// Only releases whose record has these labels
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub(crate) selector: Option<String>,
+    /// Sort by the time of the last change
+    #[arg(short = 'd', long)]
+    pub(crate) date: bool,
+    /// The other way round
+    #[arg(short = 'r', long)]
+    pub(crate) reverse: bool,
+    /// Leave out so many at the beginning
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, hide_default_value = true)]
+    pub(crate) offset: usize,
     /// Every status (the default; Helm 3's flag)
     #[arg(short = 'a', long, hide = true)]
     pub(crate) all: bool,
@@ -427,6 +464,12 @@ pub(crate) struct StatusArgs {
     /// Revision; without it, the last
     #[arg(long, value_name = "REVISION", default_value_t = 0, hide_default_value = true)]
     pub(crate) revision: u32,
+    /// Without effect (Helm 3's flag)
+    #[arg(long, hide = true)]
+    pub(crate) show_desc: bool,
+    /// Without effect (Helm 3's flag)
+    #[arg(long, hide = true)]
+    pub(crate) show_resources: bool,
     /// table, json or yaml
     #[arg(short = 'o', long, value_enum, default_value = "table")]
     pub(crate) output: OutputFormat,

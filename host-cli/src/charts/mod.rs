@@ -16,7 +16,7 @@ use backstay_core::chart::{
 };
 use backstay_core::gotemplate::{Compatibility, Map};
 
-use crate::args::{GlobalArgs, SourceArgs, ValueArgs};
+use crate::args::{GlobalArgs, RenderArgs, SourceArgs, ValueArgs};
 use crate::exit::Stop;
 use crate::sources::{self, Settings};
 
@@ -58,9 +58,17 @@ pub(crate) fn load_any(reference: &str) -> anyhow::Result<Chart> {
 pub(crate) async fn load_from(
     global: &GlobalArgs,
     reference: &str,
-    source: &SourceArgs,
+    render: &RenderArgs,
 ) -> anyhow::Result<Chart> {
-    load(&locate(global, reference, source).await?)
+    render.helm.check()?;
+    let path = locate(global, reference, &render.source).await?;
+    if render.helm.dependency_update && is_folder(&path)? {
+        let transport = &render.source.transport;
+        crate::commands::fetch_dependencies(global, Path::new(&path), transport)
+            .await
+            .map_err(|error| Stop::refused(format!("chart {reference}: {error:#}")))?;
+    }
+    load(&path)
 }
 
 /// The path of a chart, fetched if it is not on this machine.

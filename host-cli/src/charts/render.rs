@@ -33,6 +33,8 @@ pub(crate) struct RenderInput {
     pub(crate) skip_schema: bool,
     /// Whether the files of `crds/` become part of the manifest, as `template --include-crds` prints them.
     pub(crate) include_crds: bool,
+    /// Whether the notes of subcharts are shown, too.
+    pub(crate) subchart_notes: bool,
     pub(crate) capabilities: chart::Capabilities,
     pub(crate) now: Timestamp,
 }
@@ -181,7 +183,7 @@ fn input_of<'a>(values: &Map, input: &RenderInput, environment: &'a Environment)
         capabilities: input.capabilities.clone(),
         environment,
         include_crds: input.include_crds,
-        subchart_notes: false,
+        subchart_notes: input.subchart_notes,
         skip_schema_validation: input.skip_schema,
     }
 }

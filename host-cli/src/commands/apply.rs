@@ -184,7 +184,7 @@ impl Apply {
         let given_labels: BTreeMap<String, String> = self.apply.labels.iter().cloned().collect();
         check_labels(&given_labels).map_err(|error| Stop::refused(error.to_string()))?;
         let compatibility = charts::compatibility(&self.render.compat);
-        let mut chart = charts::load_from(global, &self.chart, &self.render.source).await?;
+        let mut chart = charts::load_from(global, &self.chart, &self.render).await?;
         let given = charts::values(&self.render.values, compatibility).await?;
         let file = PolicyFile::load(self.apply.policy.as_deref())?;
         self.follow(&file);
@@ -372,6 +372,7 @@ impl Apply {
             compatibility,
             skip_schema: self.render.skip_schema_validation,
             include_crds: false,
+            subchart_notes: self.render.helm.render_subchart_notes,
             capabilities: if online {
                 cluster.capabilities(compatibility).await?
             } else {

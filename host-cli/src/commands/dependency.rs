@@ -14,7 +14,7 @@ use super::dependency_list;
 use super::dependency_lock::{Lock, Locked, digest};
 use super::package::{Change, packed_as_is};
 use super::repo;
-use crate::args::{DependencyArgs, DependencyCommand, GlobalArgs, SourceArgs};
+use crate::args::{DependencyArgs, DependencyCommand, GlobalArgs, SourceArgs, TransportArgs, VerifyArgs};
 use crate::charts;
 use crate::sources::{self, Reference, Repository, RepositoryFile, Settings, Wanted, shown, write_file};
 
@@ -28,6 +28,21 @@ pub(crate) async fn dependency(global: &GlobalArgs, command: &DependencyCommand)
         DependencyCommand::Build(arguments) => build(global, arguments).await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Fetches what a chart's folder needs, without a word.
+pub(crate) async fn fetch_dependencies(
+    global: &GlobalArgs,
+    chart: &Path,
+    transport: &TransportArgs,
+) -> anyhow::Result<()> {
+    let arguments = DependencyArgs {
+        chart: chart.to_path_buf(),
+        skip_refresh: false,
+        verify: VerifyArgs::default(),
+        transport: transport.clone(),
+    };
+    update(global, &arguments, false).await
 }
 
 /// Where a dependency is.
@@ -58,11 +73,7 @@ struct Work<'a> {
 }
 
 /// Fetches the newest versions that Chart.yaml allows, and writes the lock file.
-pub(super) async fn update(
-    global: &GlobalArgs,
-    arguments: &DependencyArgs,
-    tells: bool,
-) -> anyhow::Result<()> {
+async fn update(global: &GlobalArgs, arguments: &DependencyArgs, tells: bool) -> anyhow::Result<()> {
     let Some(mut work) = Work::new(global, arguments, tells)? else { return Ok(()) };
     work.read_indexes().await?;
     let mut locked = work.resolve().await?;

@@ -90,6 +90,7 @@ fn ours(
 ) -> Ours {
     let render = RenderArgs {
         values: ValueArgs::default(),
+        helm: Default::default(),
         source: SourceArgs::default(),
         compat: arguments.compat.clone(),
         skip_schema_validation: arguments.skip_schema_validation,

@@ -70,6 +70,7 @@ pub(crate) fn of_chart(
         compatibility,
         skip_schema: render.skip_schema_validation,
         include_crds: false,
+        subchart_notes: render.helm.render_subchart_notes,
         capabilities: Capabilities::default(),
         now: wall_now(),
     };

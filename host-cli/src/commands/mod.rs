@@ -28,6 +28,7 @@ mod template;
 mod test;
 mod timeout;
 
+pub(crate) use dependency::fetch_dependencies;
 pub(crate) use recording::Recorder;
 
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! `package`: a chart's folder becomes an archive (Helm `pkg/action/package.go`).
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -9,7 +9,7 @@ use backstay_core::chart::{Metadata, SourceFile};
 use backstay_core::gotemplate::semver::Version;
 use serde_json::Value;
 
-use crate::args::{DependencyArgs, GlobalArgs, PackageArgs, VerifyArgs};
+use crate::args::{GlobalArgs, PackageArgs};
 use crate::charts;
 use crate::cluster::wall_now;
 use crate::sources::{pack, write_file};
@@ -24,13 +24,7 @@ pub(crate) async fn package(global: &GlobalArgs, arguments: &PackageArgs) -> any
     for path in &arguments.paths {
         std::fs::metadata(path).with_context(|| format!("stat {path}"))?;
         if arguments.dependency_update {
-            let update = DependencyArgs {
-                chart: PathBuf::from(path),
-                skip_refresh: false,
-                verify: VerifyArgs::default(),
-                transport: arguments.transport.clone(),
-            };
-            super::dependency::update(global, &update, false).await?;
+            super::fetch_dependencies(global, Path::new(path), &arguments.transport).await?;
         }
         let change =
             Change { version: arguments.version.as_deref(), app_version: arguments.app_version.as_deref() };

@@ -32,10 +32,20 @@ pub(crate) async fn list(cluster: &Cluster, arguments: &ListArgs) -> anyhow::Res
         }
     }
     latest.retain(|record| is_wanted(arguments, record.release.info.status));
+    narrow(&mut latest, arguments)?;
     latest.sort_by(|before, after| {
         (&before.release.name, &before.release.namespace)
             .cmp(&(&after.release.name, &after.release.namespace))
     });
+    if arguments.date {
+        let time =
+            |record: &Record| record.release.info.last_deployed.as_ref().and_then(|time| time.timestamp());
+        latest.sort_by_key(time);
+    }
+    if arguments.reverse {
+        latest.reverse();
+    }
+    latest.drain(..arguments.offset.min(latest.len()));
     if arguments.max > 0 {
         latest.truncate(arguments.max);
     }
@@ -69,12 +79,40 @@ pub(crate) async fn list(cluster: &Cluster, arguments: &ListArgs) -> anyhow::Res
     print_structured(arguments.output, &Value::Array(documents), || table.print())
 }
 
+/// By name and by labels.
+fn narrow(latest: &mut Vec<Record>, arguments: &ListArgs) -> anyhow::Result<()> {
+    if let Some(pattern) = arguments.filter.as_deref().filter(|pattern| !pattern.is_empty()) {
+        let pattern = regex::Regex::new(pattern)?;
+        latest.retain(|record| pattern.is_match(&record.release.name));
+    }
+    if let Some(selector) = &arguments.selector {
+        for condition in selector.split(',').map(str::trim).filter(|condition| !condition.is_empty()) {
+            let (key, value, equal) = if let Some((key, value)) = condition.split_once("!=") {
+                (key, value, false)
+            } else if let Some((key, value)) =
+                condition.split_once("==").or_else(|| condition.split_once('='))
+            {
+                (key, value, true)
+            } else {
+                anyhow::bail!("selector {condition:?}: give KEY=VALUE or KEY!=VALUE, parted by commas");
+            };
+            let has = |record: &Record| {
+                record.release.labels.get(key.trim()).is_some_and(|label| label == value.trim())
+            };
+            latest.retain(|record| has(record) == equal);
+        }
+    }
+    Ok(())
+}
+
 fn is_wanted(arguments: &ListArgs, status: Status) -> bool {
     let filters = [
         (arguments.failed, status == Status::Failed),
         (arguments.deployed, status == Status::Deployed),
         (arguments.pending, status.is_pending()),
         (arguments.uninstalled, status == Status::Uninstalled),
+        (arguments.uninstalling, status == Status::Uninstalling),
+        (arguments.superseded, status == Status::Superseded),
     ];
     // Without a filter every status is shown (Helm 4).
     arguments.all

@@ -8,7 +8,7 @@ use backstay_core::rollout::{NoReturn, Remediation, Waiting};
 
 use super::read::chart_of;
 use super::run::{Request, TimeoutRule, carry_out, check_pending, exists, survey};
-use crate::args::{DryRun, GlobalArgs, RollbackArgs, Timeout, UninstallArgs, WaitStrategy};
+use crate::args::{DryRun, GlobalArgs, RollbackArgs, Timeout, UninstallArgs, WaitStrategy, server_side};
 use crate::charts::revision_of;
 use crate::cluster::Cluster;
 use crate::execute::Manner;
@@ -21,7 +21,17 @@ pub(crate) async fn rollback(
     arguments: RollbackArgs,
 ) -> anyhow::Result<ExitCode> {
     let began = cluster.clock.now();
-    let options = RecordOptions { history_max: arguments.history_max, ..RecordOptions::default() };
+    server_side(arguments.server_side.as_deref())?;
+    if arguments.recreate_pods {
+        return Err(Stop::refused(
+            "--recreate-pods is refused: deleting pods at once takes the service away; Helm 4 has no such flag either",
+        ));
+    }
+    let options = RecordOptions {
+        history_max: arguments.history_max,
+        description: arguments.description.clone(),
+        ..RecordOptions::default()
+    };
     let ground = survey(cluster, &arguments.name, options.clone()).await?;
     let Some(last) = ground.history.latest() else {
         return Err(super::read::read_history(cluster, &arguments.name)
@@ -99,13 +109,36 @@ pub(crate) async fn uninstall(
     Ok(worst)
 }
 
+/// `uninstall --dry-run`: what would be deleted; nothing is.
+async fn would_delete(cluster: &Cluster, arguments: &UninstallArgs, name: &str) -> anyhow::Result<ExitCode> {
+    let ground = survey(cluster, name, RecordOptions::default()).await?;
+    if !exists(&ground.history) && arguments.ignore_not_found {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let history = super::read::read_history(cluster, name).await?;
+    if let Some(record) = history.latest() {
+        for object in revision_of(cluster, &record.release).await?.objects {
+            anstream::println!("would delete {}", object.key);
+        }
+    }
+    anstream::println!("release {name:?} would be uninstalled");
+    Ok(ExitCode::SUCCESS)
+}
+
 async fn uninstall_one(
     cluster: &Cluster,
     global: &GlobalArgs,
     arguments: &UninstallArgs,
     name: &str,
 ) -> anyhow::Result<ExitCode> {
-    let options = RecordOptions { keep_history: arguments.keep_history, ..RecordOptions::default() };
+    if arguments.dry_run {
+        return would_delete(cluster, arguments, name).await;
+    }
+    let options = RecordOptions {
+        keep_history: arguments.keep_history,
+        description: arguments.description.clone(),
+        ..RecordOptions::default()
+    };
     let mut ground = survey(cluster, name, options.clone()).await?;
     if !exists(&ground.history) {
         if arguments.ignore_not_found {

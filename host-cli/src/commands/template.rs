@@ -38,7 +38,7 @@ pub(crate) async fn template(global: &GlobalArgs, arguments: &TemplateArgs) -> a
         compatibility,
         now,
     )?;
-    let chart = charts::load_from(global, &reference, &arguments.render.source).await?;
+    let chart = charts::load_from(global, &reference, &arguments.render).await?;
     validate_name(&release).map_err(|error| {
         let check = if compatibility == Compatibility::Helm4 { "release name check failed: " } else { "" };
         Stop::refused(format!("{check}release name {release:?}: {error}"))
@@ -52,6 +52,7 @@ pub(crate) async fn template(global: &GlobalArgs, arguments: &TemplateArgs) -> a
         compatibility,
         skip_schema: arguments.render.skip_schema_validation,
         include_crds: arguments.include_crds,
+        subchart_notes: arguments.render.helm.render_subchart_notes,
         capabilities: capabilities(arguments, compatibility)?,
         now,
     };
