@@ -2,6 +2,8 @@
 //! long name.
 
 mod chart;
+#[cfg(test)]
+mod compatibility;
 mod diagnose;
 mod global;
 mod helm;

@@ -35,7 +35,7 @@ use std::process::ExitCode;
 
 use crate::args::{Arguments, CommandLine};
 use crate::cluster::Cluster;
-use crate::exit::{Exit, exit_of};
+use crate::exit::{Exit, Stop, exit_of};
 
 /// Runs the command and says how the process ends.
 pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -63,6 +63,7 @@ pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             diagnose::judge_recording(&arguments)
         }
         command => {
+            check_driver()?;
             let cluster = Cluster::connect(&global).await?;
             let ended = on_cluster(&cluster, &global, command).await;
             let saved = cluster.sandbox.as_ref().map_or(Ok(()), |sandbox| sandbox.save());
@@ -75,6 +76,17 @@ pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             saved?;
             Ok(code)
         }
+    }
+}
+
+/// Records are Secrets. Looking for them where another driver keeps them elsewhere would find no release, and install a
+/// second one over the first.
+fn check_driver() -> anyhow::Result<()> {
+    match std::env::var("HELM_DRIVER").as_deref() {
+        Err(_) | Ok("" | "secret" | "secrets") => Ok(()),
+        Ok(other) => Err(Stop::refused(format!(
+            "HELM_DRIVER={other} is refused: records are kept in Secrets only; unset it if the releases are there"
+        ))),
     }
 }
 
