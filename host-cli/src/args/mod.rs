@@ -18,9 +18,8 @@ pub(crate) use chart::{
 };
 pub(crate) use diagnose::DiagnoseArgs;
 pub(crate) use global::{GlobalArgs, OutputFormat};
-pub(crate) use plan::{PlanArgs, RbacArgs, RehearseArgs, TimeoutArgs};
 pub(crate) use helm::server_side;
-pub(crate) use plan::TimeoutArgs;
+pub(crate) use plan::{PlanArgs, RbacArgs, RehearseArgs, TimeoutArgs};
 pub(crate) use release::{
     ApplyArgs, Cascade, DeployArgs, DryRun, FailFast, GetArgs, GetOne, GetWhat, HistoryArgs, InstallArgs,
     ListArgs, LockArgs, OnInterrupted, ResumeArgs, ReuseArgs, RollbackArgs, StatusArgs, Timeout,
