@@ -80,7 +80,8 @@ fn a_deadline_contains_the_way_back() {
         let mut cluster = running_shop();
         cluster.inject("never-ready@deployment/web".parse().unwrap());
         let deadline = cluster.now().after(Duration::from_secs(deadline_s));
-        let policy = Policy { deadline: Some(deadline), undo_ms: 60_000, ..policy() };
+        let policy =
+            Policy { deadline: Some(deadline), undo_ms: 60_000, patience_ms: Some(3_600_000), ..policy() };
         let plan = upgrade(shop(GOOD), shop("registry.example/web:v2"), vec![]);
         let (cluster, report) = Rehearsal::new(cluster, plan, policy, Trouble::default()).run().unwrap();
         assert_eq!(report.violations, [], "{deadline_s}: {:#?}", report.story);

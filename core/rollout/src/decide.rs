@@ -55,7 +55,8 @@ pub(crate) fn decide(context: &Context<'_>) -> Decision {
     if state.phase == Phase::Finished || !state.in_flight.is_empty() {
         return Decision::Wait(None);
     }
-    if state.phase.is_forward() {
+    let cleans_up = matches!(state.phase, Phase::CleaningHooks { .. }) && state.evidence_begun;
+    if state.phase.is_forward() && !cleans_up {
         if state.cause.is_some() {
             return enter(Phase::CapturingEvidence);
         }

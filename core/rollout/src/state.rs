@@ -50,6 +50,8 @@ pub struct State {
     pub undo_recorded: bool,
     /// How often pods that block the way back were deleted.
     pub pod_deletions: u32,
+    /// Whether keeping the evidence was begun: hooks that are cleaned up from then on belong to the way back.
+    pub evidence_begun: bool,
     /// Why the new revision failed.
     pub cause: Option<Cause>,
     /// Why the way back failed.
@@ -118,6 +120,7 @@ impl State {
             hooks_cleaned: BTreeSet::new(),
             undo_recorded: false,
             pod_deletions: 0,
+            evidence_begun: false,
             cause: None,
             undo_cause: None,
             abort_requested: false,
@@ -178,6 +181,7 @@ impl State {
             let reserve = core::time::Duration::from_millis(self.undo_ms);
             self.undo_deadline.get_or_insert(at.after(reserve));
         }
+        self.evidence_begun |= next == Phase::CapturingEvidence;
         if let Phase::CleaningHooks { stage, .. } = next {
             self.hooks_cleaned.insert(stage);
         }

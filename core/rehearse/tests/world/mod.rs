@@ -365,6 +365,10 @@ impl World {
             Verdict::Refused { .. } => cluster == (1, None, None, None) && self.journal.is_empty(),
             _ => false,
         };
+        assert!(
+            !matches!(self.hook, Some((_, Job::Running))),
+            "{verdict:?}, but the hook still runs\n{self:#?}"
+        );
         assert!(right, "{verdict:?}, but the cluster has {cluster:?}\n{self:#?}");
         if !self.journal.is_empty() {
             let kept = replay(self.journal.clone()).unwrap().verdict;
