@@ -7,6 +7,7 @@ mod compatibility;
 mod diagnose;
 mod global;
 mod helm;
+mod notify;
 mod plan;
 mod release;
 mod sandbox;

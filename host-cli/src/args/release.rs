@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chart::{NameArgs, RenderArgs};
 use super::global::OutputFormat;
-use crate::notify::Hidden;
+use super::notify::NotifyArgs;
 
 /// Reads Go's durations, and `auto`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,18 +112,8 @@ pub(crate) struct ApplyArgs {
     /// How long everything has to stay ready, without a restart, before it counts as deployed
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub(crate) bake: Option<Duration>,
-    /// Tell somebody how it ended: slack=URL or webhook=URL; may be repeated
-    #[arg(
-        long,
-        env = "BACKSTAY_NOTIFY",
-        hide_env_values = true,
-        value_delimiter = ' ',
-        value_name = "slack=URL|webhook=URL"
-    )]
-    pub(crate) notify: Vec<Hidden>,
-    /// File with the secret that signs what goes to webhooks; or set BACKSTAY_NOTIFY_SECRET
-    #[arg(long, value_name = "FILE")]
-    pub(crate) notify_secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tell: NotifyArgs,
     /// Only show what would be done: client or server
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "client", default_value = "none", hide_default_value = true)]
     pub(crate) dry_run: DryRun,
@@ -206,6 +196,11 @@ pub(crate) struct ResumeArgs {
     /// Go on, or go back
     #[arg(long, value_enum, default_value = "continue")]
     pub(crate) on_interrupted: OnInterrupted,
+    #[command(flatten)]
+    pub(crate) tell: NotifyArgs,
+    /// File with what a team has decided; of it, who is told how it ended
+    #[arg(long, env = "BACKSTAY_POLICY", value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// table, or json for one event a line
     #[arg(short = 'o', long, value_enum, default_value = "table")]
     pub(crate) output: OutputFormat,
@@ -341,9 +336,22 @@ pub(crate) struct RollbackArgs {
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = ["true", "false", "auto"])]
     pub(crate) server_side: Option<String>,
+    /// When a failure counts as certain
+    #[arg(long, value_enum)]
+    pub(crate) fail_fast: Option<FailFast>,
+    #[command(flatten)]
+    pub(crate) grace: super::diagnose::GraceArgs,
+    #[command(flatten)]
+    pub(crate) tell: NotifyArgs,
+    /// File with what a team has decided: graces, receivers of messages; flags win over it
+    #[arg(long, env = "BACKSTAY_POLICY", value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// Record what the cluster shows, for `backstay diagnose --replay`
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+    /// Keep evidence of a failure in this folder, too
+    #[arg(long, value_name = "DIR")]
+    pub(crate) evidence_dir: Option<PathBuf>,
     /// Most revisions to keep; 0 keeps all
     #[arg(long, env = "HELM_MAX_HISTORY", default_value_t = 10)]
     pub(crate) history_max: u32,
@@ -382,6 +390,11 @@ pub(crate) struct UninstallArgs {
     /// Time for the uninstall
     #[arg(long, value_parser = duration, default_value = "5m", value_name = "DURATION")]
     pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) tell: NotifyArgs,
+    /// File with what a team has decided; of it, who is told how it ended
+    #[arg(long, env = "BACKSTAY_POLICY", value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// table, or json for one event a line
     #[arg(short = 'o', long, value_enum, default_value = "table")]
     pub(crate) output: OutputFormat,

@@ -12,7 +12,7 @@ use backstay_core::release::{
 };
 use backstay_core::rollout::{Remediation, Waiting};
 
-use super::resume::settled;
+use super::resume::{Ending, settled};
 use super::reverse::waiting;
 use super::run::{Ground, Request, TimeoutRule, carry_out, exists, survey};
 use crate::args::{
@@ -147,7 +147,7 @@ pub(crate) async fn upgrade(
 }
 
 /// How eager to give up: the flag, the file, the default.
-fn level(flag: Option<FailFast>, file: &PolicyFile) -> Level {
+pub(super) fn level(flag: Option<FailFast>, file: &PolicyFile) -> Level {
     match flag {
         Some(FailFast::Off) => Level::Off,
         Some(FailFast::Default) => Level::Default,
@@ -188,8 +188,7 @@ impl Apply {
         let given = charts::values(&self.render.values, compatibility).await?;
         let file = PolicyFile::load(self.apply.policy.as_deref())?;
         self.follow(&file);
-        let secret = notify::secret(self.apply.notify_secret_file.as_deref())?;
-        let targets = notify::targets(&self.apply.notify, &file.notify, secret.as_deref())?;
+        let targets = self.apply.tell.targets(&file.notify)?;
         let options = RecordOptions {
             create_namespace: self.apply.create_namespace,
             history_max: self.apply.history_max,
@@ -198,7 +197,8 @@ impl Apply {
         };
         let (locking, output) = (&self.apply.locking, self.apply.output);
         let ground = if self.apply.dry_run == DryRun::None {
-            match settled(cluster, global, &self.name, &options, locking, (deadline, output)).await? {
+            let ending = Ending { deadline, output, notify: targets.clone() };
+            match settled(cluster, global, &self.name, &options, locking, &ending).await? {
                 Ok(ground) => ground,
                 Err(verdict) => return Ok(Exit::from(&verdict).into()),
             }

@@ -17,6 +17,8 @@ use crate::args::{GlobalArgs, LockArgs, OnInterrupted, OutputFormat, ResumeArgs}
 use crate::cluster::Cluster;
 use crate::execute::Manner;
 use crate::exit::{Exit, Stop};
+use crate::notify::Target;
+use crate::policy::PolicyFile;
 use crate::records::RecordOptions;
 
 /// The form of what is kept; raised when an older reader could misunderstand it.
@@ -66,12 +68,22 @@ fn is_finished(journal: &str) -> bool {
         .is_some_and(|entry| matches!(entry.event, JournalEvent::Finished { .. }))
 }
 
+/// How the command that finishes a dead run's work may end, and who hears of it.
+pub(super) struct Ending {
+    /// When the process has to be gone.
+    pub(super) deadline: Option<Timestamp>,
+    pub(super) output: OutputFormat,
+    /// Addresses hold tokens, so they are not kept with the release: these are the command's own.
+    pub(super) notify: Vec<Target>,
+}
+
 /// `backstay resume`.
 pub(crate) async fn resume(
     cluster: &Cluster,
     global: &GlobalArgs,
     arguments: &ResumeArgs,
 ) -> anyhow::Result<ExitCode> {
+    let notify = arguments.tell.targets(&PolicyFile::load(arguments.policy.as_deref())?.notify)?;
     let ground = survey(cluster, &arguments.name, RecordOptions::default()).await?;
     check_pending(&ground, &arguments.name, cluster).await?;
     if interrupted(&ground.history).is_none() {
@@ -83,7 +95,8 @@ pub(crate) async fn resume(
             ),
         ));
     }
-    let verdict = finish(cluster, global, &ground, arguments.on_interrupted, (None, arguments.output)).await;
+    let ending = Ending { deadline: None, output: arguments.output, notify };
+    let verdict = finish(cluster, global, &ground, arguments.on_interrupted, &ending).await;
     let verdict = verdict.map_err(|error| match error.downcast::<CannotResume>() {
         Ok(error) => Stop::refused(error.to_string()),
         Err(error) => error,
@@ -99,9 +112,9 @@ pub(super) async fn settled(
     release: &str,
     options: &RecordOptions,
     locking: &LockArgs,
-    (deadline, output): (Option<Timestamp>, OutputFormat),
+    ending: &Ending,
 ) -> anyhow::Result<Result<Ground, Verdict>> {
-    let left = deadline.map_or(Duration::MAX, |deadline| deadline.since(cluster.clock.now()));
+    let left = ending.deadline.map_or(Duration::MAX, |deadline| deadline.since(cluster.clock.now()));
     let until = tokio::time::Instant::now() + locking.wait_for_lock.min(left);
     loop {
         let ground = survey(cluster, release, options.clone()).await?;
@@ -120,7 +133,7 @@ pub(super) async fn settled(
         if interrupted(&ground.history).is_none() {
             return Ok(Ok(ground));
         }
-        let finished = finish(cluster, global, &ground, locking.on_interrupted, (deadline, output)).await;
+        let finished = finish(cluster, global, &ground, locking.on_interrupted, ending).await;
         let verdict = match finished {
             // What cannot be finished can be begun anew, if somebody says so.
             Err(error) if locking.take_over && error.is::<CannotResume>() => {
@@ -145,7 +158,7 @@ async fn finish(
     global: &GlobalArgs,
     ground: &Ground,
     mode: OnInterrupted,
-    (deadline, output): (Option<Timestamp>, OutputFormat),
+    ending: &Ending,
 ) -> anyhow::Result<Verdict> {
     let Some(record) = interrupted(&ground.history) else {
         return Err(Stop::refused("nothing is unfinished"));
@@ -187,7 +200,7 @@ async fn finish(
         run_hooks: rollout.policy().hooks,
         timeout: TimeoutRule::Helm(None),
         // That of this command; the dead run's is over, or told in its journal.
-        deadline,
+        deadline: ending.deadline,
         no_return: rollout.policy().no_return,
         bake: Duration::ZERO,
         health: backstay_core::health::Policy::default(),
@@ -195,11 +208,10 @@ async fn finish(
         recording: None,
         manner: kept.manner,
         validate: false,
-        output,
+        output: ending.output,
         evidence_dir: None,
         notes: None,
-        // Addresses hold tokens, so they are not kept with the release.
-        notify: Vec::new(),
+        notify: ending.notify.clone(),
     };
     ground.records.go_on(record.clone()).await.map_err(|error| Stop::with(Exit::Held, error.to_string()))?;
     drive(cluster, global, ground, &request, &mut rollout).await

@@ -6,6 +6,7 @@ use backstay_core::plan::Operation;
 use backstay_core::release::{Record, Release, Status, description};
 use backstay_core::rollout::{NoReturn, Remediation, Waiting};
 
+use super::apply::level;
 use super::read::chart_of;
 use super::run::{Request, TimeoutRule, carry_out, check_pending, exists, survey};
 use crate::args::{DryRun, GlobalArgs, RollbackArgs, Timeout, UninstallArgs, WaitStrategy, server_side};
@@ -13,6 +14,7 @@ use crate::charts::revision_of;
 use crate::cluster::Cluster;
 use crate::execute::Manner;
 use crate::exit::{Exit, Stop};
+use crate::policy::PolicyFile;
 use crate::records::RecordOptions;
 
 pub(crate) async fn rollback(
@@ -27,6 +29,8 @@ pub(crate) async fn rollback(
             "--recreate-pods is refused: deleting pods at once takes the service away; Helm 4 has no such flag either",
         ));
     }
+    let file = PolicyFile::load(arguments.policy.as_deref())?;
+    let notify = arguments.tell.targets(&file.notify)?;
     let options = RecordOptions {
         history_max: arguments.history_max,
         description: arguments.description.clone(),
@@ -77,8 +81,8 @@ pub(crate) async fn rollback(
         deadline: arguments.deadline.map(|total| began.after(total)),
         no_return: NoReturn::Ask,
         bake: std::time::Duration::ZERO,
-        health: backstay_core::health::Policy::default(),
-        patience: None,
+        health: arguments.grace.applied(file.health(level(arguments.fail_fast, &file))),
+        patience: file.patience,
         recording: arguments.record,
         manner: Manner {
             force_conflicts: arguments.force_conflicts,
@@ -87,9 +91,9 @@ pub(crate) async fn rollback(
         },
         validate: true,
         output: arguments.output,
-        evidence_dir: None,
+        evidence_dir: arguments.evidence_dir,
         notes: None,
-        notify: Vec::new(),
+        notify,
     };
     carry_out(cluster, global, &ground, request).await
 }
@@ -134,6 +138,7 @@ async fn uninstall_one(
     if arguments.dry_run {
         return would_delete(cluster, arguments, name).await;
     }
+    let notify = arguments.tell.targets(&PolicyFile::load(arguments.policy.as_deref())?.notify)?;
     let options = RecordOptions {
         keep_history: arguments.keep_history,
         description: arguments.description.clone(),
@@ -183,7 +188,7 @@ async fn uninstall_one(
         output: arguments.output,
         evidence_dir: None,
         notes: None,
-        notify: Vec::new(),
+        notify,
     };
     ground.current = Some(running);
     ground.healthy = None;

@@ -1,4 +1,4 @@
-//! What must not be told: the values of this release's Secrets and of its environment variables. Whatever comes from the
+//! What must not be told: the values of this release's Secrets, of its environment variables and of secret arguments. Whatever comes from the
 //! cluster is cleaned of them, and of what looks like a credential, before the machine, the journal or a person sees it.
 
 use std::borrow::Cow;
@@ -17,6 +17,18 @@ pub(crate) const MASK: &str = "***";
 const SECRET_LEAST: usize = 4;
 /// The same for environment variables, whose values are mostly no secrets.
 const ENVIRONMENT_LEAST: usize = 6;
+/// Parts of the names of variables and arguments whose values are secret, in lower case and without `-` and `_`.
+const SECRET_NAMES: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "token",
+    "secret",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "credential",
+];
 /// Words before a credential, in lower case; the credential follows, perhaps after `:` or `=` and quotes.
 const BEFORE_CREDENTIALS: &[&str] = &[
     "bearer ",
@@ -63,6 +75,7 @@ impl Secrets {
         let mut plain = BTreeSet::new();
         for object in objects {
             environment_values(object, &mut environment);
+            argument_values(object, &mut environment);
             plain_texts(object, &mut plain);
         }
         values.append(&mut environment);
@@ -192,10 +205,16 @@ fn add(text: &str, least: usize, values: &mut BTreeSet<String>) {
     }
 }
 
-/// The values of environment variables that may be secret: not plain words such as `production`, nor small numbers.
+/// The values of environment variables that may be secret: not plain words such as `production`, nor small numbers,
+/// unless the variable's name says that it is a secret.
 fn environment_values(object: &Value, values: &mut BTreeSet<String>) {
     for container in containers(object) {
-        for value in list_at(container, &["env"]).iter().filter_map(|entry| text_at(entry, &["value"])) {
+        for entry in list_at(container, &["env"]) {
+            let Some(value) = text_at(entry, &["value"]) else { continue };
+            if text_at(entry, &["name"]).is_some_and(is_secret_name) {
+                add(value, SECRET_LEAST, values);
+                continue;
+            }
             let is_word = value.bytes().all(|byte| byte.is_ascii_lowercase());
             let is_small = value.parse::<f64>().is_ok() && value.len() < 8;
             if !is_word && !is_small {
@@ -203,6 +222,44 @@ fn environment_values(object: &Value, values: &mut BTreeSet<String>) {
             }
         }
     }
+}
+
+/// The values of arguments whose name says that they are secret: `--password=…`, or `--api-token` and the word after it;
+/// also in the scripts of shells.
+fn argument_values(object: &Value, values: &mut BTreeSet<String>) {
+    for container in containers(object) {
+        for list in ["command", "args"] {
+            let entries = list_at(container, &[list]).iter().filter_map(Value::as_str);
+            secret_arguments(entries.clone(), values);
+            for script in entries.filter(|entry| entry.contains(char::is_whitespace)) {
+                let words = script.split_whitespace().map(|word| word.trim_matches(['"', '\'', ';']));
+                secret_arguments(words, values);
+            }
+        }
+    }
+}
+
+fn secret_arguments<'w>(words: impl Iterator<Item = &'w str>, values: &mut BTreeSet<String>) {
+    let mut is_next = false;
+    for word in words {
+        let flag = word.strip_prefix('-');
+        match flag.and_then(|flag| flag.split_once('=')) {
+            Some((name, value)) if is_secret_name(name) => {
+                add(value.trim_matches(['"', '\'']), SECRET_LEAST, values)
+            }
+            None if is_next && flag.is_none() => add(word, SECRET_LEAST, values),
+            _ => {}
+        }
+        is_next = flag.is_some_and(|flag| {
+            !flag.contains(|c: char| c == '=' || c.is_whitespace()) && is_secret_name(flag)
+        });
+    }
+}
+
+/// Whether a name of a variable or an argument says that its value is secret.
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace(['-', '_', '.'], "");
+    SECRET_NAMES.iter().any(|part| name.contains(part))
 }
 
 /// What is told of an object anyway: its names and its images.
@@ -299,8 +356,16 @@ mod tests {
         secret_values(&secret, &mut values);
         environment_values(
             &json!({"kind": "Pod", "spec": {"containers": [{"env": [
-                {"name": "A", "value": "S3cr3t!"}, {"name": "B", "value": "production"}, {"name": "C", "value": "8080.5"}
+                {"name": "A", "value": "S3cr3t!"}, {"name": "B", "value": "production"}, {"name": "C", "value": "8080.5"},
+                {"name": "DB_PASSWORD", "value": "correcthorse"}
             ]}]}}),
+            &mut values,
+        );
+        argument_values(
+            &json!({"kind": "Pod", "spec": {"containers": [{
+                "command": ["run", "--db-password=batterystaple", "--api-key", "stapler99", "--verbose", "shown-word"],
+                "args": ["--mode=shown-mode", "-token", "--next", "shown-next", "exec run --token 'in-a-script' x"]
+            }]}}),
             &mut values,
         );
         let mut values: Vec<String> = values.into_iter().collect();
@@ -332,6 +397,10 @@ mod tests {
             ("token=abc&x=1", "token=***&x=1"),
             ("{\"password\": \"pw\"}", "{\"password\": \"***\"}"),
             ("jwt eyJhbGciOi.eyJzdWIiOiI.c2ln here", "jwt *** here"),
+            (
+                "correcthorse batterystaple stapler99 in-a-script shown-word shown-mode shown-next",
+                "*** *** *** *** shown-word shown-mode shown-next",
+            ),
             ("", ""),
         ] {
             assert_eq!(secrets.clean(text), expected, "{text}");

@@ -11,6 +11,7 @@
 
 mod process;
 mod proxy;
+mod receiver;
 mod served;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use serde_json::Value;
 
 pub use process::{Run, Started, binary, tool};
 pub use proxy::{Cut, Proxy};
+pub use receiver::Receiver;
 pub use served::Served;
 
 /// How long one command may take before the test gives up.

@@ -216,6 +216,9 @@ fn read_script(text: &str) -> Script {
             "false" => (code, understood) = (1, true),
             "echo" => {
                 let said = step.split_once(' ').map_or("", |(_, said)| said);
+                // Both streams of a container end in its log.
+                let said =
+                    ["1>&2", ">&2"].iter().find_map(|end| said.strip_suffix(end)).unwrap_or(said).trim_end();
                 if !said.contains('>') {
                     lines.push((after, said.trim_matches(['"', '\'']).to_owned()));
                 }
@@ -275,6 +278,10 @@ mod tests {
             (
                 vec!["sh", "-c", "mkdir -p /tmp/w; echo ok > /tmp/w/index.html; exec httpd -f"],
                 Script::Server { after: 10, shell: false },
+            ),
+            (
+                vec!["sh", "-c", "echo 'no schema' >&2; exit 3"],
+                Script::Ends { after: 0, code: 3, lines: vec![(0, "no schema".to_owned())] },
             ),
             (vec!["nginx", "-g", "daemon off;"], Script::Unknown),
             (
