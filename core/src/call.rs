@@ -6,7 +6,9 @@
 mod lint;
 mod look_ahead;
 mod render;
+mod replay;
 mod timeout;
+mod unpack;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +16,7 @@ use backstay_object::Timestamp;
 use backstay_plan::{Operation, Plan, PlanInput, PlannedObject, PreviousRevision};
 use backstay_rehearse::{Rehearsal, Trouble};
 use backstay_rollout::Policy;
-use backstay_sim::{Cluster, Fault};
+use backstay_sim::{Cluster, Fault, FaultCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -99,7 +101,7 @@ impl CallError {
 
 type Call = fn(Value) -> Result<Value, CallError>;
 
-const CALLS: [(&str, Call); 10] = [
+const CALLS: [(&str, Call); 12] = [
     ("version", version),
     ("render", render::call),
     ("parse-manifest", parse_manifest),
@@ -110,6 +112,8 @@ const CALLS: [(&str, Call); 10] = [
     ("preview", look_ahead::preview),
     ("rehearsals", look_ahead::rehearse),
     ("rbac", look_ahead::rbac),
+    ("replay", replay::call),
+    ("unpack", unpack::call),
 ];
 
 /// The names of all calls.
@@ -164,6 +168,7 @@ fn version(_input: Value) -> Result<Value, CallError> {
     Ok(json!({
         "abi": ABI_VERSION, "version": env!("CARGO_PKG_VERSION"), "calls": names(),
         "journal_format": backstay_rollout::JOURNAL_FORMAT, "behaviour": backstay_rollout::BEHAVIOUR,
+        "faults": FaultCode::names(),
     }))
 }
 

@@ -126,7 +126,7 @@ fn a_chart_that_cannot_be_rendered_says_where() {
             0,
             "v1 Secret n/s",
         ),
-        ("a: 1", json!({"set": ["a[=1"]}), "values", 0, "--set"),
+        ("a: 1", json!({"set": ["a[x]=1"]}), "values", 0, "--set"),
         ("a: 1", json!({"kube_version": "x"}), "kube-version", 0, "x"),
         ("a: 1", json!({"helm": 5}), "bad-request", 0, "helm is 3 or 4"),
         ("a: 1", json!({"now": "today"}), "bad-request", 0, "now"),
@@ -205,4 +205,41 @@ fn a_role_holds_what_a_deploy_needs() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("statefulsets") && !text.contains("'*'"), "{text}");
+}
+
+#[test]
+fn a_recording_is_judged_thought_by_thought() {
+    let pod = |t: f64, reason: &str, message: &str| {
+        let waiting = json!({"waiting": {"reason": reason, "message": message}});
+        let status = json!({"phase": "Pending", "containerStatuses": [
+            {"name": "web", "image": "web:1", "ready": false, "restartCount": 0, "state": waiting}]});
+        let metadata = json!({"name": "web", "namespace": "shop", "uid": "u1", "creationTimestamp": "2026-01-01T00:00:01Z"});
+        let spec = json!({"containers": [{"name": "web", "image": "web:1"}]});
+        json!({"t": t, "object": {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec, "status": status}})
+            .to_string()
+    };
+    let missing = "failed to resolve image: web:1: not found";
+    let lines = [pod(1.0, "ContainerCreating", ""), pod(3.0, "ErrImagePull", missing)].join("\n");
+    let answer = ask("replay", json!({"recording": lines}));
+    assert_eq!(answer["ok"]["judgement"]["verdict"], "condemned", "{answer}");
+    assert_eq!(answer["ok"]["judgement"]["code"], "image-not-found", "{answer}");
+    let thoughts = answer["ok"]["thoughts"].as_array().unwrap();
+    assert_eq!(thoughts.first().unwrap()["object"], "pod/web", "{answer}");
+    assert_eq!(thoughts.last().unwrap()["suspicion"]["code"], "image-not-found", "{answer}");
+    assert_eq!(answer["ok"]["sights"].as_array().unwrap().len(), 2);
+    assert_eq!(ask("replay", json!({"recording": "{"}))["error"]["code"], "recording");
+}
+
+#[test]
+fn a_rendered_chart_has_its_whole_text_and_name() {
+    let answer = ask("render", json!({"files": small_chart("a: {{ .Release.Name }}\nkind: ConfigMap")}));
+    let text = answer["ok"]["text"].as_str().unwrap();
+    assert!(text.starts_with("---\n# Source: "), "{answer}");
+    assert!(text.ends_with('\n'), "{answer}");
+    assert!(answer["ok"]["chart"]["name"].is_string(), "{answer}");
+}
+
+#[test]
+fn an_archive_that_is_none_is_said_to_be_damaged() {
+    assert_eq!(ask("unpack", json!({"archive": base64(b"no gzip")}))["error"]["code"], "chart");
 }

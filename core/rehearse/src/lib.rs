@@ -14,5 +14,5 @@ mod trouble;
 pub use check::Violation;
 pub use host::{Moment, Rehearsal, Report};
 pub use recording::{Recording, RecordingError, Sight, record_line};
-pub use replay::{Judgement, Outcome as ReplayOutcome, replay};
+pub use replay::{Judgement, Outcome as ReplayOutcome, Thought, replay, replay_told};
 pub use trouble::{Meanwhile, Trouble};

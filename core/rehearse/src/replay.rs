@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use backstay_health::{
-    Assessment, Cause, CauseCode, Circumstances, Finding, Policy, Status, promised_secret,
+    Assessment, Cause, CauseCode, Circumstances, Finding, Policy, Readiness, Status, promised_secret,
 };
 use backstay_object::{ResourceKey, Timestamp, annotation, at, kind, text_at, uid};
 use backstay_rollout::{ClusterView, Measure};
@@ -61,10 +61,33 @@ const TICK_S: f64 = 1.0;
 /// such change once everything recorded was healthy, or the first creation where nothing was.
 #[must_use]
 pub fn replay(recording: &Recording, policy: &Policy, since: Option<f64>) -> Judgement {
+    replay_told(recording, policy, since).0
+}
+
+/// The same, with every change of what was thought of an object on the way to the judgement, in order of time.
+#[must_use]
+pub fn replay_told(recording: &Recording, policy: &Policy, since: Option<f64>) -> (Judgement, Vec<Thought>) {
     let Some(beginning) = beginning::find(recording, policy, since) else {
-        return nothing_new();
+        return (nothing_new(), Vec::new());
     };
-    Replay::new(recording, policy, beginning).run()
+    let mut replay = Replay::new(recording, policy, beginning);
+    let judgement = replay.run();
+    (judgement, replay.thoughts)
+}
+
+/// What was thought of an object from a moment on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Thought {
+    /// Seconds since the recording's start.
+    pub t: f64,
+    /// The object.
+    pub key: ResourceKey,
+    /// How far it is.
+    pub readiness: Readiness,
+    /// What stands in the way, if something does.
+    pub suspicion: Option<Cause>,
+    /// When that condemns it, unless it heals; seconds since the start.
+    pub condemned_at: Option<f64>,
 }
 
 fn nothing_new() -> Judgement {
@@ -94,6 +117,7 @@ struct Replay<'a> {
     promised: Vec<ResourceKey>,
     ready_since: Option<f64>,
     looked_at: f64,
+    thoughts: Vec<Thought>,
 }
 
 impl<'a> Replay<'a> {
@@ -109,10 +133,11 @@ impl<'a> Replay<'a> {
             promised: Vec::new(),
             ready_since: None,
             looked_at: 0.0,
+            thoughts: Vec::new(),
         }
     }
 
-    fn run(mut self) -> Judgement {
+    fn run(&mut self) -> Judgement {
         let recording = self.recording;
         for (index, sight) in recording.sights().iter().enumerate() {
             let has_begun = index >= self.beginning.index;
@@ -219,7 +244,8 @@ impl<'a> Replay<'a> {
             promised: &self.promised,
             ..Circumstances::new(now, self.beginning.since, self.policy)
         };
-        self.view.reassess(&Measure { circumstances, patience_ms: None, baking_since: None });
+        let changed = self.view.reassess(&Measure { circumstances, patience_ms: None, baking_since: None });
+        self.note(t, &changed);
         let before = self.recording.time(self.looked_at);
         self.looked_at = t;
         if self.ready_since.is_none()
@@ -238,6 +264,22 @@ impl<'a> Replay<'a> {
             self.ready_since = Some(t);
         }
         None
+    }
+
+    fn note(&mut self, t: f64, changed: &[ResourceKey]) {
+        for key in changed {
+            let Some(assessment) = self.view.assessment(key) else { continue };
+            let finding = assessment.findings.first();
+            self.thoughts.push(Thought {
+                t: (t * 1000.0).round() / 1000.0,
+                key: key.clone(),
+                readiness: assessment.readiness.clone(),
+                suspicion: finding.map(|finding| finding.cause.clone()),
+                condemned_at: finding
+                    .and_then(|finding| finding.condemned_at)
+                    .map(|at| self.recording.seconds(at)),
+            });
+        }
     }
 
     fn is_hook(&self, key: &ResourceKey) -> bool {

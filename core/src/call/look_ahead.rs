@@ -1,5 +1,7 @@
 //! The calls `preview`, `rehearsals` and `rbac`: the answers of `backstay plan`, `rehearse` and `rbac`.
 
+use std::collections::BTreeMap;
+
 use backstay_plan::{Facts, Inputs, TimeoutGiven};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -34,6 +36,9 @@ struct Input {
     inputs: Inputs,
     #[serde(default)]
     facts: Facts,
+    /// Templates by the name in `# Source:`, for their lines.
+    #[serde(default)]
+    templates: BTreeMap<String, String>,
     #[serde(default)]
     ignore: Vec<String>,
     /// For `rehearsals`, e.g. `image-not-found@api`.
@@ -66,7 +71,7 @@ pub(super) fn preview(given: Value) -> Result<Value, CallError> {
     let given: Input = input(given)?;
     let plan =
         plan_of(&given.release, &given.namespace, &given.manifest, &given.before()).map_err(refused)?;
-    let lines = Lines::of(&given.manifest);
+    let lines = Lines::of(&given.manifest).with_templates(given.templates.clone());
     let timing = timed(&plan, &given.inputs, given.timeout_ms.map(TimeoutGiven::Total), &lines);
     let previous = given.previous.as_deref();
     let found = findings(&given.namespace, &given.manifest, previous, &given.facts, &lines, &given.ignore)

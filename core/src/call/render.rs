@@ -153,7 +153,7 @@ pub(super) fn call(given: Value) -> Result<Value, CallError> {
         wanted.capabilities.kube_version =
             KubeVersion::parse(version, environment.compatibility).map_err(refused("kube-version"))?;
     }
-    render(&chart, &wanted).map(|rendered| answer(&rendered)).map_err(|error| refusal(&error))
+    render(&chart, &wanted).map(|rendered| answer(&chart, &rendered)).map_err(|error| refusal(&error))
 }
 
 fn environment(given: &Input) -> Result<Environment, CallError> {
@@ -232,7 +232,7 @@ fn values(given: &Input, compatibility: Compatibility) -> Result<Map, CallError>
     Ok(values)
 }
 
-fn answer(rendered: &Rendered) -> Value {
+fn answer(chart: &Chart, rendered: &Rendered) -> Value {
     let hook = |hook: &RenderedHook| {
         json!({
             "name": hook.name, "kind": hook.kind, "source": hook.source, "text": hook.text, "events": hook.events,
@@ -242,6 +242,8 @@ fn answer(rendered: &Rendered) -> Value {
     };
     json!({
         "manifest": rendered.manifest,
+        "text": rendered.template_text(true, false),
+        "chart": {"name": chart.metadata.name, "version": chart.metadata.version},
         "hooks": rendered.hooks.iter().map(hook).collect::<Vec<_>>(),
         "notes": rendered.notes,
         "crds": rendered.crds.iter().map(|crd| json!({"source": crd.source, "content": crd.content})).collect::<Vec<_>>(),

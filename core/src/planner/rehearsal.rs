@@ -56,8 +56,10 @@ pub struct Run {
 pub struct Moment {
     /// Since the beginning.
     pub t_ms: u64,
-    /// What.
+    /// What, for people.
     pub text: String,
+    /// The same as data: the machine's event.
+    pub event: Event,
 }
 
 /// A healthy run, then one for each fault.
@@ -168,7 +170,7 @@ fn told(fault: Option<&str>, plan: &Plan, cluster: &Cluster, report: &Report) ->
             );
         }
         if let Some(text) = event_text(&moment.event) {
-            timeline.push(Moment { t_ms: since(moment.at), text });
+            timeline.push(Moment { t_ms: since(moment.at), text, event: moment.event.clone() });
         }
     }
     let took_ms = since(report.to);
