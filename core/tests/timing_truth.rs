@@ -223,17 +223,11 @@ fn measured(case: &Case, seed: u64) -> Option<(u64, u64, u64)> {
     (verdict == Verdict::Deployed).then_some((timing.expected_ms, timing.recommended_ms, took_ms))
 }
 
-/// A part of them in every test run.
+/// A part of them in every test run; all of them with `BACKSTAY_TEST_WORKLOADS=1000`.
 #[test]
 fn recommended_times_are_enough_and_not_much_more() {
-    check(120);
-}
-
-/// All of them: `cargo test -p backstay-core --release --test timing_truth -- --ignored --nocapture`.
-#[test]
-#[ignore = "takes minutes"]
-fn recommended_times_of_a_thousand_workloads() {
-    check(1000);
+    let workloads = std::env::var("BACKSTAY_TEST_WORKLOADS").ok().and_then(|count| count.parse().ok());
+    check(workloads.unwrap_or(120));
 }
 
 fn check(workloads: u64) {
