@@ -226,7 +226,8 @@ promise!(p09_bad_input_changes_nothing, |world: &World| {
         .exits(4)
         .shows("broken/templates/a.yaml:2");
     world.with_chart(&["deploy", "app", "--no-such-flag"], &[]).exits(64).shows("--no-such-flag");
-    world.backstay(&["deploy", "app", "no/such/chart"]).exits(4).shows("no/such/chart");
+    world.backstay(&["deploy", "app", "./no/such/chart"]).exits(4).shows("no/such/chart");
+    world.backstay(&["deploy", "app", "nowhere/chart"]).exits(4).shows("repo nowhere not found");
     assert_eq!(world.history("app"), []);
     if !world.is_sandbox() {
         let nowhere = directory.join("kubeconfig-nowhere");
