@@ -90,6 +90,8 @@ pub enum ValuesError {
         line: usize,
         /// What is wrong there.
         message: String,
+        /// The same in Helm's words, whose line is the one its reader gives.
+        helm: String,
     },
     /// A values file that is no map.
     #[error("failed to parse {name}: values must be a map of names to values, found {found}")]

@@ -183,7 +183,7 @@ fn yaml(file: &ChartFile) -> Result<Value, ChartError> {
 
 fn values(file: &ChartFile) -> Result<backstay_gotemplate::Map, ChartError> {
     read_documents(&file.name, &file.data).map_err(|error| match error {
-        ValuesError::Yaml { name, line, message } => ChartError::Yaml { file: name, line, message },
+        ValuesError::Yaml { name, line, message, .. } => ChartError::Yaml { file: name, line, message },
         other => ChartError::Shape { file: file.name.clone(), message: other.to_string() },
     })
 }

@@ -82,13 +82,13 @@ pub struct RenderedHook {
 
 /// A rendered file that is not YAML.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("YAML parse error on {file}: line {line} of the rendered document: {message}")]
+#[error("YAML parse error on {file}: {message}")]
 pub struct ManifestError {
     /// The template.
     pub file: String,
     /// 1-based line in the rendered document.
     pub line: usize,
-    /// What is wrong there.
+    /// What is wrong, in Helm's words; a line in them is the one its reader gives, which is not always `line`.
     pub message: String,
     /// The document.
     pub text: String,
@@ -212,7 +212,7 @@ impl Head {
             Compatibility::Helm4 => "util",
         };
         let value = backstay_yaml::read(text, &mut HeadBuilder)
-            .map_err(|error| (error.line, error.kind.to_string()))?;
+            .map_err(|error| (error.line, format!("error converting YAML to JSON: {}", error.go)))?;
         let shape =
             |message: &str| (1, format!("error unmarshaling JSON: while decoding JSON: json: {message}"));
         match &value {
@@ -413,7 +413,7 @@ pub fn parse_manifest(text: &str) -> Result<Vec<ManifestObject>, ManifestError> 
             let found = found.map_err(|error| ManifestError {
                 file: source.to_owned(),
                 line: error.line,
-                message: error.kind.to_string(),
+                message: format!("error converting YAML to JSON: {}", error.go),
                 text: document.to_owned(),
             })?;
             flatten(source, document, found.value, &mut objects);

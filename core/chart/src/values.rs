@@ -26,6 +26,7 @@ pub(crate) fn read_documents(name: &str, bytes: &[u8]) -> Result<Map, ValuesErro
         name: name.to_owned(),
         line: before + error.line,
         message: error.kind.to_string(),
+        helm: error.go,
     };
     let text = decode_text(bytes).map_err(|error| wrong(0, error))?;
     let mut values = Map::new();
@@ -61,6 +62,7 @@ fn documents(name: &str, text: &str) -> Result<Vec<(usize, String)>, ValuesError
                     name: name.to_owned(),
                     line: index + 1,
                     message: format!("invalid Yaml document separator: {rest}"),
+                    helm: format!("invalid Yaml document separator: {rest}"),
                 });
             }
             if found.last().is_some_and(|(_, text)| !text.is_empty()) {

@@ -12,6 +12,9 @@ pub struct ReadError {
     pub column: usize,
     /// What is wrong there.
     pub kind: ReadErrorKind,
+    /// The message of `yaml.YAMLToJSON` (sigs.k8s.io/yaml 1.6), word by word: `yaml: line 3: did not find expected key`.
+    /// Its line is the one Go gives, which is not always [`ReadError::line`].
+    pub go: String,
 }
 
 /// The reasons for which a YAML text is refused.
@@ -47,6 +50,9 @@ pub enum ReadErrorKind {
     /// Infinity or NaN, for which JSON has no word.
     #[error("{0} is not a number that JSON or Kubernetes can hold; quote it to make it a string")]
     NotFinite(&'static str),
+    /// `*name` without a `&name` before it.
+    #[error("unknown anchor '{0}' referenced")]
+    UnknownAnchor(String),
     /// An anchor whose own value refers to it.
     #[error("an anchor's value contains itself")]
     Cycle,
@@ -60,7 +66,13 @@ pub enum ReadErrorKind {
 
 impl ReadError {
     pub(crate) fn new(line: usize, column: usize, kind: ReadErrorKind) -> ReadError {
-        ReadError { line, column, kind }
+        let go = format!("yaml: line {line}: {kind}");
+        ReadError { line, column, kind, go }
+    }
+
+    pub(crate) fn with_go(mut self, go: String) -> ReadError {
+        self.go = go;
+        self
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use granit_parser::{Event, Parser, StrInput};
-
 use crate::error::{ReadError, ReadErrorKind};
+use crate::read::{Step, Walker};
 
 /// Where one part of a document begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,36 +73,27 @@ impl Walk {
 /// # Errors
 /// When the text is no YAML.
 pub fn places(source: &str) -> Result<Vec<Places>, ReadError> {
-    let mut settings = granit_parser::options! {
-        flow_nesting_limit: crate::MAX_DEPTH + 1,
-        block_nesting_limit: crate::MAX_DEPTH + 1,
-    };
-    settings.set_emit_comments(false);
-    let mut parser: Parser<'_, StrInput<'_>> = Parser::new_from_str_with_options(source, settings);
+    let mut walker = Walker::new(source);
     let mut documents = Vec::new();
     let mut walk = Walk::default();
-    while let Some(event) = parser.next_event() {
-        let (event, span) = event.map_err(|error| {
-            let at = error.marker();
-            ReadError::new(at.line(), at.col() + 1, ReadErrorKind::Syntax(error.info()))
-        })?;
-        let line = span.start.line();
-        match event {
-            Event::Scalar(text, ..) => walk.scalar(&text, line),
-            Event::Alias(_) => walk.scalar("", line),
-            Event::MappingStart(..) => {
+    while let Some((step, line)) = walker.step()? {
+        match step {
+            Step::Scalar(text) => walk.scalar(&text, line),
+            Step::Map => {
                 let path = walk.begin(line);
                 walk.frames.push(Frame::Map(path, None));
             }
-            Event::SequenceStart(..) => {
+            Step::List => {
                 let path = walk.begin(line);
                 walk.frames.push(Frame::List(path, 0));
             }
-            Event::MappingEnd | Event::SequenceEnd => {
+            Step::Close => {
                 walk.frames.pop();
             }
-            Event::DocumentEnd => documents.push(std::mem::take(&mut walk).places),
-            _ => {}
+            Step::End => documents.push(std::mem::take(&mut walk).places),
+        }
+        if walk.frames.len() > crate::MAX_DEPTH {
+            return Err(ReadError::new(line, 1, ReadErrorKind::Depth));
         }
     }
     Ok(documents)

@@ -1,19 +1,30 @@
 //! Reading: from the parser's events straight to the caller's values.
 
 mod build;
+mod explain;
+mod fault;
+mod go_value;
+mod parse;
 mod quick;
 mod quick_flow;
 #[cfg(test)]
 mod quick_tests;
-mod repair;
+mod scan;
+mod scan_block;
+mod scan_mark;
+mod scan_text;
 mod text;
-
-use granit_parser::{Event, Parser, Span, StrInput};
+mod token;
+mod walk;
+mod window;
 
 pub use text::decode_text;
+pub(crate) use walk::{Step, Walker};
 
-use crate::error::{ReadError, ReadErrorKind};
-use build::Assembly;
+use crate::error::ReadError;
+use build::{Assembly, Wrong};
+use fault::Fault;
+use parse::{Parser, What};
 
 /// Makes the caller's values. Called from the inside out: a map is made after everything in it.
 pub trait Builder {
@@ -72,10 +83,14 @@ pub struct Document<V> {
 
 /// The documents of a text, one after the other. Ends after the first error.
 pub struct Documents<'i, 'b, B: Builder> {
-    parser: Parser<'i, StrInput<'i>>,
+    parser: Parser<'i>,
     source: &'i str,
+    skipped: usize,
     builder: &'b mut B,
     options: ReadOptions,
+    may_skip: bool,
+    /// Documents that were begun.
+    count: usize,
     done: bool,
 }
 
@@ -85,50 +100,77 @@ impl<B: Builder> core::fmt::Debug for Documents<'_, '_, B> {
     }
 }
 
+/// Takes a byte order mark off; gives how many bytes it has.
+fn without_mark(source: &str) -> (&str, usize) {
+    source.strip_prefix('\u{feff}').map_or((source, 0), |rest| (rest, 3))
+}
+
 impl<'i, 'b, B: Builder> Documents<'i, 'b, B> {
     /// Starts reading a text (see [`decode_text`] for bytes).
     #[must_use]
     pub fn new(source: &'i str, builder: &'b mut B, options: ReadOptions) -> Self {
-        let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-        let mut settings = granit_parser::options! {
-            flow_nesting_limit: crate::MAX_DEPTH + 1,
-            block_nesting_limit: crate::MAX_DEPTH + 1,
-        };
-        settings.set_emit_comments(false);
-        let parser = Parser::new_from_str_with_options(source, settings);
-        Documents { parser, source, builder, options, done: false }
-    }
-
-    fn event(&mut self) -> Result<Option<(Event<'i>, Span)>, ReadError> {
-        match self.parser.next_event() {
-            None => Ok(None),
-            Some(Ok(event)) => Ok(Some(event)),
-            Some(Err(error)) => {
-                let at = error.marker();
-                Err(ReadError::new(at.line(), at.col() + 1, ReadErrorKind::Syntax(error.info())))
-            }
-        }
+        let (source, skipped) = without_mark(source);
+        let bytes = source.as_bytes();
+        let may_skip = memchr::memchr(b'&', bytes).is_none() && memchr::memmem::find(bytes, b"<<").is_none();
+        let parser = Parser::new(source, skipped);
+        Documents { parser, source, skipped, builder, options, may_skip, count: 0, done: false }
     }
 
     fn document(&mut self) -> Result<Option<Document<B::Value>>, ReadError> {
-        loop {
-            match self.event()? {
-                None | Some((Event::StreamEnd, _)) => return Ok(None),
-                Some((Event::DocumentStart(..), _)) => break,
-                Some(_) => {}
-            }
+        match self.parser.event() {
+            Ok(event) if matches!(event.what, What::DocumentStart) => self.count += 1,
+            Ok(_) => return Ok(None),
+            Err(fault) => return Err(self.fault(fault)),
         }
-        let mut assembly = Assembly::new(self.source, self.options);
+        let mut assembly = Assembly::new(self.options, self.may_skip);
         let mut finished = None;
-        while let Some((event, span)) = self.event()? {
-            if event == Event::DocumentEnd {
-                break;
+        loop {
+            let event = match self.parser.event() {
+                Ok(event) => event,
+                Err(fault) => return Err(self.fault(fault)),
+            };
+            if matches!(event.what, What::DocumentEnd | What::StreamEnd) {
+                return Ok(finished);
             }
-            if let Some((value, line)) = assembly.event(event, &span, self.builder)? {
-                finished = Some(Document { value, line });
+            match assembly.event(event, self.builder) {
+                Ok(None) => {}
+                Ok(Some((value, line))) => finished = Some(Document { value, line }),
+                Err(wrong) => {
+                    let line = wrong.mark.line + 1;
+                    let value = self.wrong(wrong)?;
+                    return self.skip_document().map(|()| Some(Document { value, line }));
+                }
             }
         }
-        Ok(finished)
+    }
+
+    #[cold]
+    fn fault(&self, fault: Fault) -> ReadError {
+        fault.into_error(self.source)
+    }
+
+    /// The error with Go's message. Where a later entry of the same key takes the place of what is wrong, Go reads the
+    /// document after all.
+    #[cold]
+    fn wrong(&mut self, wrong: Wrong) -> Result<B::Value, ReadError> {
+        let Wrong { mark, kind } = wrong;
+        let column = fault::column(self.source, mark.at);
+        let error = ReadError::new(mark.line + 1, column, kind);
+        if self.options.unique_keys {
+            return Err(error);
+        }
+        let value = explain::explained(error, self.source, self.skipped, self.count)?;
+        Ok(value.build(self.builder))
+    }
+
+    fn skip_document(&mut self) -> Result<(), ReadError> {
+        loop {
+            match self.parser.event() {
+                Ok(event) if matches!(event.what, What::DocumentEnd | What::StreamEnd) => return Ok(()),
+                Ok(_) => {}
+                Err(fault) => return Err(self.fault(fault)),
+            }
+        }
     }
 }
 
@@ -167,18 +209,8 @@ pub fn read_with<B: Builder>(
     {
         return Ok(value);
     }
-    let mut text = std::borrow::Cow::Borrowed(source);
-    let mut repairs = 0;
-    loop {
-        let error = match Documents::new(&text, builder, options).next() {
-            Some(Ok(document)) => return Ok(document.value),
-            None => return Ok(builder.null()),
-            Some(Err(error)) => error,
-        };
-        repairs += 1;
-        match repair::repaired(&text, &error) {
-            Some(repaired) if repairs <= repair::MOST => text = repaired.into(),
-            _ => return Err(error),
-        }
+    match Documents::new(source, builder, options).next() {
+        Some(document) => Ok(document?.value),
+        None => Ok(builder.null()),
     }
 }

@@ -22,8 +22,7 @@ impl Linter<'_> {
         let value = match read {
             Ok(value) => value,
             Err(error) => {
-                let (line, kind) = (error.line, error.kind);
-                let text = format!("error converting YAML to JSON: yaml: line {line}: {kind}");
+                let text = format!("error converting YAML to JSON: {}", error.go);
                 return self.error(FILE, format!("unable to parse YAML\n\t{text}"));
             }
         };
@@ -154,8 +153,8 @@ impl Linter<'_> {
         };
         let own = match read_values(VALUES, &file.content) {
             Ok(values) => values,
-            Err(ValuesError::Yaml { line, message, .. }) => {
-                let text = format!("error converting YAML to JSON: yaml: line {line}: {message}");
+            Err(ValuesError::Yaml { helm, .. }) => {
+                let text = format!("error converting YAML to JSON: {helm}");
                 return self.error(VALUES, format!("unable to parse YAML: {text}"));
             }
             Err(error) => return self.error(VALUES, format!("unable to parse YAML: {error}")),

@@ -236,9 +236,7 @@ fn documents(text: &str) -> Vec<Result<String, String>> {
 
 /// Reads what the rules look at; `None` for an empty document.
 fn head(text: &str) -> Result<Option<Head>, String> {
-    let value = from_yaml(text).map_err(|error| {
-        format!("error converting YAML to JSON: yaml: line {}: {}", error.line, error.kind)
-    })?;
+    let value = from_yaml(text).map_err(|error| format!("error converting YAML to JSON: {}", error.go))?;
     let wrong = |found: &Value, what: &str| {
         let found = match found {
             Value::Null => "null",

@@ -78,8 +78,7 @@ fn from_yaml_array(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, Fu
 }
 
 fn parse_yaml(text: &str) -> Result<Value, String> {
-    read(text, &mut ValueBuilder)
-        .map_err(|error| format!("error converting YAML to JSON: yaml: line {}: {}", error.line, error.kind))
+    read(text, &mut ValueBuilder).map_err(|error| format!("error converting YAML to JSON: {}", error.go))
 }
 
 fn from_yaml_words(error: String) -> String {

@@ -13,7 +13,7 @@ use crate::resolve::{Scalar, resolve_plain};
 const DEPTH_MOST: usize = 64;
 
 /// A key may not be longer (YAML 1.2, section 7.4).
-const KEY_MOST: usize = 1000;
+pub(super) const KEY_MOST: usize = 1000;
 
 /// Makes nothing: for parts of a document that only have to be right.
 struct Nothing;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Builder;
-use super::quick::{Quick, key_of, resolved};
+use super::quick::{KEY_MOST, Quick, key_of, resolved};
 
 /// Deeper ones are left to the other reader.
 const DEPTH_MOST: usize = 32;
@@ -80,13 +80,14 @@ impl<'t> Quick<'t> {
     }
 
     fn flow_key(&mut self) -> Option<Cow<'t, str>> {
+        let start = self.at;
         let key = match self.byte()? {
             b'"' | b'\'' => Cow::Borrowed(self.flow_quoted()?),
             _ => key_of(self.flow_plain()?)?,
         };
         let is_key = self.byte() == Some(b':') && self.bytes.get(self.at + 1) == Some(&b' ');
         self.at += 1;
-        is_key.then_some(key)
+        (is_key && self.at - start <= KEY_MOST).then_some(key)
     }
 
     /// A plain text of characters that are special nowhere.

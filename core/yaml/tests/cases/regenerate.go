@@ -31,7 +31,8 @@ func main() {
 		}
 		var v any
 		if err := yaml.Unmarshal([]byte(text), &v); err != nil {
-			fmt.Printf("%s error\n", q(text))
+			message := strings.TrimPrefix(err.Error(), "error converting YAML to JSON: ")
+			fmt.Printf("%s error %s\n", q(text), q(message))
 			continue
 		}
 		out, err := yaml.Marshal(v)
