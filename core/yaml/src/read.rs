@@ -3,6 +3,7 @@
 mod build;
 mod explain;
 mod fault;
+mod fetch;
 mod go_value;
 mod parse;
 mod quick;
