@@ -6,6 +6,7 @@ mod failures;
 mod readiness;
 mod render;
 mod trial;
+mod wait;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,8 @@ enum What {
     Render(render::Options),
     /// Upgrades that fail, F1 to F12: the cause, how soon it is certain, what still serves
     Failures(failures::Options),
+    /// A healthy release of 100 objects: requests of waiting, and how soon after readiness the command is gone
+    Wait(wait::Options),
     /// One judgement beside kstatus in Go, and one observation among 10 to 100,000 objects
     Readiness,
 }
@@ -71,6 +74,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     match &options.what {
         Some(What::Render(options)) => return render::run(options),
         Some(What::Failures(options)) => return failures::run(options),
+        Some(What::Wait(options)) => return wait::run(options),
         Some(What::Readiness) => return readiness::run(),
         None => {}
     }

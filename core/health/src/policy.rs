@@ -90,6 +90,8 @@ pub struct Policy {
     pub webhook_grace_ms: u64,
     /// A Secret that is missing and that a controller writes for an object of the release: an ExternalSecret, a Certificate.
     pub controller_grace_ms: u64,
+    /// How long a container without a probe has to run before it counts as ready; 0: at once, as Kubernetes has it.
+    pub settle_grace_ms: u64,
 }
 
 impl Default for Policy {
@@ -112,6 +114,7 @@ impl Default for Policy {
             provisioning_grace_ms: 5_000,
             webhook_grace_ms: 60_000,
             controller_grace_ms: 120_000,
+            settle_grace_ms: 5_000,
         }
     }
 }

@@ -70,7 +70,9 @@ pub fn replay_told(recording: &Recording, policy: &Policy, since: Option<f64>) -
     let Some(beginning) = beginning::find(recording, policy, since) else {
         return (nothing_new(), Vec::new());
     };
-    let mut replay = Replay::new(recording, policy, beginning);
+    // A recording may end before a container without a probe has run for long: see `has_crashed` instead.
+    let policy = Policy { settle_grace_ms: 0, ..policy.clone() };
+    let mut replay = Replay::new(recording, &policy, beginning);
     let judgement = replay.run();
     (judgement, replay.thoughts)
 }
@@ -256,6 +258,10 @@ impl<'a> Replay<'a> {
             let decided = if at > before { at } else { now };
             return Some(self.judgement(Outcome::Condemned, Some(&finding.cause), Some(decided)));
         }
+        if self.ready_since.is_some() && self.has_crashed() {
+            // It was ready only as long as it ran.
+            self.ready_since = None;
+        }
         let mut open = self.judged.keys().filter(|key| {
             self.view.assessment(key).is_none_or(|assessment| !assessment.readiness.is_current())
         });
@@ -280,6 +286,14 @@ impl<'a> Replay<'a> {
                     .map(|at| self.recording.seconds(at)),
             });
         }
+    }
+
+    /// Whether something that is judged is not ready because it crashes.
+    fn has_crashed(&self) -> bool {
+        let assessments = self.judged.keys().filter_map(|key| self.view.assessment(key));
+        assessments.filter(|assessment| !assessment.readiness.is_current()).any(|assessment| {
+            assessment.findings.iter().any(|finding| finding.cause.code == CauseCode::CrashLoop)
+        })
     }
 
     fn is_hook(&self, key: &ResourceKey) -> bool {

@@ -132,6 +132,7 @@ pub(crate) enum Waited {
 pub(crate) fn wait_for(context: &Context<'_>, keys: &[ResourceKey], deadline: Timestamp) -> Waited {
     let mut open: Vec<&ResourceKey> = Vec::new();
     let mut earliest: Option<&Finding> = None;
+    let mut settles_at: Option<Timestamp> = None;
     for key in keys {
         let Some(assessment) = context.view.assessment(key) else {
             open.push(key);
@@ -141,6 +142,8 @@ pub(crate) fn wait_for(context: &Context<'_>, keys: &[ResourceKey], deadline: Ti
             continue;
         }
         open.push(key);
+        let settles = context.view.settles_at(key);
+        settles_at = settles_at.into_iter().chain(settles).min();
         for finding in &assessment.findings {
             let at = |finding: &Finding| finding.condemned_at.unwrap_or(Timestamp::MAX);
             if earliest.is_none_or(|earliest| at(finding) < at(earliest)) {
@@ -169,7 +172,7 @@ pub(crate) fn wait_for(context: &Context<'_>, keys: &[ResourceKey], deadline: Ti
             keys: open.into_iter().cloned().collect(),
         }));
     }
-    let wake = condemned_at.map_or(deadline, |at| at.min(deadline));
+    let wake = [condemned_at, settles_at].into_iter().flatten().fold(deadline, Timestamp::min);
     Waited::Decide(Decision::Wait(Some(wake)))
 }
 

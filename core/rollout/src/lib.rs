@@ -31,6 +31,7 @@ mod phase;
 mod policy;
 mod progress;
 mod rollout;
+mod settle;
 mod siblings;
 mod state;
 mod undo;

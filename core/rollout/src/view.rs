@@ -17,8 +17,9 @@ use serde_json::Value;
 
 use crate::contract::Applied;
 use crate::index::Index;
+use crate::settle::Settling;
 use crate::siblings::SiblingView;
-use crate::{bake, progress};
+use crate::{bake, progress, settle};
 
 /// Rounds of judging after which what crashes beside others is settled: its own judgement changes nothing for the others.
 const SIBLING_ROUNDS: usize = 3;
@@ -34,6 +35,8 @@ pub struct ClusterView {
     pods_of_claim: BTreeMap<(String, String), BTreeSet<ResourceKey>>,
     tracked: Index<ResourceKey, Tracked>,
     stale: BTreeSet<ResourceKey>,
+    /// What counts as ready once it has run on, see [`crate::settle`].
+    settling: BTreeSet<ResourceKey>,
     siblings: SiblingView,
 }
 
@@ -48,6 +51,8 @@ struct Tracked {
     beside_others: bool,
     /// When they no longer did.
     settled_at: Option<Timestamp>,
+    /// What has to run on before the object counts as ready.
+    settling: Option<Settling>,
 }
 
 /// By what objects are judged.
@@ -124,6 +129,9 @@ impl ClusterView {
     /// changed.
     pub fn reassess(&mut self, measure: &Measure<'_>) -> Vec<ResourceKey> {
         let mut stale = core::mem::take(&mut self.stale);
+        let now = measure.circumstances.now;
+        let is_over = |tracked: &Tracked| tracked.settling.as_ref().is_some_and(|one| one.until <= now);
+        stale.extend(self.settling.iter().filter(|key| self.tracked.get(key).is_some_and(is_over)).cloned());
         let mut changed = BTreeSet::new();
         // What others do matters to what crashes beside them: that is judged once more where it changed.
         for _ in 0..SIBLING_ROUNDS {
@@ -160,7 +168,7 @@ impl ClusterView {
             excused: Some(&tracked.excused),
         };
         let circumstances = Circumstances { before, siblings, ..measure.circumstances };
-        let assessment = self.judge(key, tracked, &Measure { circumstances, ..*measure });
+        let (assessment, settling) = self.judge(key, tracked, &Measure { circumstances, ..*measure });
         let excused = self
             .objects
             .get(key)
@@ -170,7 +178,12 @@ impl ClusterView {
         let will_shrink = self.objects.get(key).is_some_and(will_shrink);
         self.siblings.place(key, &assessment, has_pods, now);
         self.siblings.roll(key, will_shrink && assessment.readiness.status == Status::InProgress);
+        match settling {
+            Some(_) => self.settling.insert(key.clone()),
+            None => self.settling.remove(key),
+        };
         let Some(tracked) = self.tracked.get_mut(key) else { return false };
+        tracked.settling = settling;
         tracked.beside_others = beside_others;
         tracked.settled_at = settled_at.filter(|_| !beside_others);
         if let Some(excused) = excused {
@@ -234,9 +247,25 @@ impl ClusterView {
         }
     }
 
-    fn judge(&self, key: &ResourceKey, tracked: &Tracked, measure: &Measure<'_>) -> Assessment {
+    /// When the object counts as ready if it stays as it is, where that is a matter of time.
+    pub(crate) fn settles_at(&self, key: &ResourceKey) -> Option<Timestamp> {
+        Some(self.tracked.get(key)?.settling.as_ref()?.until)
+    }
+
+    fn judge(
+        &self,
+        key: &ResourceKey,
+        tracked: &Tracked,
+        measure: &Measure<'_>,
+    ) -> (Assessment, Option<Settling>) {
+        let plain = |status, message| {
+            (Assessment { readiness: fixed(status, message, 0), findings: Vec::new() }, None)
+        };
         if tracked.always_ready {
-            return Assessment { readiness: fixed(Status::Current, "applied", 1), findings: Vec::new() };
+            return (
+                Assessment { readiness: fixed(Status::Current, "applied", 1), findings: Vec::new() },
+                None,
+            );
         }
         match self.objects.get(key) {
             Some(object) if self.has_seen_expected(key) => {
@@ -249,15 +278,12 @@ impl ClusterView {
                 if let Some(finding) = unstable {
                     assessment.findings.insert(0, finding);
                 }
-                assessment
+                let before = tracked.settling.as_ref();
+                let settling = settle::judge(object, &related, measure, before, &mut assessment);
+                (assessment, settling)
             }
-            Some(_) => Assessment {
-                readiness: fixed(Status::InProgress, "applied, not seen yet", 0),
-                findings: Vec::new(),
-            },
-            None => {
-                Assessment { readiness: fixed(Status::NotFound, "not there yet", 0), findings: Vec::new() }
-            }
+            Some(_) => plain(Status::InProgress, "applied, not seen yet"),
+            None => plain(Status::NotFound, "not there yet"),
         }
     }
 

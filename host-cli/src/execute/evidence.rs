@@ -215,8 +215,10 @@ impl Executor {
                     () = self.cluster.clock.sleep_until(deadline) => return None,
                     () = tokio::time::sleep(Duration::from_secs(10)) => return None,
                 };
+                // A kubelet says so in place of the log when the container was cleaned away meanwhile.
+                let is_told = |line: &&str| !line.starts_with("unable to retrieve container logs for ");
                 let lines: Vec<String> =
-                    text.lines().map(|line| self.secrets.clean(line).into_owned()).collect();
+                    text.lines().filter(is_told).map(|line| self.secrets.clean(line).into_owned()).collect();
                 (!lines.is_empty()).then_some(LogEvidence { container, previous, lines })
             }
         });

@@ -109,6 +109,7 @@ const GRACES: &[Field] = &[
     field("provisioning", Kind::Duration, "A claim whose provisioning is refused."),
     field("webhook", Kind::Duration, "An admission webhook that does not answer."),
     field("controller", Kind::Duration, "A missing Secret that a controller writes for the release."),
+    field("settle", Kind::Duration, "How long a container without a probe runs before it counts as ready."),
 ];
 
 const RULES: &[Field] = &[

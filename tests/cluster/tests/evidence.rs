@@ -95,6 +95,25 @@ fn every_failure_is_explained_and_nothing_secret_is_told_on_a_real_node() {
     });
 }
 
+#[test]
+fn what_crashes_without_a_probe_is_never_called_deployed() {
+    let crash = "echo no disk >&2; sleep 1; exit 1";
+    let check = |world: &World| {
+        let without = ["probe=false", "replicas=1", "database.enabled=true"];
+        deploy(world, "shop", &without, &[]).exits(0);
+        for place in ["before", "database.before"] {
+            let value = format!("{place}={crash}");
+            let values = [&without[..], &[&value]].concat();
+            let run = deploy(world, "shop", &values, &[]).exits(1);
+            assert!(run.text().contains("crash-loop") && run.text().contains("no disk"), "{}", run.text());
+        }
+    };
+    check(&World::sandbox("no-probe"));
+    if let Some(world) = World::real("no-probe", Node::Real) {
+        check(&world);
+    }
+}
+
 /// Deploys what works and what fails, and looks at everything that was told.
 fn check(world: &World, failure: &Failure, output: &str) {
     let receiver = Receiver::start();

@@ -101,8 +101,9 @@ impl Trial {
         let reported = reported(scenario, &serde_json::from_str(&events)?, &audit);
         let (code, told_at) = told(&ended.lines);
         let steps: Vec<f64> = changes(&audit);
-        let undone =
-            reported.and_then(|at| steps.iter().copied().filter(|step| *step >= at).reduce(f64::min));
+        let undone = told_at
+            .or(reported)
+            .and_then(|at| steps.iter().copied().filter(|step| *step >= at).reduce(f64::min));
         let decided = told_at.or(undone);
         let (serves, former) = compare(&before, &after);
         Ok(Outcome {
@@ -187,7 +188,7 @@ impl Trial {
 }
 
 /// Seconds since midnight, UTC.
-fn second_of_day() -> f64 {
+pub(super) fn second_of_day() -> f64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     now.as_secs_f64() % 86_400.0
 }
@@ -235,7 +236,7 @@ fn changes(audit: &[Value]) -> Vec<f64> {
         entry["user"]["username"] == "admin"
             && !agent.starts_with("kubectl")
             && matches!(verb, "create" | "patch" | "update" | "delete")
-            && entry["objectRef"]["resource"] != "secrets"
+            && !matches!(entry["objectRef"]["resource"].as_str(), Some("secrets" | "leases"))
             && entry["responseStatus"]["code"].as_u64().is_some_and(|code| code < 300)
             && !entry["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun="))
     });
