@@ -1,0 +1,76 @@
+// From source and values to what is shown: the calls, in order.
+
+import type { Core } from "./core.ts";
+import type { Source } from "./source.ts";
+import type { Inputs, Parsed, Preview, Rendered, Run } from "./types.ts";
+
+export interface Asked {
+  source: Source;
+  /** The values as YAML, whole. */
+  values: string;
+  /** The values as they were loaded. */
+  loaded: string;
+  release: string;
+  namespace: string;
+  before: "differs" | "loaded" | "nothing";
+  inputs: Inputs;
+}
+
+export interface Studied {
+  text: string;
+  previous: string;
+  templates: Record<string, string>;
+  chart: { name: string; version: string };
+  notes: string;
+  warnings: string[];
+  preview: Preview;
+  parsed: Parsed[];
+}
+
+/** What is random in templates stays the same while the page is open, so that only edits make differences. */
+const SEED = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))));
+const NOW = new Date().toISOString();
+
+async function render(core: Core, asked: Asked, values: string, isUpgrade: boolean): Promise<Rendered> {
+  if (asked.source.kind === "manifests") {
+    return { text: asked.source.text, notes: "", warnings: [], chart: { name: asked.source.name, version: "" } };
+  }
+  return core.call<Rendered>("render", {
+    files: asked.source.files, values_files: [values], release: asked.release, namespace: asked.namespace,
+    is_upgrade: isUpgrade, revision: isUpgrade ? 2 : 1, seed: SEED, now: NOW,
+  });
+}
+
+function templates(source: Source, chart: string): Record<string, string> {
+  if (source.kind === "manifests") return {};
+  return Object.fromEntries(source.files.flatMap(({ path, text }) => (text === undefined ? [] : [[`${chart}/${path}`, text]])));
+}
+
+function before(asked: Asked, previous: string): object {
+  if (asked.before === "nothing") return { install: true };
+  return asked.before === "loaded" ? { previous } : {};
+}
+
+/** Renders and looks ahead. */
+export async function study(core: Core, asked: Asked): Promise<Studied> {
+  const rendered = await render(core, asked, asked.values, asked.before !== "nothing");
+  const old = asked.values === asked.loaded ? rendered : await render(core, asked, asked.loaded, asked.before !== "nothing");
+  const known = templates(asked.source, rendered.chart.name);
+  const { preview } = await core.call<{ preview: Preview }>("preview", {
+    release: asked.release, namespace: asked.namespace, manifest: rendered.text, inputs: asked.inputs, templates: known,
+    ...before(asked, old.text),
+  });
+  const parsed = await core.call<Parsed[]>("parse-manifest", { manifest: rendered.text });
+  return {
+    text: rendered.text, previous: old.text, templates: known, chart: rendered.chart, notes: rendered.notes,
+    warnings: rendered.warnings, preview, parsed,
+  };
+}
+
+/** A healthy run and one for each fault. */
+export async function rehearse(core: Core, asked: Asked, studied: Studied, faults: string[]): Promise<Run[]> {
+  const { runs } = await core.call<{ runs: Run[] }>("rehearsals", {
+    release: asked.release, namespace: asked.namespace, manifest: studied.text, faults, ...before(asked, studied.previous),
+  });
+  return runs;
+}
