@@ -26,6 +26,11 @@ const READ_ONLY_FROM: u32 = 0x8000_0000;
 const FLUSH_RETRY: std::time::Duration = std::time::Duration::from_secs(2);
 /// How long a process that stops at once tries to write down the last entries.
 const LAST_WRITE: std::time::Duration = std::time::Duration::from_millis(1500);
+/// For how long, and how often, the record that begins a rollout is tried to be written.
+const FIRST_WRITE: std::time::Duration = std::time::Duration::from_secs(20);
+const FIRST_RETRY: std::time::Duration = std::time::Duration::from_millis(500);
+/// How long a sign of life may take: shorter than others wait for it.
+const BEAT_LIMIT: std::time::Duration = std::time::Duration::from_secs(8);
 /// How often a waiting rollout gives a sign of life. Others take it for dead after three missing ones.
 const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -115,10 +120,10 @@ impl Driver {
                 () = refresh(self.reporter.refresh_every()) => continue,
                 () = heartbeat_due(&self.cluster, last_beat, rollout) => {
                     last_beat = Instant::now();
-                    match self.records.heartbeat().await {
-                        Err(RecordFailure::Fenced(_)) => return Ok(Verdict::Interrupted { cause: self.fenced() }),
+                    match tokio::time::timeout(BEAT_LIMIT, self.records.heartbeat()).await {
+                        Ok(Err(RecordFailure::Fenced(_))) => return Ok(Verdict::Interrupted { cause: self.fenced() }),
                         // The server is away for a moment; the next beat or record tells.
-                        Err(_) | Ok(()) => continue,
+                        Err(_) | Ok(_) => continue,
                     }
                 }
             };
@@ -160,20 +165,28 @@ impl Driver {
         let is_first = entries.first().is_some_and(|entry| entry.seq == 0);
         if !is_first && matches!(action.kind, ActionKind::SaveRecord { .. }) {
             self.records.append(&entries);
-            return Ok(None);
+            return Ok(self.overtaken().await);
         }
+        let began = Instant::now();
         let mut written =
             if is_first { self.records.begin(&entries).await } else { self.records.flush(&entries).await };
         loop {
             match written {
-                Ok(()) => return Ok(None),
+                Ok(()) if is_first => return Ok(None),
+                Ok(()) => return Ok(self.overtaken().await),
                 Err(RecordFailure::Held(holder)) => return Ok(Some(Verdict::Held { holder })),
                 Err(RecordFailure::Fenced(_)) => {
                     return Ok(Some(Verdict::Interrupted { cause: self.fenced() }));
                 }
-                // Nothing has happened yet: say so and leave.
-                Err(RecordFailure::Other(error)) if is_first => {
+                // Nothing has happened yet: after a blip it is tried again; after more, or without a right, say so and leave.
+                Err(RecordFailure::Other(error))
+                    if is_first && (began.elapsed() > FIRST_WRITE || !may_pass(&error)) =>
+                {
                     return Err(error.context("nothing was changed"));
+                }
+                Err(RecordFailure::Other(_)) if is_first => {
+                    self.cluster.clock.sleep(FIRST_RETRY).await;
+                    written = self.records.begin(&[]).await;
                 }
                 Err(RecordFailure::Other(error)) => {
                     self.reporter.note(&format!("cannot write the journal, trying again: {error:#}"));
@@ -224,6 +237,14 @@ impl Driver {
         Ok(Verdict::Interrupted { cause: self.stopped(why) })
     }
 
+    /// Leaves the release to the program that made a newer revision meanwhile: Helm takes no Lease. No answer tells nothing.
+    async fn overtaken(&self) -> Option<Verdict> {
+        let by = self.records.overtaken().await.ok().flatten()?;
+        self.records.give_up(&by).await;
+        let message = format!("{by}; this run stopped and left the release to it");
+        Some(Verdict::Interrupted { cause: self.cause(CauseCode::Conflict, message) })
+    }
+
     fn stopped(&self, why: &str) -> Cause {
         self.cause(CauseCode::Aborted, why.to_owned())
     }
@@ -251,6 +272,14 @@ impl Driver {
             first_seen: self.cluster.clock.now(),
         }
     }
+}
+
+/// Whether a failed write may succeed when it is tried again.
+fn may_pass(error: &anyhow::Error) -> bool {
+    error.chain().find_map(|cause| cause.downcast_ref::<kube::Error>()).is_some_and(|error| match error {
+        kube::Error::Api(status) => matches!(status.code, 401 | 429 | 500 | 502..=504),
+        error => crate::exit::is_unreachable(error),
+    })
 }
 
 async fn perform(

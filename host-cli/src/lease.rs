@@ -17,6 +17,10 @@ use crate::cluster::Cluster;
 /// For how long a holder is believed to live after its last renewal.
 const DURATION_SECONDS: i32 = 30;
 
+/// How often a Lease is tried to be given back, and the pauses after it.
+const RELEASE_PAUSES: [Duration; 4] =
+    [Duration::from_millis(200), Duration::from_millis(400), Duration::from_millis(800), Duration::ZERO];
+
 /// A Lease of one release.
 pub(crate) struct ReleaseLease {
     api: Option<Api<Lease>>,
@@ -171,7 +175,14 @@ impl ReleaseLease {
             spec.holder_identity = Some(String::new());
             spec.renew_time = None;
         }
-        let _kept_until_it_expires = api.replace(&self.name, &PostParams::default(), &lease).await;
+        for pause in RELEASE_PAUSES {
+            match api.replace(&self.name, &PostParams::default(), &lease).await {
+                // Given back, or somebody else's by now, or never to be ours to write; else it is kept until it expires.
+                Ok(_) => return,
+                Err(kube::Error::Api(status)) if status.code < 500 => return,
+                Err(_) => tokio::time::sleep(pause).await,
+            }
+        }
     }
 
     fn spec(&self, now: Time, transitions: i32) -> LeaseSpec {

@@ -95,15 +95,16 @@ impl Records {
         self.inner.borrow_mut().held = Some(record);
     }
 
-    /// Makes the first entries durable: writes the pending record, which is the lock of the release.
+    /// Makes the first entries durable: writes the pending record, which is the lock of the release. May be tried again,
+    /// then without the entries: they are noted.
     pub(crate) async fn begin(&self, entries: &[JournalEntry]) -> Result<(), RecordFailure> {
+        self.append(entries);
         if self.options.create_namespace {
             self.create_namespace().await?;
         }
         self.acquire().await?;
         self.take_over().await?;
         self.prune().await?;
-        self.append(entries);
         let now = self.cluster.clock.now();
         let Some(mut record) = self.inner.borrow().held.clone() else {
             return Err(anyhow::anyhow!("no record was prepared for {}", self.release).into());
@@ -116,6 +117,24 @@ impl Records {
         };
         self.inner.borrow_mut().held = Some(stored);
         Ok(())
+    }
+
+    /// Takes the Lease before anything is planned. Not taken while somebody else has it, nor when the history is no longer what
+    /// it was; where it cannot be taken at all, the first write will tell.
+    pub(crate) async fn claim(&self, history: &History) -> anyhow::Result<bool> {
+        match self.lease.acquire().await {
+            Ok(()) => {}
+            Err(LeaseFailure::Held(_)) => return Ok(false),
+            Err(_) => return Ok(true),
+        }
+        let newest = |history: &History| {
+            history.latest().map(|record| (record.release.version, record.resource_version.clone()))
+        };
+        let is_same = newest(&self.read().await?) == newest(history);
+        if !is_same {
+            self.lease.release().await;
+        }
+        Ok(is_same)
     }
 
     async fn acquire(&self) -> Result<(), RecordFailure> {
@@ -141,7 +160,9 @@ impl Records {
 
     /// The rollout is over, or stops where another process can go on (`resumable`).
     pub(crate) async fn end(&self, resumable: bool) {
-        let leftover = self.inner.borrow().held.as_ref().is_some_and(|held| held.resume.is_some());
+        // What was only prepared is not there, or is another's by now.
+        let is_stored = |held: &Record| held.resource_version.is_some() && held.resume.is_some();
+        let leftover = self.inner.borrow().held.as_ref().is_some_and(is_stored);
         if leftover && !resumable {
             // The verdict stands; a record that cannot be tidied only says so again on the next look.
             let _untidied = self.write_held(|record| record.resume = None).await;
@@ -226,12 +247,7 @@ impl Records {
             // Whoever finds it pending has to know whose it is; the journal itself goes on in the record that is held.
             Record { journal: Some(inner.journal.clone()), ..Record::new(release) }
         };
-        let stored = match self.create(&record, now).await {
-            Ok(stored) => stored,
-            // The reply to an earlier try was lost: it is there, and it is ours.
-            Err(RecordFailure::Held(_)) => self.fetch(&record.secret_name()).await?.unwrap_or(record),
-            Err(error) => return Err(error.into()),
-        };
+        let stored = self.create(&record, now).await?;
         self.inner.borrow_mut().undo = Some(stored);
         Ok(())
     }
@@ -288,6 +304,12 @@ impl Records {
             record.release.set_status(Status::Failed, &words);
             match self.put(&record, self.cluster.clock.now()).await {
                 Ok(_) => {}
+                // The reply to our own try was lost.
+                Err(RecordFailure::Fenced(name))
+                    if self.fetch(&name).await?.is_some_and(|theirs| {
+                        theirs.release.info.status == Status::Failed
+                            && theirs.release.info.description == words
+                    }) => {}
                 Err(RecordFailure::Fenced(_)) => {
                     return Err(RecordFailure::Held(format!(
                         "revision {revision} of {} is still being written by its own run",
@@ -298,6 +320,32 @@ impl Records {
             }
         }
         Ok(())
+    }
+
+    /// Which newer revision somebody else has made since this rollout began, in words. One look at one name.
+    pub(crate) async fn overtaken(&self) -> anyhow::Result<Option<String>> {
+        let Some(held) = self.inner.borrow().held.as_ref().map(|held| held.release.version) else {
+            return Ok(None);
+        };
+        let newer = self.fetch(&secret_name(&self.release, held.saturating_add(1))).await?;
+        Ok(newer.filter(|newer| !self.is_mine(newer)).map(|newer| {
+            let info = &newer.release.info;
+            format!(
+                "revision {} of {} was made by another program meanwhile ({}: {})",
+                newer.release.version, self.release, info.status, info.description
+            )
+        }))
+    }
+
+    /// Marks the record of this rollout as one that nobody will go on with.
+    pub(crate) async fn give_up(&self, why: &str) {
+        // Without the mark the record stays pending, and the next run over it says so.
+        let _unmarked = self
+            .write_held(|record| {
+                record.release.set_status(Status::Failed, why);
+                record.resume = None;
+            })
+            .await;
     }
 
     /// A sign of life: the pending record is written again, unchanged.
@@ -327,37 +375,44 @@ impl Records {
     }
 
     async fn write_held(&self, change: impl Fn(&mut Record)) -> Result<(), RecordFailure> {
-        let Some(mut record) = self.inner.borrow().held.clone() else { return Ok(()) };
-        record.journal = Some(self.inner.borrow().journal.clone());
+        let Some(before) = self.inner.borrow().held.clone() else { return Ok(()) };
+        let mut record = Record { journal: Some(self.inner.borrow().journal.clone()), ..before.clone() };
         change(&mut record);
-        let now = self.cluster.clock.now();
-        let stored = match self.put(&record, now).await {
-            Err(RecordFailure::Fenced(name)) => {
-                // A lost reply looks like somebody else's write: it is ours if it carries our journal so far.
-                let theirs = self.fetch(&name).await?;
-                let ours = theirs
-                    .as_ref()
-                    .and_then(|theirs| theirs.journal.as_deref())
-                    .is_some_and(|journal| self.is_mine(journal));
-                let Some(theirs) = theirs.filter(|_| ours) else { return Err(RecordFailure::Fenced(name)) };
-                record.resource_version = theirs.resource_version;
-                self.put(&record, now).await?
-            }
-            other => other?,
-        };
+        let stored = self.put_mine(&before, record).await?;
         self.inner.borrow_mut().held = Some(stored);
         Ok(())
     }
 
+    /// Writes a record of this rollout, as it was `before`. A lost reply to an earlier write looks like somebody else's: it is
+    /// ours if it carries our journal so far and says nothing that we did not.
+    async fn put_mine(&self, before: &Record, mut record: Record) -> Result<Record, RecordFailure> {
+        let now = self.cluster.clock.now();
+        let name = match self.put(&record, now).await {
+            Err(RecordFailure::Fenced(name)) => name,
+            other => return other,
+        };
+        let says = |record: &Record| (record.release.info.status, record.release.info.description.clone());
+        let is_mine = |theirs: &Record| {
+            self.is_mine(theirs) && (says(theirs) == says(before) || says(theirs) == says(&record))
+        };
+        let theirs = self.fetch(&name).await?;
+        let Some(theirs) = theirs.filter(is_mine) else { return Err(RecordFailure::Fenced(name)) };
+        record.resource_version = theirs.resource_version;
+        self.put(&record, now).await
+    }
+
     async fn write_undo(&self, change: impl Fn(&mut Record)) -> anyhow::Result<()> {
-        let Some(mut record) = self.inner.borrow().undo.clone() else { return Ok(()) };
+        let Some(before) = self.inner.borrow().undo.clone() else { return Ok(()) };
+        let mut record = before.clone();
         change(&mut record);
-        let stored = self.put(&record, self.cluster.clock.now()).await?;
+        let stored = self.put_mine(&before, record).await?;
         self.inner.borrow_mut().undo = Some(stored);
         Ok(())
     }
 
-    fn is_mine(&self, journal: &str) -> bool {
+    /// Whether a record carries our journal, or a part of it.
+    fn is_mine(&self, theirs: &Record) -> bool {
+        let journal = theirs.journal.as_deref().unwrap_or_default();
         !journal.is_empty() && self.inner.borrow().journal.starts_with(journal)
     }
 
@@ -366,11 +421,14 @@ impl Records {
         match self.api().create(&PostParams::default(), &secret).await {
             Ok(stored) => Ok(from_secret(&stored)?),
             Err(kube::Error::Api(status)) if status.code == 409 => {
-                let holder = format!(
-                    "revision {} of {} was begun by another process at the same time",
-                    record.release.version, self.release
-                );
-                Err(RecordFailure::Held(holder))
+                // The reply to an earlier try may have been lost: then it is there, and carries our journal.
+                let theirs = self.fetch(&record.secret_name()).await?;
+                theirs.filter(|theirs| self.is_mine(theirs)).ok_or_else(|| {
+                    RecordFailure::Held(format!(
+                        "revision {} of {} was begun by another process at the same time",
+                        record.release.version, self.release
+                    ))
+                })
             }
             Err(error) => Err(anyhow::Error::from(error)
                 .context(format!("cannot write record {}", record.secret_name()))
@@ -380,6 +438,10 @@ impl Records {
 
     async fn put(&self, record: &Record, now: Timestamp) -> Result<Record, RecordFailure> {
         let name = record.secret_name();
+        // Without it the write would go over whatever is there.
+        if record.resource_version.is_none() {
+            return Err(RecordFailure::Fenced(name));
+        }
         let secret = to_secret(record, now)?;
         match self.api().replace(&name, &PostParams::default(), &secret).await {
             Ok(stored) => Ok(from_secret(&stored)?),

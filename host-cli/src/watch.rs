@@ -31,8 +31,12 @@ pub(crate) struct Watches {
 /// Delay before a broken watch is opened again: short at first, for a blip; longer for an outage.
 const REOPEN_FIRST: Duration = Duration::from_millis(250);
 const REOPEN_MOST: Duration = Duration::from_secs(5);
-/// How long the server keeps a watch open before it ends it in good order.
-const WATCH_SECONDS: u32 = 290;
+/// How long the server keeps a watch open before it ends it in good order. Short, because of [`WATCH_MORE`].
+const WATCH_SECONDS: u32 = 25;
+/// A watch that is still open this long after its end is half open: nothing will come through it any more.
+const WATCH_MORE: Duration = Duration::from_secs(5);
+/// The sandbox has no network, and time passes there only when everybody waits.
+const WATCH_SECONDS_SANDBOX: u32 = 290;
 
 impl Watches {
     /// Opens a watch per scope and waits until each has listed what is there. What is seen goes to `seen`.
@@ -116,13 +120,17 @@ struct Watch {
 impl Watch {
     async fn run(&mut self, mut version: String) {
         let mut delay = REOPEN_FIRST;
+        let is_sandbox = self.cluster.sandbox.is_some();
+        let seconds = if is_sandbox { WATCH_SECONDS_SANDBOX } else { WATCH_SECONDS };
         loop {
-            let opened = self.api.watch(&WatchParams::default().timeout(WATCH_SECONDS), &version).await;
+            let opened = self.api.watch(&WatchParams::default().timeout(seconds), &version).await;
+            let limit = Duration::from_secs(seconds.into()) + WATCH_MORE;
+            let end = (!is_sandbox).then(|| tokio::time::Instant::now() + limit);
             let forgotten = match opened {
                 Ok(stream) => {
                     let mut stream = Box::pin(stream);
                     let mut forgotten = false;
-                    while let Some(event) = stream.next().await {
+                    while let Some(event) = next_until(&mut stream, end).await {
                         match event {
                             Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)) => {
                                 version = object.metadata.resource_version.clone().unwrap_or(version);
@@ -185,6 +193,17 @@ impl Watch {
             }
         }
         let _closed = self.seen.send(Seen { object, deleted });
+    }
+}
+
+/// The next item; none when the stream or its time is over.
+async fn next_until<S: futures::Stream + Unpin>(
+    stream: &mut S,
+    end: Option<tokio::time::Instant>,
+) -> Option<S::Item> {
+    match end {
+        Some(end) => tokio::time::timeout_at(end, stream.next()).await.ok().flatten(),
+        None => stream.next().await,
     }
 }
 

@@ -14,7 +14,7 @@ mod take_down;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
@@ -34,6 +34,13 @@ pub(crate) enum Command {
     Down(Place),
     /// Say what runs
     Status(Place),
+    /// Stop a process of the cluster, e.g. kube-apiserver, and start it again
+    Restart {
+        #[command(flatten)]
+        place: Place,
+        /// Its name in `cargo xtask cluster status`
+        name: String,
+    },
     /// Print the kubeconfig's path: export KUBECONFIG=$(cargo xtask cluster kubeconfig)
     Kubeconfig(Place),
     /// Take the cluster down when a process ends
@@ -84,6 +91,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
         }
         Command::Down(place) => take_down::take_down(&place.folder()),
         Command::Status(place) => status(&place.folder()),
+        Command::Restart { place, name } => restart(&place.folder(), name),
         Command::Kubeconfig(place) => {
             let folder = place.folder();
             if State::load(&folder)?.is_none() {
@@ -240,6 +248,14 @@ impl NodePlan {
             Self::None => "none, as asked: pods stay pending".to_owned(),
         }
     }
+}
+
+/// Restarts a process. Whoever needs it has to bear that it is away for a moment: that is what this is for.
+fn restart(folder: &Path, name: &str) -> anyhow::Result<()> {
+    let Some(mut state) = State::load(folder)? else { bail!("{}: no cluster", folder.display()) };
+    let Some(process) = state.process(name) else { bail!("the cluster has no process {name:?}") };
+    let process = process.restart(Duration::from_secs(5), folder)?;
+    state.replace(process, folder)
 }
 
 fn status(folder: &Path) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::Instant;
 
+use anyhow::Context as _;
 use clap::Args;
 
 use crate::{cluster, paths, run, setup, tools, wasm};
@@ -76,6 +77,9 @@ fn acceptance(given: bool) -> anyhow::Result<()> {
     command.env(KUBECONFIG, cluster.kubeconfig());
     command.env("BACKSTAY_TEST_NODE", if cluster.has_real_node() { "real" } else { "simulated" });
     command.env("BACKSTAY_TEST_AUDIT_LOG", cluster.audit_log());
+    // What restarts the API server, and where.
+    command.env("BACKSTAY_TEST_XTASK", std::env::current_exe().context("where this program is")?);
+    command.env("BACKSTAY_TEST_CLUSTER", cluster.folder());
     if let Some(registry) = cluster.registry() {
         command.env("BACKSTAY_TEST_REGISTRY", registry);
     }

@@ -207,3 +207,15 @@ fn definitions_outside_the_release_come_first_and_stay() {
     assert_eq!(order, [("things", 0, false), ("conf", 1, true)]);
     assert_eq!(undo(&plan, "things"), UndoWork::Nothing);
 }
+
+#[test]
+fn a_plan_of_any_operation_survives_being_kept() {
+    for operation in
+        [Operation::Install, Operation::Upgrade, Operation::Rollback { to: 1 }, Operation::Uninstall]
+    {
+        let before = revision(2, vec![object("ConfigMap", "conf", 1)]);
+        let plan = build(input(operation, vec![object("ConfigMap", "conf", 2)], Some(before))).unwrap();
+        let kept = serde_json::to_string(&plan).unwrap();
+        assert_eq!(serde_json::from_str::<Plan>(&kept).unwrap(), plan, "{kept}");
+    }
+}

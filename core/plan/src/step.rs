@@ -20,7 +20,8 @@ pub enum Operation {
     Upgrade,
     /// Back to a recorded revision, as a new one.
     Rollback {
-        /// The revision whose manifest is applied.
+        /// The revision whose manifest is applied. A name of its own in JSON: [`Plan::to`] lies beside it.
+        #[serde(rename = "rollback_to")]
         to: u32,
     },
     /// Everything of the release goes.

@@ -9,9 +9,11 @@ mod common;
 use std::ops::Range;
 use std::time::Duration;
 
+use backstay_object::Timestamp;
 use backstay_plan::PlannedObject;
-use backstay_rehearse::{Rehearsal, Trouble};
+use backstay_rehearse::{Meanwhile, Rehearsal, Trouble};
 use backstay_rollout::Verdict;
+use backstay_sim::api::Request;
 use backstay_sim::{Cluster, Fault};
 use common::*;
 
@@ -121,7 +123,7 @@ impl Shape {
     }
 }
 
-fn trouble(dice: &mut Dice, cluster: &Cluster) -> Trouble {
+fn trouble(dice: &mut Dice, shape: &Shape, cluster: &Cluster) -> Trouble {
     let percent = |dice: &mut Dice| if dice.one_in(2) { u8::try_from(dice.below(25)).unwrap() } else { 0 };
     Trouble {
         seed: dice.next(),
@@ -131,8 +133,36 @@ fn trouble(dice: &mut Dice, cluster: &Cluster) -> Trouble {
         unreachable_percent: percent(dice),
         repeated_percent: percent(dice),
         late_percent: percent(dice),
-        ..Trouble::default()
+        relisted_percent: percent(dice),
+        api_down: (0..dice.below(3)).map(|_| outage(dice, cluster.now())).collect(),
+        meanwhile: (0..dice.below(3)).map(|_| somebody(dice, shape, cluster.now())).collect(),
     }
+}
+
+/// The API server is away for a while.
+fn outage(dice: &mut Dice, now: Timestamp) -> (Timestamp, Timestamp) {
+    let from = now.after(Duration::from_millis(dice.below(40_000)));
+    (from, from.after(Duration::from_millis(dice.below(15_000))))
+}
+
+/// Somebody else deletes the pods of a workload, or writes an annotation on it.
+fn somebody(dice: &mut Dice, shape: &Shape, now: Timestamp) -> (Timestamp, Meanwhile) {
+    let at = now.after(Duration::from_millis(dice.below(40_000)));
+    let (name, _) = dice.pick(&shape.deployments);
+    let mut request = Request { user_agent: "somebody/1".into(), ..Request::default() };
+    if dice.one_in(2) {
+        request.method = "DELETE".into();
+        request.path = "/api/v1/namespaces/default/pods".into();
+        request.content_type = "application/json".into();
+        request.query.push(("labelSelector".into(), format!("app={name}")));
+    } else {
+        let note = serde_json::json!({"metadata": {"annotations": {"team.example/note": at.0.to_string()}}});
+        request.method = "PATCH".into();
+        request.path = format!("/apis/apps/v1/namespaces/default/deployments/{name}");
+        request.content_type = "application/merge-patch+json".into();
+        request.body = note.to_string().into_bytes();
+    }
+    (at, Meanwhile::Asks(Box::new(request)))
 }
 
 fn run(seed: u64) -> String {
@@ -159,7 +189,7 @@ fn run(seed: u64) -> String {
         _ => vec![],
     };
     let plan = upgrade(shape.objects("v1"), shape.objects("v2"), hooks);
-    let trouble = trouble(&mut dice, &cluster);
+    let trouble = trouble(&mut dice, &shape, &cluster);
     let (left, report) = Rehearsal::new(cluster, plan, policy(), trouble.clone()).run().unwrap();
     assert_eq!(report.violations, [], "seed {seed} {trouble:?}: {:#?}", report.story);
     let runs = match &report.verdict {

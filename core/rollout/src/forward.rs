@@ -1,5 +1,7 @@
 //! The way forward.
 
+use alloc::vec::Vec;
+
 use backstay_object::Timestamp;
 use backstay_plan::Operation;
 
@@ -95,7 +97,9 @@ pub(crate) fn prune(context: &Context<'_>, holding_data: bool) -> Decision {
 }
 
 pub(crate) fn verify(context: &Context<'_>, wave: u32) -> Decision {
-    let keys = awaited(context.plan, context.policy, &context.plan.wave(wave));
+    // What was ready a while ago may have been broken by the wave after it, or by somebody else: all of it has to be ready.
+    let steps: Vec<usize> = (0..=wave).flat_map(|wave| context.plan.wave(wave)).collect();
+    let keys = awaited(context.plan, context.policy, &steps);
     match wait_for(context, &keys, context.state.forward_deadline) {
         Waited::Ready => next_wave(context, wave),
         Waited::Decide(decision) => decision,

@@ -12,7 +12,11 @@ use crate::phase::Phase;
 /// The format of entries. Raised when an older reader could misunderstand a newer journal.
 pub const JOURNAL_FORMAT: u32 = 1;
 /// The rules decisions were made by. Raised when the same journal would lead to other decisions; never reused.
-pub const BEHAVIOUR: u32 = 1;
+/// 2: hooks that are cleaned up after the evidence belong to the way back; a wave waits for those before it, too.
+pub const BEHAVIOUR: u32 = 2;
+/// The oldest rules whose journals these rules can go on with: every entry they wrote is still possible, and what is decided
+/// next is decided by the newer ones.
+pub const OLDEST_BEHAVIOUR: u32 = 1;
 
 /// One decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -125,6 +129,18 @@ pub enum ResumeError {
         found: u32,
         /// Newest format this version reads.
         supported: u32,
+    },
+    /// It was decided by rules that this version does not know.
+    #[error(
+        "the journal was written by rules {found}, this version knows rules {oldest} to {newest}; use the version that wrote it"
+    )]
+    BehaviourUnknown {
+        /// Rules of the journal.
+        found: u32,
+        /// Oldest rules this version goes on with: [`OLDEST_BEHAVIOUR`].
+        oldest: u32,
+        /// This version's rules: [`BEHAVIOUR`].
+        newest: u32,
     },
     /// An entry does not fit the state before it.
     #[error("entry {seq} of the journal is not possible: {what}")]

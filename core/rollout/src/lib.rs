@@ -38,7 +38,7 @@ mod undo;
 mod view;
 
 pub use contract::*;
-pub use journal::{BEHAVIOUR, JOURNAL_FORMAT, JournalEntry, JournalEvent, ResumeError};
+pub use journal::{BEHAVIOUR, JOURNAL_FORMAT, JournalEntry, JournalEvent, OLDEST_BEHAVIOUR, ResumeError};
 pub use phase::{HookStage, Phase, may_follow};
 pub use policy::{NoReturn, Policy, Remediation, Waiting};
 pub use rollout::{InputError, Rollout, replay};

@@ -8,7 +8,7 @@ use backstay_health::Cause;
 use backstay_object::Timestamp;
 
 use crate::contract::{ActionId, ActionKind, FailureKind, Verdict};
-use crate::journal::{JOURNAL_FORMAT, JournalEntry, JournalEvent, ResumeError};
+use crate::journal::{BEHAVIOUR, JOURNAL_FORMAT, JournalEntry, JournalEvent, OLDEST_BEHAVIOUR, ResumeError};
 use crate::phase::{HookStage, Phase, may_follow};
 
 /// The journaled state of a rollout. [`State::apply`] is its only mutator, live and on replay.
@@ -92,11 +92,19 @@ impl State {
     /// # Errors
     /// When the entry is not a beginning this version understands.
     pub fn begin(entry: &JournalEntry) -> Result<Self, ResumeError> {
-        let JournalEvent::Started { format, plan, forward_deadline, undo_ms, .. } = &entry.event else {
+        let JournalEvent::Started { format, behaviour, plan, forward_deadline, undo_ms } = &entry.event
+        else {
             return Err(ResumeError::NoBeginning);
         };
         if *format > JOURNAL_FORMAT {
             return Err(ResumeError::FormatTooNew { found: *format, supported: JOURNAL_FORMAT });
+        }
+        if !(OLDEST_BEHAVIOUR..=BEHAVIOUR).contains(behaviour) {
+            return Err(ResumeError::BehaviourUnknown {
+                found: *behaviour,
+                oldest: OLDEST_BEHAVIOUR,
+                newest: BEHAVIOUR,
+            });
         }
         if entry.seq != 0 {
             return Err(ResumeError::Gap { expected: 0, found: entry.seq });

@@ -168,6 +168,13 @@ pub(crate) struct LockArgs {
     /// What to do with a rollout that a dead run left unfinished
     #[arg(long, value_enum, default_value = "rollback")]
     pub(crate) on_interrupted: OnInterrupted,
+    #[command(flatten)]
+    pub(crate) busy: BusyArgs,
+}
+
+/// What happens while another rollout holds the release.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct BusyArgs {
     /// How long to wait while another rollout holds the release
     #[arg(long, value_parser = duration, value_name = "DURATION", default_value = "0s", hide_default_value = true)]
     pub(crate) wait_for_lock: Duration,
@@ -201,6 +208,8 @@ pub(crate) struct ResumeArgs {
     /// File with what a team has decided; of it, who is told how it ended
     #[arg(long, env = "BACKSTAY_POLICY", value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) busy: BusyArgs,
     /// table, or json for one event a line
     #[arg(short = 'o', long, value_enum, default_value = "table")]
     pub(crate) output: OutputFormat,
@@ -299,6 +308,8 @@ pub(crate) struct RollbackArgs {
     pub(crate) name: String,
     /// Revision to go back to; without it, the one before
     pub(crate) revision: Option<u32>,
+    #[command(flatten)]
+    pub(crate) busy: BusyArgs,
     /// Delete what a failed rollback created
     #[arg(long)]
     pub(crate) cleanup_on_fail: bool,

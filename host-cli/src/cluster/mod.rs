@@ -3,6 +3,7 @@
 mod clock;
 mod discovery;
 mod facts;
+mod patience;
 mod sandbox;
 mod serve;
 
@@ -50,6 +51,7 @@ impl Cluster {
         let client = Client::try_from(config)
             .context("this kubeconfig cannot be used")
             .map_err(|error| Stop::with(Exit::Unreachable, format!("{error:#}")))?;
+        let client = patience::patient(client, &namespace);
         Ok(Self {
             discovery: Rc::new(Discovery::new(client.clone())),
             client,
@@ -114,7 +116,7 @@ async fn config(global: &GlobalArgs) -> anyhow::Result<Config> {
         config.root_cert = Some(certificates(path)?);
     }
     config.accept_invalid_certs |= global.kube_insecure_skip_tls_verify;
-    // The machine owns retries and deadlines; the client must report, not wait.
+    // What may be asked again is known in `patience`; watches end there and in `watch`.
     config.default_retry = false;
     config.read_timeout = None;
     Ok(config)

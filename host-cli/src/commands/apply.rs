@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use backstay_core::chart::{Capabilities, Chart, ReusePolicy, reuse_values};
 use backstay_core::gotemplate::{Map, Value, from_json_floats, map_to_json};
@@ -25,7 +26,7 @@ use crate::execute::Manner;
 use crate::exit::{Exit, Stop};
 use crate::notify;
 use crate::policy::PolicyFile;
-use crate::records::RecordOptions;
+use crate::records::{RecordOptions, Records};
 use crate::reporter::Summary;
 
 /// What the three commands have in common, and where they differ.
@@ -176,7 +177,22 @@ fn helm_rules(arguments: &WaitArgs) -> (Waiting, Remediation) {
 }
 
 impl Apply {
-    async fn run(mut self, cluster: &Cluster, global: &GlobalArgs) -> anyhow::Result<ExitCode> {
+    async fn run(self, cluster: &Cluster, global: &GlobalArgs) -> anyhow::Result<ExitCode> {
+        let mut claimed = None;
+        let ended = self.run_claimed(cluster, global, &mut claimed).await;
+        // A run that ended before it began to write gives back what it waited for.
+        if let Some(records) = claimed {
+            records.lease().release().await;
+        }
+        ended
+    }
+
+    async fn run_claimed(
+        mut self,
+        cluster: &Cluster,
+        global: &GlobalArgs,
+        claimed: &mut Option<Rc<Records>>,
+    ) -> anyhow::Result<ExitCode> {
         let began = cluster.clock.now();
         let deadline = self.apply.deadline.map(|total| began.after(total));
         validate_name(&self.name).map_err(|error| Stop::refused(error.to_string()))?;
@@ -199,7 +215,10 @@ impl Apply {
         let ground = if self.apply.dry_run == DryRun::None {
             let ending = Ending { deadline, output, notify: targets.clone() };
             match settled(cluster, global, &self.name, &options, locking, &ending).await? {
-                Ok(ground) => ground,
+                Ok(ground) => {
+                    *claimed = Some(Rc::clone(&ground.records));
+                    ground
+                }
                 Err(verdict) => return Ok(Exit::from(&verdict).into()),
             }
         } else {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use backstay_core::health::CauseCode;
 use backstay_core::object::Timestamp;
 use backstay_core::plan::Plan;
-use backstay_core::release::{History, Record};
+use backstay_core::release::{History, PendingOwner, Record};
 use backstay_core::rollout::{
     Command, Input, JOURNAL_FORMAT, JournalEntry, JournalEvent, Policy, ResumeError, Rollout, Verdict,
 };
@@ -52,14 +52,23 @@ pub(super) fn resumable(request: &Request, plan: &Plan, policy: &Policy) -> anyh
 
 /// The record whose rollout has not come to its end, if there is one.
 fn interrupted(history: &History) -> Option<&Record> {
-    let latest = history.latest()?.release.version;
+    let newest = history.latest()?;
+    let latest = newest.release.version;
+    // The way back has a record of its own after the one with the journal, and carries the journal as it was then. Any other
+    // newer revision has been made over what was left.
+    let is_next = |record: &Record| {
+        record.release.version == latest
+            || (record.release.version + 1 == latest
+                && record.journal.as_deref().zip(newest.journal.as_deref()).is_some_and(|(whole, begun)| {
+                    !newest.intact || !record.intact || whole.starts_with(begun)
+                }))
+    };
     let unfinished = |record: &&Record| match &record.journal {
         Some(_) if !record.intact => record.resume.is_some() || record.release.info.status.is_pending(),
         Some(journal) => record.resume.is_some() && !is_finished(journal),
         None => false,
     };
-    // The way back has a record of its own after the one with the journal.
-    history.records().iter().rev().filter(|record| record.release.version + 1 >= latest).find(unfinished)
+    history.records().iter().rev().filter(|record| is_next(record)).find(unfinished)
 }
 
 fn is_finished(journal: &str) -> bool {
@@ -84,8 +93,10 @@ pub(crate) async fn resume(
     arguments: &ResumeArgs,
 ) -> anyhow::Result<ExitCode> {
     let notify = arguments.tell.targets(&PolicyFile::load(arguments.policy.as_deref())?.notify)?;
-    let ground = survey(cluster, &arguments.name, RecordOptions::default()).await?;
-    check_pending(&ground, &arguments.name, cluster).await?;
+    let until = tokio::time::Instant::now() + arguments.busy.wait_for_lock;
+    let options = RecordOptions::default();
+    let ground =
+        when_free(cluster, &arguments.name, &options, (until, arguments.busy.take_over), false).await?;
     if interrupted(&ground.history).is_none() {
         return Err(Stop::with(
             Exit::Failed,
@@ -115,28 +126,21 @@ pub(super) async fn settled(
     ending: &Ending,
 ) -> anyhow::Result<Result<Ground, Verdict>> {
     let left = ending.deadline.map_or(Duration::MAX, |deadline| deadline.since(cluster.clock.now()));
-    let until = tokio::time::Instant::now() + locking.wait_for_lock.min(left);
+    let until = tokio::time::Instant::now() + locking.busy.wait_for_lock.min(left);
     loop {
-        let ground = survey(cluster, release, options.clone()).await?;
-        match check_pending(&ground, release, cluster).await {
-            Ok(note) => note.iter().for_each(|note| anstream::eprintln!("{note}")),
-            Err(error) if locking.take_over => {
-                anstream::eprintln!("{error}; taken over, as asked");
-                ground.records.lease().seize();
-            }
-            Err(_) if tokio::time::Instant::now() < until => {
-                tokio::time::sleep(LOOK_EVERY).await;
+        let ground = when_free(cluster, release, options, (until, locking.busy.take_over), false).await?;
+        if interrupted(&ground.history).is_none() {
+            // Whoever waits for the lock takes it before planning: between a look and the first write another may begin.
+            let waits = !locking.busy.wait_for_lock.is_zero();
+            if waits && !ground.records.claim(&ground.history).await? && tokio::time::Instant::now() < until {
                 continue;
             }
-            Err(error) => return Err(error),
-        }
-        if interrupted(&ground.history).is_none() {
             return Ok(Ok(ground));
         }
         let finished = finish(cluster, global, &ground, locking.on_interrupted, ending).await;
         let verdict = match finished {
             // What cannot be finished can be begun anew, if somebody says so.
-            Err(error) if locking.take_over && error.is::<CannotResume>() => {
+            Err(error) if locking.busy.take_over && error.is::<CannotResume>() => {
                 anstream::eprintln!("{error}; taken over, as asked");
                 return Ok(Ok(ground));
             }
@@ -147,6 +151,39 @@ pub(super) async fn settled(
             return Ok(Err(verdict));
         }
     }
+}
+
+/// The release as it is when nobody is at work on it, or at once when somebody says to take it. Waits until then at most.
+/// `over_helms`: what Helm left pending is no reason to wait, as for Helm's own rollback.
+pub(super) async fn when_free(
+    cluster: &Cluster,
+    release: &str,
+    options: &RecordOptions,
+    (until, take_over): (tokio::time::Instant, bool),
+    over_helms: bool,
+) -> anyhow::Result<Ground> {
+    loop {
+        let ground = survey(cluster, release, options.clone()).await?;
+        match check_pending(&ground, release, cluster).await {
+            Ok(note) => {
+                note.iter().for_each(|note| anstream::eprintln!("{note}"));
+                return Ok(ground);
+            }
+            Err(error) if take_over => {
+                anstream::eprintln!("{error}; taken over, as asked");
+                ground.records.lease().seize();
+                return Ok(ground);
+            }
+            Err(_) if over_helms && is_helms(&ground, cluster) => return Ok(ground),
+            Err(_) if tokio::time::Instant::now() < until => tokio::time::sleep(LOOK_EVERY).await,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn is_helms(ground: &Ground, cluster: &Cluster) -> bool {
+    let pending = ground.history.pending(cluster.clock.now());
+    pending.is_some_and(|pending| matches!(pending.owner, PendingOwner::Helm))
 }
 
 /// How often a release that is held is looked at.
@@ -305,7 +342,7 @@ mod tests {
     use backstay_core::object::Timestamp;
     use backstay_core::plan::{Operation, PlanInput, PlannedObject, build};
     use backstay_core::release::Release;
-    use backstay_core::rollout::{ActionId, Output, Remediation, Waiting};
+    use backstay_core::rollout::{ActionId, BEHAVIOUR, Output, Remediation, Waiting};
     use serde_json::{Value, json};
 
     use super::*;
@@ -411,6 +448,14 @@ mod tests {
         check("cut in an entry", refusal(&whole, cut), "journal is damaged");
         let newer = with_journal(|text| text.replacen("\"format\":1", "\"format\":9", 1));
         check("a newer journal", refusal(&whole, newer), "format 9");
+        let rules = |number: &str| {
+            let changed = format!("\"behaviour\":{number}");
+            let own = format!("\"behaviour\":{BEHAVIOUR}");
+            with_journal(move |text| text.replacen(&own, &changed, 1))
+        };
+        check("newer rules", refusal(&whole, rules("99")), "written by rules 99, this version knows");
+        check("rules that never were", refusal(&whole, rules("0")), "written by rules 0, this version");
+        assert_eq!(refusal(&whole, rules("1")), "none", "former rules can be gone on with");
         let other = left(|resume| resume["plan"] = serde_json::to_value(plan("two")).unwrap());
         check("another plan", refusal(&other, |_| {}), "belongs to plan");
         let newer = left(|resume| *resume = json!({"format": 7, "what": "ever"}));

@@ -8,6 +8,7 @@ use backstay_core::rollout::{NoReturn, Remediation, Waiting};
 
 use super::apply::level;
 use super::read::chart_of;
+use super::resume::when_free;
 use super::run::{Request, TimeoutRule, carry_out, check_pending, exists, survey};
 use crate::args::{DryRun, GlobalArgs, RollbackArgs, Timeout, UninstallArgs, WaitStrategy, server_side};
 use crate::charts::revision_of;
@@ -36,7 +37,9 @@ pub(crate) async fn rollback(
         description: arguments.description.clone(),
         ..RecordOptions::default()
     };
-    let ground = survey(cluster, &arguments.name, options.clone()).await?;
+    let until = tokio::time::Instant::now() + arguments.busy.wait_for_lock;
+    let ground =
+        when_free(cluster, &arguments.name, &options, (until, arguments.busy.take_over), true).await?;
     let Some(last) = ground.history.latest() else {
         return Err(super::read::read_history(cluster, &arguments.name)
             .await

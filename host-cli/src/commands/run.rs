@@ -135,7 +135,7 @@ pub(crate) async fn check_pending(
         }
         PendingOwner::Helm => (
             "helm",
-            "wait for it; if it is dead, `helm rollback` or a deploy after 10m takes the release over",
+            "wait for it; if it is dead, a deploy with --take-over goes on from the last healthy revision (without it after 10m)",
         ),
     };
     if quiet {
@@ -205,7 +205,9 @@ pub(crate) async fn drive(
     };
     driver.reporter.started(&header, rollout);
     let verdict = driver.run(rollout).await;
-    ground.records.end(matches!(verdict, Err(_) | Ok(Verdict::Interrupted { .. }))).await;
+    // Of these the record is another's, or another's to go on with.
+    let leave = matches!(verdict, Err(_) | Ok(Verdict::Interrupted { .. } | Verdict::Held { .. }));
+    ground.records.end(leave).await;
     let ended = cluster.clock.now();
     let mut summary = summarise(request, rollout, &executor, cluster, verdict?, ended.since(began), ended);
     summary.slowest = slowest(rollout, &driver.ready_at, began);

@@ -85,6 +85,10 @@ impl Reporter for JsonReporter {
     }
 
     fn finished(&mut self, summary: &Summary, now: Timestamp) {
+        // What a person has to know of the run, such as fields that were left to others.
+        for note in &summary.notes {
+            self.note(note);
+        }
         let cause = summary.cause().map(|cause| self.cause(cause));
         let undo_cause = summary.undo_cause().map(|cause| self.cause(cause));
         let fields = json!({

@@ -9,6 +9,7 @@
     reason = "a test that cannot do its work has to fail loudly"
 )]
 
+pub mod disturb;
 mod process;
 mod proxy;
 mod receiver;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use process::{Run, Started, binary, tool};
-pub use proxy::{Cut, Proxy};
+pub use proxy::{Cut, Proxy, Weather};
 pub use receiver::Receiver;
 pub use served::Served;
 
@@ -154,9 +155,19 @@ impl World {
     /// Opens the API for kubectl and helm: the real one, or the sandbox served on a free port as long as this lives.
     #[must_use]
     pub fn api(&self) -> Served {
+        self.api_at("max")
+    }
+
+    /// The same; a sandbox's time passes as fast as everybody else's.
+    #[must_use]
+    pub fn api_in_real_time(&self) -> Served {
+        self.api_at("1x")
+    }
+
+    fn api_at(&self, speed: &str) -> Served {
         match &self.cluster {
             Cluster::Real(kubeconfig) => Served::real(kubeconfig, &self.namespace),
-            Cluster::Sandbox(file) => Served::sandbox(file, &self.directory, &self.namespace),
+            Cluster::Sandbox(file) => Served::sandbox(file, &self.directory, &self.namespace, speed),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -41,6 +42,25 @@ impl Process {
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().with_context(|| format!("{}: cannot be started", program.display()))?;
         let pid = i32::try_from(child.id()).context("process id out of range")?;
+        Self::running(name, pid)?.with_context(|| format!("{name} ended at once:\n{}", tail(folder, name)))
+    }
+
+    /// Ends it and starts the same program with the same arguments again; its log goes on.
+    pub(crate) fn restart(&self, patience: Duration, folder: &Path) -> anyhow::Result<Self> {
+        let of = |what: &str| format!("/proc/{}/{what}", self.pid);
+        self.check(folder)?;
+        let program = fs::read_link(of("exe")).with_context(|| format!("{} cannot be seen", self.name))?;
+        let line = fs::read(of("cmdline"))?;
+        let mut words = line.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+        let _its_name = words.next();
+        let mut command = Command::new(&program);
+        command.args(words.map(OsStr::from_bytes)).current_dir(folder).process_group(0);
+        let log = File::options().append(true).open(log_of(folder, &self.name))?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        self.stop(patience)?;
+        let child = command.spawn().with_context(|| format!("{}: cannot be started", program.display()))?;
+        let pid = i32::try_from(child.id()).context("process id out of range")?;
+        let name = &self.name;
         Self::running(name, pid)?.with_context(|| format!("{name} ended at once:\n{}", tail(folder, name)))
     }
 

@@ -60,6 +60,12 @@ impl State {
         self.save(folder)
     }
 
+    /// Puts a process in the place of the one of the same name, and keeps the state at once.
+    pub(crate) fn replace(&mut self, process: Process, folder: &Path) -> anyhow::Result<()> {
+        self.processes.retain(|former| former.name != process.name);
+        self.add(process, folder)
+    }
+
     /// The process of that name.
     pub(crate) fn process(&self, name: &str) -> Option<&Process> {
         self.processes.iter().find(|process| process.name == name)

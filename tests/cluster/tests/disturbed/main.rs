@@ -1,0 +1,112 @@
+//! What the network, the API server, others and helm do to a rollout, on a real control plane: verdict and cluster must be those
+//! of a run that nobody disturbed.
+//!
+//! A few points of each by default; `BACKSTAY_TEST_POINTS=all` tries every one.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod others;
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use backstay_tests_cluster::disturb::{
+    CASES, Case, KubectlProxy, Peace, Table, is_thorough, same_as, sample,
+};
+use backstay_tests_cluster::{Cut, Node, PATIENCE, Proxy, Weather, World};
+
+/// One after the other: what is disturbed here must not be slow because of something else.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// The cases with how they end in peace; the sample has only the one that goes forth and back.
+fn cases(api: SocketAddr, few: &[&str]) -> Vec<(&'static Case, Peace)> {
+    let wanted = |case: &&Case| is_thorough() || few.contains(&case.name);
+    CASES.iter().filter(wanted).map(|case| (case, case.in_peace(api))).collect()
+}
+
+fn through(api: SocketAddr, case: &Case, peace: &Peace, weather: Weather) -> Result<(), String> {
+    let world = World::real("weather", Node::Real).expect("the cluster is still there");
+    case.prepare(&world);
+    let proxy = Proxy::start(api, weather);
+    let ended = case.start_through(&world, &proxy, &[]).finish(PATIENCE);
+    let point = format!("{}, {weather:?}, struck {} times", case.name, proxy.struck());
+    if proxy.struck() == 0 {
+        return Err(format!("{point}: nothing was disturbed"));
+    }
+    same_as(peace, case, &point, &ended, &world)
+}
+
+#[test]
+fn bad_weather_decides_nothing() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if World::real("weather", Node::Real).is_none() {
+        return;
+    }
+    let api = KubectlProxy::start();
+    let mut table = Table::default();
+    for (case, peace) in cases(api.address, &["upgrade that fails"]) {
+        for cut in [Cut::Before, Cut::After] {
+            let points: Vec<_> = sample(peace.writes, 1)
+                .into_iter()
+                .map(|at| through(api.address, case, &peace, Weather::LosesOne(at, cut)))
+                .collect();
+            table.add(&format!("{}: connection lost {cut:?} a write", case.name), &points);
+        }
+        let points: Vec<_> = sample(12, 1)
+            .into_iter()
+            .map(|seed| through(api.address, case, &peace, Weather::Storm { percent: 30, seed }))
+            .collect();
+        table.add(&format!("{}: 429 and 500 for 30 % of requests", case.name), &points);
+        if is_thorough() {
+            let point = through(api.address, case, &peace, Weather::HalfOpenWatches);
+            table.add(&format!("{}: half-open watches", case.name), &[point]);
+        }
+    }
+    table.finish("bad weather");
+}
+
+/// Restarts a process of the cluster; `None` where nobody told how.
+fn restart(name: &str) -> Option<()> {
+    let (xtask, folder) =
+        (std::env::var_os("BACKSTAY_TEST_XTASK")?, std::env::var_os("BACKSTAY_TEST_CLUSTER")?);
+    let mut command = Command::new(xtask);
+    let done = command.args(["cluster", "restart", name, "--dir"]).arg(folder).status().expect("xtask runs");
+    assert!(done.success(), "{name} was not restarted");
+    Some(())
+}
+
+#[test]
+fn a_control_plane_that_restarts_decides_nothing() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if World::real("restart", Node::Real).is_none() {
+        return;
+    }
+    if std::env::var_os("BACKSTAY_TEST_XTASK").is_none() {
+        eprintln!("LEFT OUT: BACKSTAY_TEST_XTASK is not set, so that the API server cannot be restarted");
+        return;
+    }
+    let api = KubectlProxy::start();
+    let mut table = Table::default();
+    let names: &[&str] = if is_thorough() { &["kube-apiserver", "etcd"] } else { &["kube-apiserver"] };
+    for (case, peace) in cases(api.address, &["upgrade"]) {
+        for name in names {
+            let moments: &[&str] =
+                if is_thorough() { &["\"applying\"", "\"verifying\""] } else { &["\"verifying\""] };
+            let points: Vec<_> = moments.iter().map(|moment| restarted(case, &peace, name, moment)).collect();
+            table.add(&format!("{}: {name} restarted", case.name), &points);
+        }
+    }
+    table.finish("control plane restarted");
+}
+
+fn restarted(case: &Case, peace: &Peace, name: &str, moment: &str) -> Result<(), String> {
+    let world = World::real("restart", Node::Real).expect("the cluster is still there");
+    case.prepare(&world);
+    let words = case.words(&["-o", "json"]);
+    let started = world.start(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    let _ = started.wait_for(moment, Duration::from_secs(60));
+    restart(name).expect("it was restarted before");
+    let ended = started.finish(PATIENCE);
+    same_as(peace, case, &format!("{}, {name} restarted at {moment}", case.name), &ended, &world)
+}
