@@ -20,6 +20,8 @@ const WIDTH = 212;
 const HEIGHT = 50;
 const GAP = 12;
 const LANE_GAP = 44;
+/** Letters of a name that fit on a card. */
+const FITS = 25;
 const TOP = 34;
 
 const MARKS: Record<string, string> = { create: "+", change: "~", unchanged: "=", delete: "−", adopt: "→", hook: "◆" };
@@ -64,7 +66,8 @@ function lanes(preview: Preview): { title: string; cards: Card[] }[] {
 }
 
 function drawn(card: Card, show: (object: string) => void): SVGElement {
-  const words = `${card.kind} ${card.name}, ${WORDS[card.change] ?? card.change}${card.note ? `, expected ${card.note}` : ""}`;
+  // What one hears begins with what one sees (WCAG 2.5.3).
+  const words = `${card.mark} ${card.kind} ${fit(card.name, FITS)} ${card.note}: ${card.object}, ${WORDS[card.change] ?? card.change}`;
   const open = (): void => show(card.object);
   return s(
     "g",
@@ -78,12 +81,11 @@ function drawn(card: Card, show: (object: string) => void): SVGElement {
         open();
       },
     },
-    s("title", {}, `${card.object}: ${words}`),
     s("rect", { width: WIDTH, height: HEIGHT, rx: 6 }),
     card.share > 0 && s("rect", { class: "share", x: 1, y: HEIGHT - 4, width: Math.max(4, (WIDTH - 2) * card.share), height: 3 }),
-    s("text", { class: "mark", x: 10, y: 30 }, card.mark),
-    s("text", { class: "kind", x: 28, y: 19 }, card.kind),
-    s("text", { class: "name", x: 28, y: 36 }, fit(card.name, 25)),
+    s("text", { class: "mark", x: 10, y: 30 }, card.mark), " ",
+    s("text", { class: "kind", x: 28, y: 19 }, card.kind), " ",
+    s("text", { class: "name", x: 28, y: 36 }, fit(card.name, FITS)), " ",
     s("text", { class: "time", x: WIDTH - 8, y: 19, "text-anchor": "end" }, card.note),
   );
 }

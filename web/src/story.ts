@@ -126,8 +126,8 @@ export function story(told: Story): HTMLElement {
   };
   const play = player(slider, end, to);
   const controls = h("div", { class: "row controls" },
-    play, h("button", { type: "button", onclick: () => step(-1), "aria-label": "Decision before" }, "‹ Step"),
-    h("button", { type: "button", onclick: () => step(1), "aria-label": "Next decision" }, "Step ›"), slider, clock);
+    play, h("button", { type: "button", onclick: () => step(-1), "aria-label": "‹ Step back to the decision before" }, "‹ Step"),
+    h("button", { type: "button", onclick: () => step(1), "aria-label": "Step › to the next decision" }, "Step ›"), slider, clock);
   const log = h("details", { class: "log" }, h("summary", {}, `All ${told.moments.length} decisions in words`),
     h("ol", {}, ...told.moments.map((moment) => h("li", { class: moment.kind }, h("time", {}, duration(moment.t)), " ", moment.text))));
   show();

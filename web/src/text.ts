@@ -2,13 +2,18 @@
 
 import { h } from "./dom.ts";
 
+/** Wide content in a region of its own, which the keyboard can scroll. */
+function scrolls(name: string, content: HTMLElement): HTMLElement {
+  return h("div", { class: "scroll", role: "region", "aria-label": name, tabindex: "0" }, content);
+}
+
 /** A text, line by line; the marked line is scrolled to by `jump`. */
 export function numbered(text: string, start = 1): HTMLElement {
   const lines = text.replace(/\n$/, "").split("\n");
   const rows = lines.map((line, index) =>
     h("li", { value: start + index, "data-line": start + index }, h("code", {}, line === "" ? " " : line)),
   );
-  return h("ol", { class: "code", start }, ...rows);
+  return scrolls("Text with line numbers", h("ol", { class: "code", start }, ...rows));
 }
 
 /** Marks a line and scrolls to it. */
@@ -102,5 +107,5 @@ export function shown(differences: Difference[]): HTMLElement {
     rows.push(h("li", { class: one.kind }, h("span", { class: "sign", "aria-hidden": "true" }, sign), words && h("span", { class: "unseen" }, words), h("code", {}, one.text || " ")));
   });
   gap();
-  return h("ol", { class: "diff" }, ...rows);
+  return scrolls("Differences", h("ol", { class: "diff" }, ...rows));
 }

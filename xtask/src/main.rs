@@ -1,4 +1,4 @@
-//! The project's scripts: `cargo xtask setup | test | bench | wasm | corpus | cluster`. `cargo xtask test` is what CI runs.
+//! The project's scripts: `cargo xtask setup | test | bench | wasm | web | corpus | cluster`. `cargo xtask test` is what CI runs.
 
 mod bench;
 mod cluster;
@@ -11,6 +11,7 @@ mod soak;
 mod test;
 mod tools;
 mod wasm;
+mod web;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,8 @@ enum Task {
     Test(test::Options),
     /// Build the core as WebAssembly and check that it imports nothing
     Wasm(wasm::Options),
+    /// Build the planner page, measure it and test it in Chromium
+    Web(web::Options),
     /// Backstay beside both Helms on a real control plane, as figures and ratios
     Bench(bench::Options),
     /// Deliberate bugs that the simulation tests have to catch
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::Setup(options) => setup::run(&options),
         Task::Test(options) => test::run(&options),
         Task::Wasm(options) => wasm::run(&options),
+        Task::Web(options) => web::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Mutants(options) => mutants::run(&options),
         Task::Soak(options) => soak::run(&options),

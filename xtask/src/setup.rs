@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::{paths, run, tools};
 
-pub(crate) use debian::why_no_node;
+pub(crate) use debian::{chromium, why_no_node};
 pub(crate) use wasm_target::{TARGET as WASM_TARGET, install as install_wasm_target};
 
 /// What to leave out.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::Args;
 
-use crate::{cluster, paths, run, setup, tools, wasm};
+use crate::{cluster, paths, run, setup, tools, wasm, web};
 
 /// What to leave out.
 #[derive(Debug, Args)]
@@ -54,7 +54,8 @@ fn checks() -> anyhow::Result<()> {
     run::step("format", || cargo(&["fmt", "--all", "--check"]))?;
     run::step("lints", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     run::step("unit tests", || cargo(&["test", "--workspace", "--exclude", ACCEPTANCE]))?;
-    run::step("wasm", || wasm::run(&wasm::Options::default()))
+    run::step("wasm", || wasm::run(&wasm::Options::default()))?;
+    run::step("page", || web::run(&web::Options::default()))
 }
 
 /// The acceptance tests on a cluster of their own, or on the one that is given.

@@ -49,10 +49,26 @@ pub(super) fn install_node_packages() -> anyhow::Result<()> {
         println!("    all there");
         return Ok(());
     }
-    let Some(apt) = paths::executable("apt-get").filter(|_| rustix::process::geteuid().is_root()) else {
+    if !install(&missing)? {
         println!("    {} missing, and only root can install them with apt-get:", missing.join(", "));
         println!("    the cluster will have simulated nodes");
-        return Ok(());
+    }
+    Ok(())
+}
+
+/// The program of Chromium, installed where that is possible.
+pub(crate) fn chromium() -> anyhow::Result<Option<PathBuf>> {
+    if let Some(program) = paths::executable("chromium") {
+        return Ok(Some(program));
+    }
+    install(&["chromium"])?;
+    Ok(paths::executable("chromium"))
+}
+
+/// Installs packages; tells whether that is possible here.
+fn install(packages: &[&str]) -> anyhow::Result<bool> {
+    let Some(apt) = paths::executable("apt-get").filter(|_| rustix::process::geteuid().is_root()) else {
+        return Ok(false);
     };
     let install = |apt: &Path| {
         let mut command = Command::new(apt);
@@ -61,7 +77,7 @@ pub(super) fn install_node_packages() -> anyhow::Result<()> {
         command
             .env("RUNLEVEL", "1")
             .args(["install", "--yes", "--quiet=2", "--no-install-recommends"])
-            .args(&missing);
+            .args(packages);
         run::read(&mut command)
     };
     if install(&apt).is_err() {
@@ -69,8 +85,8 @@ pub(super) fn install_node_packages() -> anyhow::Result<()> {
         run::read(Command::new(&apt).args(["update", "--quiet=2"]))?;
         install(&apt)?;
     }
-    println!("    installed {}", missing.join(", "));
-    Ok(())
+    println!("    installed {}", packages.join(", "));
+    Ok(true)
 }
 
 /// Fetches Debian's source of the standard library of exactly this Rust version, unpacks it below `work` and gives the
