@@ -1,6 +1,6 @@
 # A static binary on an empty base, run by nobody in particular.
 #   docker build -t backstay .
-#   docker run --rm -v ~/.kube/config:/kubeconfig:ro -v "$PWD":/work:ro backstay deploy shop /work/chart --kubeconfig /kubeconfig
+#   docker run --rm -v ~/.kube/config:/kubeconfig:ro -v "$PWD/chart":/chart:ro backstay deploy shop /chart --kubeconfig /kubeconfig
 FROM rust:1.95-alpine AS build
 RUN apk add --no-cache musl-dev
 WORKDIR /source
