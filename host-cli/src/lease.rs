@@ -14,6 +14,10 @@ use kube::api::{Api, ObjectMeta, PostParams};
 
 use crate::cluster::Cluster;
 
+/// How often the Lease is written before the release counts as out of reach, and the pause after the first try; it doubles.
+const WRITES_MOST: u32 = 6;
+const PAUSE_FIRST: Duration = Duration::from_millis(200);
+
 /// For how long a holder is believed to live after its last renewal.
 const DURATION_SECONDS: i32 = 30;
 
@@ -77,10 +81,23 @@ impl ReleaseLease {
 
     /// Takes the Lease, or says who holds it since when.
     pub(crate) async fn acquire(&self) -> Result<(), LeaseFailure> {
-        let Some(api) = &self.api else { return Ok(()) };
+        let mut pause = PAUSE_FIRST;
+        for _ in 1..WRITES_MOST {
+            if self.try_acquire().await?.is_none() {
+                return Ok(());
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        self.try_acquire().await?.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// One try. `Some` is why the write may not have happened, where that may pass: the next try looks first.
+    async fn try_acquire(&self) -> Result<Option<kube::Error>, LeaseFailure> {
+        let Some(api) = &self.api else { return Ok(None) };
         let now = Time::now();
         let found = match api.get_opt(&self.name).await {
-            Err(error) if is_forbidden(&error) => return Ok(()),
+            Err(error) if is_forbidden(&error) => return Ok(None),
             found => found?,
         };
         let stored = match found {
@@ -106,12 +123,13 @@ impl ReleaseLease {
         match stored {
             Ok(lease) => {
                 *self.held.borrow_mut() = Some(lease);
-                Ok(())
+                Ok(None)
             }
-            Err(error) if is_forbidden(&error) => Ok(()),
+            Err(error) if is_forbidden(&error) => Ok(None),
             Err(error) if has_code(&error, 409) => {
                 Err(LeaseFailure::Held("another process took the release at the same moment".to_owned()))
             }
+            Err(error) if may_pass(&error) => Ok(Some(error)),
             Err(error) => Err(error.into()),
         }
     }
@@ -219,6 +237,14 @@ fn holder(spec: &LeaseSpec, now: Time) -> Option<String> {
 
 fn is_forbidden(error: &kube::Error) -> bool {
     has_code(error, 403)
+}
+
+/// The server stumbled, or its reply was lost.
+fn may_pass(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => matches!(status.code, 500 | 502..=504),
+        _ => true,
+    }
 }
 
 fn has_code(error: &kube::Error, code: u16) -> bool {

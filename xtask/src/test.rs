@@ -1,5 +1,6 @@
 //! `cargo xtask test`: all checks, in the order in which they fail soonest.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -28,6 +29,8 @@ const KUBECONFIG: &str = "BACKSTAY_TEST_KUBECONFIG";
 /// Runs the checks and stops at the first that fails.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let started = Instant::now();
+    // Asked for before the tests build this program anew.
+    let program = std::env::current_exe().context("where this program is")?;
     let given = std::env::var_os(KUBECONFIG).is_some();
     let set_up = setup::Options { no_cluster: options.no_cluster || given };
     run::step("set-up", || setup::run(&set_up))?;
@@ -43,7 +46,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             run::seen(acceptance_tests().env_remove(KUBECONFIG))
         })?;
     } else {
-        run::step("acceptance on the sandbox and on a cluster", || acceptance(given))?;
+        run::step("acceptance on the sandbox and on a cluster", || acceptance(given, &program))?;
     }
     println!("passed in {:.0} s", started.elapsed().as_secs_f64());
     Ok(())
@@ -59,7 +62,7 @@ fn checks() -> anyhow::Result<()> {
 }
 
 /// The acceptance tests on a cluster of their own, or on the one that is given.
-fn acceptance(given: bool) -> anyhow::Result<()> {
+fn acceptance(given: bool, program: &Path) -> anyhow::Result<()> {
     let mut command = acceptance_tests();
     let (helm3, helm4) = (tools::HELM3.program("helm")?, tools::HELM4.program("helm")?);
     // The charts of the unit tests once more, against the programs themselves.
@@ -79,7 +82,7 @@ fn acceptance(given: bool) -> anyhow::Result<()> {
     command.env("BACKSTAY_TEST_NODE", if cluster.has_real_node() { "real" } else { "simulated" });
     command.env("BACKSTAY_TEST_AUDIT_LOG", cluster.audit_log());
     // What restarts the API server, and where.
-    command.env("BACKSTAY_TEST_XTASK", std::env::current_exe().context("where this program is")?);
+    command.env("BACKSTAY_TEST_XTASK", program);
     command.env("BACKSTAY_TEST_CLUSTER", cluster.folder());
     if let Some(registry) = cluster.registry() {
         command.env("BACKSTAY_TEST_REGISTRY", registry);
