@@ -21,7 +21,6 @@ mod watch;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
 
 use crate::args::Arguments;
@@ -33,7 +32,7 @@ use crate::exit::{Exit, exit_of};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::read() {
         Ok(arguments) => arguments,
         Err(error) => {
             // The terminal is gone; there is nobody to tell.

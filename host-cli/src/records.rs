@@ -8,6 +8,7 @@ use backstay_core::release::{History, Record, Release, Status, description, hist
 use backstay_core::rollout::{JournalEntry, RecordChange};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
@@ -25,7 +26,7 @@ pub(crate) struct Records {
 }
 
 /// How records are kept.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct RecordOptions {
     /// Create the namespace before the first record.
     pub(crate) create_namespace: bool,

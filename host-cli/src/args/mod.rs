@@ -20,7 +20,7 @@ pub(crate) use chart::{
 pub(crate) use diagnose::DiagnoseArgs;
 pub(crate) use global::{GlobalArgs, OutputFormat};
 pub(crate) use helm::server_side;
-pub(crate) use plan::{PlanArgs, RbacArgs, RehearseArgs, TimeoutArgs};
+pub(crate) use plan::{DiffArgs, PlanArgs, RbacArgs, RehearseArgs, TimeoutArgs};
 pub(crate) use release::{
     ApplyArgs, Cascade, DeployArgs, DryRun, FailFast, GetArgs, GetOne, GetWhat, HistoryArgs, InstallArgs,
     ListArgs, LockArgs, OnInterrupted, ResumeArgs, ReuseArgs, RollbackArgs, StatusArgs, Timeout,
@@ -63,13 +63,20 @@ pub(crate) struct Arguments {
     pub(crate) global: GlobalArgs,
 }
 
+impl Arguments {
+    /// Reads the command line of this process.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        Self::try_parse_from(plan::with_plan_file(std::env::args_os()))
+    }
+}
+
 impl CommandLine {
     /// Whether the command only answers a question: it ends with 0 or 1 (or 64), never with a code of a rollout.
     pub(crate) fn only_reads(&self) -> bool {
         match self {
             Self::List(_) | Self::History(_) | Self::Status(_) | Self::Get(_) | Self::Evidence(_) => true,
             Self::Template(_) | Self::Lint(_) | Self::Show(_) | Self::Diagnose(_) => true,
-            Self::Timeout(_) | Self::Rehearse(_) | Self::Rbac(_) => true,
+            Self::Timeout(_) | Self::Rehearse(_) | Self::Rbac(_) | Self::Diff(_) => true,
             // Its exit code is that of the deploy's refusal.
             Self::Plan(_) => false,
             Self::Sandbox(command) => command.only_reads(),
@@ -115,6 +122,8 @@ pub(crate) enum CommandLine {
     Lint(Box<LintArgs>),
     /// Show what a deploy would do, how it is undone, how long it may take, and what is wrong with it
     Plan(Box<PlanArgs>),
+    /// Show what a deploy would change of the live objects and of the revision before, Secrets masked
+    Diff(Box<DiffArgs>),
     /// Run a chart on the model cluster, healthy and with faults
     Rehearse(Box<RehearseArgs>),
     /// Print the smallest roles that deploying a chart needs

@@ -1,10 +1,11 @@
 //! Flags of the commands that say what a deploy will do.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use backstay_core::plan::Inputs;
-use clap::Args;
+use clap::{Args, ValueEnum as _};
 
 use super::chart::{RenderArgs, rule};
 use super::global::OutputFormat;
@@ -127,6 +128,71 @@ pub(crate) struct PlanArgs {
     /// Leave out a rule (docs/lint.md); may be repeated
     #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = rule)]
     pub(crate) ignore: Vec<String>,
+    /// Keep the plan in this file, for `deploy --plan FILE` (also: -o FILE). It holds the manifest, Secrets included
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `backstay diff`.
+#[derive(Args, Debug)]
+pub(crate) struct DiffArgs {
+    #[command(flatten)]
+    pub(crate) deploy: DeployArgs,
+    /// End with 2 when something differs, 0 when nothing does
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// Lines shown around a change
+    #[arg(short = 'U', long, visible_alias = "unified", value_name = "LINES", default_value_t = 3)]
+    pub(crate) context: usize,
+}
+
+/// The command line with `plan -o FILE` written as `plan --out FILE`: what is no format of output is a file.
+pub(super) fn with_plan_file(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.collect();
+    if !arguments.iter().skip(1).any(|argument| argument == "plan") {
+        return arguments;
+    }
+    let is_file = |text: &str| !text.is_empty() && OutputFormat::from_str(text, false).is_err();
+    let mut at = 1;
+    while let Some(argument) = arguments.get(at).and_then(|argument| argument.to_str()) {
+        let joined = argument.strip_prefix("--output=").or_else(|| {
+            let short = argument.strip_prefix("-o").filter(|_| !argument.starts_with("--"))?;
+            Some(short.strip_prefix('=').unwrap_or(short))
+        });
+        let separate = matches!(argument, "-o" | "--output");
+        let next = arguments.get(at + 1).and_then(|next| next.to_str());
+        let replaced = match joined {
+            Some(file) if !separate && is_file(file) => Some(format!("--out={file}")),
+            _ if separate && next.is_some_and(is_file) => Some("--out".to_owned()),
+            _ => None,
+        };
+        if let (Some(replaced), Some(argument)) = (replaced, arguments.get_mut(at)) {
+            *argument = replaced.into();
+        }
+        at += if separate { 2 } else { 1 };
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_put_out_in_a_format_or_in_a_file() {
+        for (given, read) in [
+            ("backstay plan a ./a -o json", "backstay plan a ./a -o json"),
+            ("backstay plan a ./a -o plan.json", "backstay plan a ./a --out plan.json"),
+            ("backstay plan a ./a -oplan.json", "backstay plan a ./a --out=plan.json"),
+            ("backstay plan a ./a --output=x/y -o yaml", "backstay plan a ./a --out=x/y -o yaml"),
+            ("backstay plan a ./a --output x", "backstay plan a ./a --out x"),
+            ("backstay list -o plan.json", "backstay list -o plan.json"),
+        ] {
+            let words = given.split(' ').map(OsString::from);
+            let expected: Vec<OsString> = read.split(' ').map(OsString::from).collect();
+            assert_eq!(with_plan_file(words), expected);
+        }
+    }
 }
 
 /// `backstay rehearse`.

@@ -233,7 +233,7 @@ pub(crate) struct ReuseArgs {
 #[derive(Args, Debug)]
 pub(crate) struct DeployArgs {
     /// Release name and chart (a folder or a .tgz); the chart alone with --generate-name or --name-template
-    #[arg(value_name = "[NAME] CHART", num_args = 1..=2, required = true)]
+    #[arg(value_name = "[NAME] CHART", num_args = 1..=2, required_unless_present = "plan")]
     pub(crate) name_and_chart: Vec<String>,
     #[command(flatten)]
     pub(crate) name: NameArgs,
@@ -243,6 +243,9 @@ pub(crate) struct DeployArgs {
     pub(crate) apply: ApplyArgs,
     #[command(flatten)]
     pub(crate) reuse: ReuseArgs,
+    /// Carry out exactly what `plan --out FILE` kept, or refuse because something has changed since
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
 }
 
 /// Whether and for what is waited, and what happens on failure.

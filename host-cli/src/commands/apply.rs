@@ -1,6 +1,7 @@
 //! `deploy`, `install`, `upgrade`: a chart becomes a revision.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -13,12 +14,13 @@ use backstay_core::release::{
 };
 use backstay_core::rollout::{Remediation, Waiting};
 
+use super::ground::{Ground, exists, survey};
 use super::resume::{Ending, settled};
 use super::reverse::waiting;
-use super::run::{Ground, Request, TimeoutRule, carry_out, exists, survey};
+use super::run::{Request, TimeoutRule, carry_out};
 use crate::args::{
-    ApplyArgs, Cascade, DeployArgs, DryRun, FailFast, GlobalArgs, InstallArgs, NameArgs, OutputFormat,
-    PlanArgs, RenderArgs, ReuseArgs, UpgradeArgs, WaitArgs,
+    ApplyArgs, Cascade, DeployArgs, DiffArgs, DryRun, FailFast, GlobalArgs, InstallArgs, NameArgs,
+    OutputFormat, PlanArgs, RenderArgs, ReuseArgs, UpgradeArgs, WaitArgs,
 };
 use crate::charts::{self, RenderInput, Rendered};
 use crate::cluster::Cluster;
@@ -45,8 +47,17 @@ struct Apply {
     remediation_is_given: bool,
     cleanup_on_fail: bool,
     timeout: TimeoutRule,
-    /// Only say what would be done, without the rules named.
-    looks_ahead: Option<Vec<String>>,
+    purpose: Purpose,
+}
+
+/// What a request is made for.
+enum Purpose {
+    /// To be carried out.
+    Deploy,
+    /// To say what would be done, without the rules named, and to keep it in a file for a later deploy.
+    Plan { ignore: Vec<String>, out: Option<PathBuf> },
+    /// To say what would differ.
+    Diff(super::diff::Manner),
 }
 
 pub(crate) async fn deploy(
@@ -54,7 +65,21 @@ pub(crate) async fn deploy(
     global: &GlobalArgs,
     arguments: DeployArgs,
 ) -> anyhow::Result<ExitCode> {
-    deploy_or_plan(cluster, global, arguments, None).await
+    if let Some(file) = arguments.plan.clone() {
+        return super::plan_file::deploy(cluster, global, arguments, &file).await;
+    }
+    deploy_or_plan(cluster, global, arguments, Purpose::Deploy).await
+}
+
+/// `diff`: what a deploy would change, field by field.
+pub(crate) async fn diff(
+    cluster: &Cluster,
+    global: &GlobalArgs,
+    mut arguments: DiffArgs,
+) -> anyhow::Result<ExitCode> {
+    arguments.deploy.apply.dry_run = DryRun::Server;
+    let manner = super::diff::Manner { exit_code: arguments.exit_code, context: arguments.context };
+    deploy_or_plan(cluster, global, arguments.deploy, Purpose::Diff(manner)).await
 }
 
 /// `plan`: everything `deploy` does before its first change, and an answer instead of the change.
@@ -64,14 +89,15 @@ pub(crate) async fn plan(
     mut arguments: PlanArgs,
 ) -> anyhow::Result<ExitCode> {
     arguments.deploy.apply.dry_run = DryRun::Server;
-    deploy_or_plan(cluster, global, arguments.deploy, Some(arguments.ignore)).await
+    let purpose = Purpose::Plan { ignore: arguments.ignore, out: arguments.out };
+    deploy_or_plan(cluster, global, arguments.deploy, purpose).await
 }
 
 async fn deploy_or_plan(
     cluster: &Cluster,
     global: &GlobalArgs,
     arguments: DeployArgs,
-    looks_ahead: Option<Vec<String>>,
+    purpose: Purpose,
 ) -> anyhow::Result<ExitCode> {
     let timeout = TimeoutRule::Total(arguments.apply.timeout);
     let (name, chart) = named(cluster, &arguments.name_and_chart, &arguments.name, &arguments.render)?;
@@ -89,7 +115,7 @@ async fn deploy_or_plan(
         remediation_is_given: false,
         cleanup_on_fail: true,
         timeout,
-        looks_ahead,
+        purpose,
     };
     apply.run(cluster, global).await
 }
@@ -116,7 +142,7 @@ pub(crate) async fn install(
         remediation_is_given: arguments.wait.rollback_on_failure,
         cleanup_on_fail: false,
         timeout,
-        looks_ahead: None,
+        purpose: Purpose::Deploy,
     };
     apply.run(cluster, global).await
 }
@@ -142,7 +168,7 @@ pub(crate) async fn upgrade(
         remediation_is_given: arguments.wait.rollback_on_failure,
         cleanup_on_fail: arguments.cleanup_on_fail,
         timeout,
-        looks_ahead: None,
+        purpose: Purpose::Deploy,
     };
     apply.run(cluster, global).await
 }
@@ -283,11 +309,18 @@ impl Apply {
                 .filter(|notes| !notes.trim().is_empty()),
             notify: targets,
         };
-        if let Some(ignore) = &self.looks_ahead {
-            return super::plan::show(cluster, &ground, request, &rendered, ignore).await;
+        match &self.purpose {
+            Purpose::Deploy => {}
+            Purpose::Plan { ignore, out } => {
+                if let Some(file) = out {
+                    super::plan_file::write(cluster, &ground, &request, file).await?;
+                }
+                return super::plan::show(cluster, &ground, request, &rendered, ignore).await;
+            }
+            Purpose::Diff(manner) => return super::diff::show(cluster, &ground, request, *manner).await,
         }
         if self.apply.dry_run == DryRun::Server {
-            return super::run::check_only(cluster, &ground, request).await;
+            return super::dry_run::check_only(cluster, &ground, request).await;
         }
         carry_out(cluster, global, &ground, request).await
     }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::evidence::print_bundle;
-use super::run::look_at;
+use super::ground::look_at;
 use crate::args::{DiagnoseArgs, FailFast};
 use crate::charts::revision_of;
 use crate::cluster::Cluster;

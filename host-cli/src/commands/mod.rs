@@ -6,12 +6,16 @@ mod dependency;
 mod dependency_list;
 mod dependency_lock;
 mod diagnose;
+mod diff;
+mod dry_run;
 mod evidence;
 mod get;
+mod ground;
 mod lint;
 mod manuscript;
 mod package;
 mod plan;
+mod plan_file;
 mod pull;
 mod read;
 mod recording;
@@ -98,6 +102,7 @@ async fn on_cluster(
     match command {
         CommandLine::Deploy(deploy) => apply::deploy(cluster, global, *deploy).await,
         CommandLine::Plan(arguments) => apply::plan(cluster, global, *arguments).await,
+        CommandLine::Diff(arguments) => apply::diff(cluster, global, *arguments).await,
         CommandLine::Install(install) => apply::install(cluster, global, *install).await,
         CommandLine::Upgrade(upgrade) => apply::upgrade(cluster, global, *upgrade).await,
         CommandLine::Resume(arguments) => resume::resume(cluster, global, &arguments).await,

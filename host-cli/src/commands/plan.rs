@@ -7,7 +7,8 @@ use backstay_core::plan::{Facts, Finding, Inputs, PlannedObject, Severity, findi
 use backstay_core::planner::{Lines, duration, is_fatal, placed, preview_json, preview_text, timed};
 use backstay_core::rollout::{Outcome, Remediation};
 
-use super::run::{Ground, Request, executor_of, given_timeout, plan_of};
+use super::ground::{Ground, executor_of, plan_of};
+use super::run::{Request, given_timeout};
 use crate::charts::Rendered;
 use crate::cluster::Cluster;
 use crate::exit::Exit;

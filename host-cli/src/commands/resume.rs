@@ -12,7 +12,8 @@ use backstay_core::rollout::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::run::{Ground, Request, TimeoutRule, check_pending, drive, survey};
+use super::ground::{Ground, check_pending, survey};
+use super::run::{Request, TimeoutRule, drive};
 use crate::args::{GlobalArgs, LockArgs, OnInterrupted, OutputFormat, ResumeArgs};
 use crate::cluster::Cluster;
 use crate::execute::Manner;

@@ -7,9 +7,10 @@ use backstay_core::release::{Record, Release, Status, description};
 use backstay_core::rollout::{NoReturn, Remediation, Waiting};
 
 use super::apply::level;
+use super::ground::{check_pending, exists, survey};
 use super::read::chart_of;
 use super::resume::when_free;
-use super::run::{Request, TimeoutRule, carry_out, check_pending, exists, survey};
+use super::run::{Request, TimeoutRule, carry_out};
 use crate::args::{DryRun, GlobalArgs, RollbackArgs, Timeout, UninstallArgs, WaitStrategy, server_side};
 use crate::charts::revision_of;
 use crate::cluster::Cluster;

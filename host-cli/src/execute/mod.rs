@@ -22,8 +22,8 @@ use kube::api::PropagationPolicy;
 #[cfg(test)]
 pub(crate) use evidence::{EventEvidence, PodEvidence};
 pub(crate) use evidence::{EvidenceBundle, Subject};
-pub(crate) use failure::failed;
-pub(crate) use secrets::Secrets;
+pub(crate) use failure::{explain, failed};
+pub(crate) use secrets::{MASK, Secrets};
 
 use serde::{Deserialize, Serialize};
 

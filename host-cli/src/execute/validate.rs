@@ -54,6 +54,34 @@ impl Executor {
         self.dry_run(step, object).await
     }
 
+    /// What the live object would be once a step is applied; `None` for one that goes. Whether the server takes objects
+    /// that are not there yet is `validate`'s question.
+    pub(crate) async fn preview(&self, step: &Step, live: Option<&Value>) -> anyhow::Result<Option<Value>> {
+        let Some(desired) = &step.desired else { return Ok(None) };
+        let mut object = desired.clone();
+        if step.owned {
+            claim(&mut object, &self.release, &self.namespace);
+        }
+        let Some(live) = live else { return Ok(Some(object)) };
+        if step.change == Change::Adopt && step.owned && !self.manner.take_ownership {
+            check_ownership(live, &self.release, &self.namespace)?;
+        }
+        let api = self.cluster.discovery.api(&step.key).await?;
+        let mut parameters = PatchParams::apply(FIELD_MANAGER).dry_run();
+        parameters.force = self.manner.force_conflicts || self.manner.force_replace;
+        let first: Result<DynamicObject, kube::Error> =
+            api.patch(&step.key.name, &parameters, &Patch::Apply(&object)).await;
+        let stored = match first {
+            // Fields of Helm 3 are handed over at the real apply.
+            Err(kube::Error::Api(status)) if all_of(&contested(&status), FIELD_MANAGER) => {
+                parameters.force = true;
+                api.patch(&step.key.name, &parameters, &Patch::Apply(&object)).await?
+            }
+            answered => answered?,
+        };
+        Ok(Some(serde_json::to_value(stored)?))
+    }
+
     async fn dry_run(&self, step: &Step, mut object: Value) -> anyhow::Result<()> {
         let mut key = step.key.clone();
         let namespaced = kind_info(&key.group, &key.kind).is_none_or(|info| info.namespaced);

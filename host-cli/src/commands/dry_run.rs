@@ -1,0 +1,57 @@
+//! `--dry-run=server`: everything is checked by the server, nothing is changed.
+
+use std::process::ExitCode;
+
+use backstay_core::health::Cause;
+use backstay_core::plan::{Change, Step};
+use backstay_core::rollout::Outcome;
+
+use super::ground::{Ground, executor_of, plan_of};
+use super::run::Request;
+use crate::cluster::Cluster;
+use crate::execute::Secrets;
+use crate::exit::Stop;
+
+/// `--dry-run=server`: the plan, checked by the server object by object; nothing is changed.
+pub(crate) async fn check_only(
+    cluster: &Cluster,
+    ground: &Ground,
+    request: Request,
+) -> anyhow::Result<ExitCode> {
+    let plan = plan_of(cluster, ground, &request).await?;
+    let executor = executor_of(cluster, ground, &request, &plan).await?;
+    let steps: Vec<Step> = plan.steps.iter().filter(|step| step.desired.is_some()).cloned().collect();
+    if let Outcome::Failed { causes, .. } = executor.validate(&steps).await {
+        return Err(refusal(&executor.secrets, causes));
+    }
+    for step in &plan.steps {
+        anstream::println!("{:<9}  {}", word(step.change), step.key);
+    }
+    anstream::println!(
+        "---\n# revision {} of {}, not applied: the server accepts every object",
+        plan.to,
+        plan.release
+    );
+    anstream::print!("{}", request.record.release.manifest);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is done with an object, in a word.
+pub(super) const fn word(change: Change) -> &'static str {
+    match change {
+        Change::Create => "create",
+        Change::Change => "change",
+        Change::Unchanged => "keep",
+        Change::Delete => "delete",
+        Change::Adopt => "take over",
+    }
+}
+
+/// What the server said to objects it does not take, a line each.
+pub(super) fn refusal(secrets: &Secrets, causes: Vec<Cause>) -> anyhow::Error {
+    let lines: Vec<String> = causes
+        .iter()
+        .map(|cause| format!("{}: {}: {}", cause.code, cause.object, secrets.clean(&cause.message)))
+        .collect();
+    Stop::refused(lines.join("\n"))
+}
