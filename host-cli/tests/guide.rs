@@ -58,7 +58,9 @@ fn every_command_of_the_guide_does_what_it_says() {
         let name = page.file_stem().unwrap().to_str().unwrap();
         let place = std::env::temp_dir().join(format!("backstay-guide-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&place).unwrap();
-        std::os::unix::fs::symlink(root().join("tests"), place.join("tests")).unwrap();
+        for folder in ["tests", "examples"] {
+            std::os::unix::fs::symlink(root().join(folder), place.join(folder)).unwrap();
+        }
         let binary = Path::new(env!("CARGO_BIN_EXE_backstay")).parent().unwrap();
         let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
         for step in steps(&text) {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::group::Member;
 use crate::reporter::Annotate;
 
 /// Which cluster and how to speak. The names and environment variables are Helm's (`pkg/cli/environment.go`).
@@ -84,6 +85,9 @@ pub(crate) struct GlobalArgs {
     /// Mark failures in a hosted pipeline, and write the job's summary
     #[arg(long, global = true, env = "BACKSTAY_ANNOTATE", value_name = "SYSTEM")]
     pub(crate) annotate: Option<Annotate>,
+    /// The part of a group that this run is, and to whom it tells its end.
+    #[arg(skip)]
+    pub(crate) member: Option<Member>,
 }
 
 /// How results are printed.

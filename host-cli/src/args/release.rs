@@ -233,7 +233,7 @@ pub(crate) struct ReuseArgs {
 #[derive(Args, Debug)]
 pub(crate) struct DeployArgs {
     /// Release name and chart (a folder or a .tgz); the chart alone with --generate-name or --name-template
-    #[arg(value_name = "[NAME] CHART", num_args = 1..=2, required_unless_present = "plan")]
+    #[arg(value_name = "[NAME] CHART", num_args = 1..=2, required_unless_present_any = ["plan", "group"])]
     pub(crate) name_and_chart: Vec<String>,
     #[command(flatten)]
     pub(crate) name: NameArgs,
@@ -243,9 +243,21 @@ pub(crate) struct DeployArgs {
     pub(crate) apply: ApplyArgs,
     #[command(flatten)]
     pub(crate) reuse: ReuseArgs,
+    /// Run the chart's tests once everything is ready; one that fails is a failure, and what worked comes back
+    #[arg(long)]
+    pub(crate) test: bool,
     /// Carry out exactly what `plan --out FILE` kept, or refuse because something has changed since
     #[arg(long, value_name = "FILE")]
     pub(crate) plan: Option<PathBuf>,
+    /// Deploy the releases of this file, in the order of their needs (docs/fleet.md)
+    #[arg(long, value_name = "FILE", conflicts_with = "plan")]
+    pub(crate) group: Option<PathBuf>,
+    /// With --group: how many releases at once
+    #[arg(long, value_name = "NUMBER", requires = "group")]
+    pub(crate) concurrency: Option<usize>,
+    /// With --group: what becomes of the others when one fails
+    #[arg(long, value_enum, requires = "group")]
+    pub(crate) on_failure: Option<crate::group::OnFailure>,
 }
 
 /// Whether and for what is waited, and what happens on failure.

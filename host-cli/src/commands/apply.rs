@@ -47,6 +47,8 @@ struct Apply {
     remediation_is_given: bool,
     cleanup_on_fail: bool,
     timeout: TimeoutRule,
+    /// Whether the chart's tests decide, too.
+    tests: bool,
     purpose: Purpose,
 }
 
@@ -115,6 +117,7 @@ async fn deploy_or_plan(
         remediation_is_given: false,
         cleanup_on_fail: true,
         timeout,
+        tests: arguments.test,
         purpose,
     };
     apply.run(cluster, global).await
@@ -142,6 +145,7 @@ pub(crate) async fn install(
         remediation_is_given: arguments.wait.rollback_on_failure,
         cleanup_on_fail: false,
         timeout,
+        tests: false,
         purpose: Purpose::Deploy,
     };
     apply.run(cluster, global).await
@@ -168,6 +172,7 @@ pub(crate) async fn upgrade(
         remediation_is_given: arguments.wait.rollback_on_failure,
         cleanup_on_fail: arguments.cleanup_on_fail,
         timeout,
+        tests: false,
         purpose: Purpose::Deploy,
     };
     apply.run(cluster, global).await
@@ -293,6 +298,7 @@ impl Apply {
             remediation: self.remediation,
             cleanup_on_fail: self.cleanup_on_fail,
             run_hooks: !self.apply.no_hooks,
+            tests: self.tests,
             timeout: self.timeout,
             deadline,
             no_return: file.no_return.unwrap_or_default(),

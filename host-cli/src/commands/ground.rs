@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use backstay_core::object::{ResourceKey, format_duration};
-use backstay_core::plan::{Plan, PlanInput, PreviousRevision, build};
+use backstay_core::plan::{HookEvent, Plan, PlanInput, PreviousRevision, build};
 use backstay_core::release::{History, PendingOwner, Status};
 use futures::StreamExt as _;
 use serde_json::Value;
@@ -118,10 +118,24 @@ pub(super) async fn plan_of(cluster: &Cluster, ground: &Ground, request: &Reques
     })
     .map_err(|error| Stop::refused(error.to_string()))?;
     if !request.run_hooks {
-        plan.hooks.clear();
+        plan.hooks.retain(|hook| request.tests && hook.events.contains(&HookEvent::Test));
         plan.undo_hooks.clear();
     }
+    if request.tests {
+        tests_last(&mut plan);
+    }
     Ok(plan)
+}
+
+/// The chart's tests run after everything else, as hooks whose failure is that of the rollout.
+fn tests_last(plan: &mut Plan) {
+    // Weights are small numbers that people write; the order among the tests stays.
+    const LAST: i64 = 1 << 40;
+    let (_, after) = plan.operation.hook_events();
+    for test in plan.hooks.iter_mut().filter(|hook| hook.events.contains(&HookEvent::Test)) {
+        test.events.push(after);
+        test.weight = test.weight.saturating_add(LAST);
+    }
 }
 
 pub(super) async fn executor_of(

@@ -32,8 +32,10 @@ mod template;
 mod test;
 mod timeout;
 
+pub(crate) use apply::deploy as deploy_one;
 pub(crate) use dependency::fetch_dependencies;
 pub(crate) use recording::Recorder;
+pub(crate) use reverse::{rollback as rollback_one, uninstall as uninstall_one};
 
 use std::process::ExitCode;
 
@@ -65,6 +67,11 @@ pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         CommandLine::Evidence(evidence) => evidence::show(&global, &evidence),
         CommandLine::Diagnose(arguments) if arguments.replay.is_some() => {
             diagnose::judge_recording(&arguments)
+        }
+        CommandLine::Deploy(deploy) if deploy.group.is_some() => {
+            check_driver()?;
+            let file = deploy.group.clone().unwrap_or_default();
+            crate::group::deploy(&global, *deploy, &file).await
         }
         command => {
             check_driver()?;

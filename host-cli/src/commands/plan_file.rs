@@ -71,6 +71,7 @@ struct Kept {
     remediation: Remediation,
     cleanup_on_fail: bool,
     run_hooks: bool,
+    tests: bool,
     /// `None` computes it.
     timeout_ms: Option<u64>,
     no_return: NoReturn,
@@ -295,6 +296,7 @@ impl Kept {
             remediation: request.remediation,
             cleanup_on_fail: request.cleanup_on_fail,
             run_hooks: request.run_hooks,
+            tests: request.tests,
             timeout_ms: timeout.and_then(|timeout| match timeout {
                 Timeout::Given(given) => Some(millis(given)),
                 Timeout::Auto => None,
@@ -329,6 +331,7 @@ impl Kept {
             remediation: self.remediation,
             cleanup_on_fail: self.cleanup_on_fail,
             run_hooks: self.run_hooks,
+            tests: self.tests,
             timeout: TimeoutRule::Total(self.timeout_ms.map(|ms| Timeout::Given(Duration::from_millis(ms)))),
             deadline: apply.deadline.map(|total| now.after(total)),
             no_return: self.no_return,

@@ -236,6 +236,7 @@ async fn finish(
         remediation: rollout.policy().remediation,
         cleanup_on_fail: rollout.policy().cleanup_on_fail,
         run_hooks: rollout.policy().hooks,
+        tests: false,
         timeout: TimeoutRule::Helm(None),
         // That of this command; the dead run's is over, or told in its journal.
         deadline: ending.deadline,

@@ -8,7 +8,8 @@ use std::time::Duration;
 use backstay_core::health::Policy as Health;
 use backstay_core::object::{ResourceKey, Timestamp, format_duration};
 use backstay_core::plan::{
-    Change, Inputs, Operation, Plan, PlannedObject, Severity, TimeoutGiven, is_always_ready, timing_of,
+    Change, HookEvent, Inputs, Operation, Plan, PlannedObject, Severity, TimeoutGiven, is_always_ready,
+    timing_of,
 };
 use backstay_core::release::Record;
 use backstay_core::rollout::{NoReturn, Policy, Remediation, Rollout, Verdict, Waiting};
@@ -43,6 +44,8 @@ pub(crate) struct Request {
     pub(crate) remediation: Remediation,
     pub(crate) cleanup_on_fail: bool,
     pub(crate) run_hooks: bool,
+    /// Whether the chart's tests are part of the rollout.
+    pub(crate) tests: bool,
     pub(crate) timeout: TimeoutRule,
     /// When the command has to be over, if it has to.
     pub(crate) deadline: Option<Timestamp>,
@@ -110,7 +113,7 @@ pub(crate) async fn drive(
         cluster: cluster.clone(),
         executor: Rc::clone(&executor),
         records: Rc::clone(&ground.records),
-        reporter: reporter(request.output, global.plain, global.debug),
+        reporter: reporter(request.output, global),
         signals: Signals::listen()?,
         until: request.deadline,
         ready_at: BTreeMap::new(),
@@ -125,10 +128,15 @@ pub(crate) async fn drive(
     let mut summary = summarise(request, rollout, &executor, cluster, verdict?, ended.since(began), ended);
     summary.slowest = slowest(rollout, &driver.ready_at, began);
     driver.reporter.finished(&summary, ended);
+    if let Some(member) = &global.member {
+        member.ended(summary.clone());
+    }
     if let Some(Err(error)) = global.annotate.map(|annotate| annotate.write(&summary)) {
         anstream::eprintln!("the job's summary was not written: {error}");
     }
-    for line in notify::tell(&request.notify, &summary, &cluster.server).await {
+    // A group sends one message for all of its releases.
+    let receivers: &[Target] = if global.member.is_some() { &[] } else { &request.notify };
+    for line in notify::tell(receivers, &summary, &cluster.server).await {
         anstream::eprintln!("{line}");
     }
     Ok(summary.verdict)
@@ -182,7 +190,8 @@ fn policy(request: &Request, plan: &Plan, now: Timestamp) -> Policy {
         TimeoutRule::Helm(None) => (HELM_TIMEOUT_MS, HELM_TIMEOUT_MS),
         TimeoutRule::Total(_) | TimeoutRule::Helm(Some(Timeout::Auto)) => {
             let forward_ms = budget.forward_ms.max(longest_grace_ms(request, plan));
-            (forward_ms.saturating_add(bake_ms), budget.reserve_ms)
+            let tests_ms = HELM_TIMEOUT_MS.saturating_mul(tests_of(request, plan));
+            (forward_ms.saturating_add(bake_ms).saturating_add(tests_ms), budget.reserve_ms)
         }
     };
     let left_ms = request.deadline.map_or(u64::MAX, |deadline| millis(deadline.since(now)));
@@ -196,7 +205,7 @@ fn policy(request: &Request, plan: &Plan, now: Timestamp) -> Policy {
         waiting: request.waiting,
         remediation: request.remediation,
         cleanup_on_fail: request.cleanup_on_fail,
-        hooks: request.run_hooks,
+        hooks: request.run_hooks || request.tests,
         forward_ms,
         bake_ms,
         patience_ms: request.patience.map(millis),
@@ -206,6 +215,12 @@ fn policy(request: &Request, plan: &Plan, now: Timestamp) -> Policy {
         validate: request.validate,
         health: request.health.clone(),
     }
+}
+
+/// How many tests have to be waited for; each may take what Helm gives it.
+fn tests_of(request: &Request, plan: &Plan) -> u64 {
+    let tests = plan.hooks.iter().filter(|hook| request.tests && hook.events.contains(&HookEvent::Test));
+    u64::try_from(tests.count()).unwrap_or(u64::MAX)
 }
 
 /// A computed time has to leave room for what may still heal: a node that comes, a volume that is bound. Zero where no pod

@@ -12,7 +12,7 @@ use std::time::Duration;
 use backstay_core::object::Timestamp;
 use backstay_core::rollout::{Event, Rollout};
 
-use crate::args::OutputFormat;
+use crate::args::{GlobalArgs, OutputFormat};
 
 pub(crate) use annotate::Annotate;
 pub(crate) use summary::Summary;
@@ -51,8 +51,25 @@ pub(crate) trait Reporter {
     }
 }
 
+/// Shows nothing: somebody else tells the end.
+struct Silent;
+
+impl Reporter for Silent {
+    fn started(&mut self, _header: &Header, _rollout: &Rollout) {}
+    fn event(&mut self, _event: &Event, _rollout: &Rollout, _now: Timestamp) {}
+    fn waiting(&mut self, _rollout: &Rollout, _now: Timestamp) {}
+    fn note(&mut self, _text: &str) {}
+    fn finished(&mut self, _summary: &Summary, _now: Timestamp) {}
+}
+
 /// The reporter for an output format: live rows on a terminal, plain lines otherwise.
-pub(crate) fn reporter(format: OutputFormat, plain: bool, debug: bool) -> Box<dyn Reporter> {
+pub(crate) fn reporter(format: OutputFormat, global: &GlobalArgs) -> Box<dyn Reporter> {
+    let (plain, debug) = (global.plain, global.debug);
+    match &global.member {
+        Some(member) if member.silent => return Box::new(Silent),
+        Some(member) => return Box::new(plain::PlainReporter::new(debug).of(&member.id)),
+        None => {}
+    }
     let in_ci = std::env::var_os("CI").is_some();
     match format {
         OutputFormat::Json => Box::new(json::JsonReporter::default()),

@@ -14,16 +14,23 @@ pub(super) struct PlainReporter {
     debug: bool,
     began: Timestamp,
     shown: BTreeMap<ResourceKey, String>,
+    /// Before every line: of which part of a group it is.
+    prefix: String,
 }
 
 impl PlainReporter {
     pub(super) fn new(debug: bool) -> Self {
-        Self { debug, began: Timestamp::default(), shown: BTreeMap::new() }
+        Self { debug, began: Timestamp::default(), shown: BTreeMap::new(), prefix: String::new() }
+    }
+
+    /// For one release of a group.
+    pub(super) fn of(self, id: &str) -> Self {
+        Self { prefix: format!("{id}: "), ..self }
     }
 
     fn line(&self, now: Timestamp, text: &str) {
         let seconds = now.since(self.began).as_secs_f64();
-        anstream::println!("[{seconds:>7.1}s] {text}");
+        anstream::println!("[{seconds:>7.1}s] {}{text}", self.prefix);
     }
 }
 
@@ -113,14 +120,16 @@ impl Reporter for PlainReporter {
     fn waiting(&mut self, _rollout: &Rollout, _now: Timestamp) {}
 
     fn note(&mut self, text: &str) {
-        anstream::println!("{text}");
+        anstream::println!("{}{text}", self.prefix);
     }
 
     fn finished(&mut self, summary: &Summary, now: Timestamp) {
         for line in summary.lines() {
-            anstream::println!("{line}");
+            anstream::println!("{}{line}", self.prefix);
         }
-        self.line(now, &summary.result_line());
+        // The line for scripts is that of the whole group.
+        let last = if self.prefix.is_empty() { summary.result_line() } else { summary.last_line() };
+        self.line(now, &last);
     }
 }
 

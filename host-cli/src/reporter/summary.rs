@@ -12,6 +12,7 @@ use backstay_core::rollout::Verdict;
 use crate::execute::EvidenceBundle;
 
 /// How a rollout ended, with what a person wants to know.
+#[derive(Clone, Debug)]
 pub(crate) struct Summary {
     pub(crate) release: String,
     pub(crate) namespace: String,

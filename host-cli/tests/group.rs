@@ -1,0 +1,212 @@
+//! `deploy --group`, as a user runs it: three environments, several clusters, one of them broken.
+#![allow(clippy::unwrap_used, reason = "a test that cannot do its work has to fail loudly")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// A folder with a chart, group files and sandboxes, forgotten with it.
+struct Place(PathBuf);
+
+const WEB: &str = "apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ .Release.Name }}
+spec:
+  selector: {matchLabels: {app: {{ .Release.Name }}}}
+  template:
+    metadata: {labels: {app: {{ .Release.Name }}}}
+    spec:
+      containers:
+      - {name: web, image: {{ .Values.image }}}
+";
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("backstay-group-{name}-{}", std::process::id()));
+        let place = Self(folder);
+        place.file("web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n");
+        place.file("web/values.yaml", "image: registry.example/web:1\n");
+        place.file("web/templates/web.yaml", WEB);
+        place
+    }
+
+    fn file(&self, name: &str, content: &str) {
+        let path = self.0.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+    }
+
+    /// Three environments, each on a cluster of its own.
+    fn loops(&self, on_failure: &str) {
+        let environments = ["dev", "staging", "production"].iter().scan("", |before, id| {
+            let needs = if before.is_empty() { String::new() } else { format!("    needs: [{before}]\n") };
+            *before = id;
+            Some(format!(
+                "  - id: {id}\n    name: web\n    chart: ./web\n    namespace: {id}\n    createNamespace: true\n    \
+                 sandbox: {id}.json\n    values: [{{motd: hi}}, {id}.yaml]\n{needs}"
+            ))
+        });
+        let text: String = environments.collect();
+        self.file("fleet.yaml", &format!("onFailure: {on_failure}\nreleases:\n{text}"));
+    }
+
+    fn tag(&self, environment: &str, tag: &str) {
+        self.file(&format!("{environment}.yaml"), &format!("image: registry.example/web:{tag}\n"));
+    }
+
+    fn run(&self, line: &str) -> (i32, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_backstay"))
+            .args(line.split(' '))
+            .current_dir(&self.0)
+            .env_remove("BACKSTAY_POLICY")
+            .env_remove("BACKSTAY_NOTIFY")
+            .env("XDG_STATE_HOME", self.0.join("state"))
+            .output()
+            .unwrap();
+        let text =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        (output.status.code().unwrap(), text)
+    }
+
+    /// Runs the group and gives the result of each release by its id.
+    fn results(&self, more: &str, exit: i32) -> Vec<(String, String)> {
+        let line = format!("deploy --group fleet.yaml -o json{more}");
+        let (code, text) = self.run(&line);
+        assert_eq!(code, exit, "{text}");
+        let line = text.lines().find(|line| line.starts_with('{')).unwrap_or("null");
+        let document: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(document["exit"], exit, "{document}");
+        let of = |release: &Value, field: &str| release[field].as_str().unwrap().to_owned();
+        let releases = document["releases"].as_array().unwrap().iter();
+        releases.map(|release| (of(release, "id"), of(release, "result"))).collect()
+    }
+
+    /// The image that runs in an environment.
+    fn image(&self, environment: &str) -> String {
+        let (code, text) =
+            self.run(&format!("get manifest web -n {environment} --sandbox={environment}.json"));
+        if code != 0 {
+            return "nothing".to_owned();
+        }
+        text.rsplit("web:").next().unwrap().trim_end_matches(['}', '\n']).to_owned()
+    }
+
+    fn images(&self) -> [String; 3] {
+        ["dev", "staging", "production"].map(|environment| self.image(environment))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The tag whose image the model's registry does not have.
+const MISSING: &str = "nope";
+
+fn check(on_failure: &str, results: [&str; 3], images: [&str; 3], exit: i32) {
+    let place = Place::new(on_failure);
+    place.loops(on_failure);
+    for environment in ["dev", "staging", "production"] {
+        place.tag(environment, "1");
+    }
+    let first = place.results("", 0);
+    assert!(first.iter().all(|(_, result)| result == "deployed"), "{first:?}");
+    place.tag("dev", "2");
+    place.tag("staging", "2");
+    place.tag("production", "2");
+    let values = place.0.join("staging.yaml");
+    std::fs::write(&values, format!("image: registry.example/web:{MISSING}\n")).unwrap();
+    let found = place.results("", exit);
+    let found: Vec<&str> = found.iter().map(|(_, result)| result.as_str()).collect();
+    assert_eq!(found, results, "{on_failure}");
+    assert_eq!(place.images(), images, "{on_failure}");
+}
+
+#[test]
+fn a_broken_environment_stops_the_loop() {
+    check("stop", ["deployed", "rolled-back", "not-begun"], ["2", "1", "1"], 1);
+}
+
+#[test]
+fn a_broken_environment_takes_the_others_back() {
+    check("rollback-group", ["taken-back", "rolled-back", "not-begun"], ["1", "1", "1"], 1);
+}
+
+#[test]
+fn without_needs_the_others_go_on() {
+    let place = Place::new("continue");
+    place.loops("continue");
+    let text = std::fs::read_to_string(place.0.join("fleet.yaml")).unwrap();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.contains("needs:")).collect();
+    place.file("fleet.yaml", &(lines.join("\n") + "\n"));
+    place.tag("dev", "1");
+    place.tag("staging", MISSING);
+    place.tag("production", "1");
+    let found = place.results("", 1);
+    let found: Vec<&str> = found.iter().map(|(_, result)| result.as_str()).collect();
+    assert_eq!(found, ["deployed", "cleaned-up", "deployed"]);
+    assert_eq!(place.images(), ["1", "nothing", "1"]);
+    // Everything goes back, a first install too.
+    let other = Place::new("all-or-nothing");
+    other.file("fleet.yaml", &(lines.join("\n").replace("continue", "rollback-group") + "\n"));
+    for (environment, tag) in [("dev", "1"), ("staging", MISSING), ("production", "1")] {
+        other.tag(environment, tag);
+    }
+    let (code, text) = other.run("deploy --group fleet.yaml --concurrency 3");
+    assert_eq!(code, 1, "{text}");
+    for part in ["RELEASE", "taken-back", "uninstalled again", "image-not-found", "fleet: ", "exit 1"] {
+        assert!(text.contains(part), "lacks {part:?}\n{text}");
+    }
+    assert_eq!(other.images(), ["nothing", "nothing", "nothing"]);
+}
+
+#[test]
+fn what_is_wrong_is_found_before_anything_begins() {
+    let place = Place::new("wrong");
+    place.loops("stop");
+    for (change, exit, part) in [
+        (("needs: [dev]", "needs: [div]"), 4, "staging needs \"div\""),
+        (("onFailure: stop", "onFail: stop"), 4, "unknown field `onFail`"),
+        (
+            ("chart: ./web\n    namespace: dev", "chart: ./web\n    timeout: soon\n    namespace: dev"),
+            64,
+            "dev: ",
+        ),
+    ] {
+        let text = std::fs::read_to_string(place.0.join("fleet.yaml")).unwrap();
+        place.file("wrong.yaml", &text.replace(change.0, change.1));
+        let (code, said) = place.run("deploy --group wrong.yaml");
+        assert_eq!(code, exit, "{said}");
+        assert!(said.contains(part), "{said}");
+    }
+    let (code, said) = place.run("deploy web ./web --group fleet.yaml");
+    assert_eq!(code, 64, "{said}");
+    assert!(!Path::new(&place.0).join("dev.json").exists());
+}
+
+#[test]
+fn a_failing_chart_test_takes_the_release_back() {
+    let place = Place::new("tests");
+    place.file(
+        "web/templates/test.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: smoke, annotations: {helm.sh/hook: test}}\nspec: {restartPolicy: \
+         Never, containers: [{name: main, image: busybox, command: [sh, -c, \"exit {{ .Values.code | default 0 }}\"]}]}\n",
+    );
+    let on = "-n dev --create-namespace --sandbox=dev.json";
+    let deploy = |more: &str| place.run(&format!("deploy web ./web {on}{more}"));
+    let (code, text) = deploy(" --test");
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("smoke"), "the test ran\n{text}");
+    let (code, text) = deploy(" --test --set code=3,image=registry.example/web:2");
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("smoke"), "{text}");
+    assert_eq!(place.image("dev"), "1");
+    // Without the flag a test decides nothing; with --no-hooks it still does.
+    assert_eq!(deploy(" --set code=3,image=registry.example/web:2").0, 0);
+    assert_eq!(deploy(" --test --no-hooks --set code=3,image=registry.example/web:3").0, 1);
+    assert_eq!(place.image("dev"), "2");
+}
