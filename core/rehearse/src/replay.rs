@@ -70,9 +70,7 @@ pub fn replay_told(recording: &Recording, policy: &Policy, since: Option<f64>) -
     let Some(beginning) = beginning::find(recording, policy, since) else {
         return (nothing_new(), Vec::new());
     };
-    // A recording may end before a container without a probe has run for long: see `has_crashed` instead.
-    let policy = Policy { settle_grace_ms: 0, ..policy.clone() };
-    let mut replay = Replay::new(recording, &policy, beginning);
+    let mut replay = Replay::new(recording, policy, beginning);
     let judgement = replay.run();
     (judgement, replay.thoughts)
 }
@@ -107,6 +105,15 @@ fn nothing_new() -> Judgement {
     }
 }
 
+/// Everything new is ready, or only has to run on, see `backstay_rollout`'s rule of containers without a probe.
+#[derive(Clone, Copy)]
+struct Ready {
+    /// Since when, in seconds since the start. That is the time of the verdict, should it hold.
+    since: f64,
+    /// Whether everything counts by now. From then on only a crash takes it back.
+    is_settled: bool,
+}
+
 struct Replay<'a> {
     recording: &'a Recording,
     policy: &'a Policy,
@@ -117,7 +124,7 @@ struct Replay<'a> {
     judged: BTreeMap<ResourceKey, Option<Value>>,
     provided: Vec<ResourceKey>,
     promised: Vec<ResourceKey>,
-    ready_since: Option<f64>,
+    ready: Option<Ready>,
     looked_at: f64,
     thoughts: Vec<Thought>,
 }
@@ -133,7 +140,7 @@ impl<'a> Replay<'a> {
             judged: BTreeMap::new(),
             provided: Vec::new(),
             promised: Vec::new(),
-            ready_since: None,
+            ready: None,
             looked_at: 0.0,
             thoughts: Vec::new(),
         }
@@ -164,22 +171,25 @@ impl<'a> Replay<'a> {
                 return judgement;
             }
         }
-        match self.ready_since {
-            Some(at) => self.deployed(at),
-            None => self.undecided(),
+        let end = self.recording.time(self.looked_at);
+        // A recording may end before a container without a probe has run for long: it counts unless it crashed before.
+        let counts = |key| self.is_current(key) || self.view.outlives_at(key).is_some_and(|at| at <= end);
+        match self.ready {
+            Some(ready) if ready.is_settled || self.judged.keys().all(counts) => self.deployed(ready.since),
+            _ => self.undecided(),
         }
     }
 
     /// Judges while nothing is heard, up to the next sight.
     fn pass_time(&mut self, until: f64) -> Option<Judgement> {
-        if let Some(at) = self.ready_since.filter(|at| until - at > SETTLES_S) {
-            return Some(self.deployed(at));
-        }
         while !self.judged.is_empty() && self.looked_at + TICK_S < until {
             self.view.invalidate();
             if let Some(judgement) = self.look(self.looked_at + TICK_S) {
                 return Some(judgement);
             }
+        }
+        if self.ready.is_some() {
+            return self.look(until);
         }
         None
     }
@@ -205,7 +215,7 @@ impl<'a> Replay<'a> {
         }
         self.view.track(&key, false);
         self.judged.insert(key, template);
-        self.ready_since = None;
+        self.ready = None;
     }
 
     /// Whether an object was made while the recording ran, not only listed late.
@@ -228,7 +238,7 @@ impl<'a> Replay<'a> {
     fn takes_back(&self, object: &Value, deleted: bool) -> bool {
         let Some(key) = ResourceKey::of(object) else { return false };
         let (Some(before), Some(now)) = (self.judged.get(&key), self.roots.known(&key)) else { return false };
-        if self.ready_since.is_some() || beginning::is_hook(object) {
+        if self.is_settled() || beginning::is_hook(object) {
             return false;
         }
         let is_gone = deleted || backstay_object::is_deleting(object);
@@ -250,7 +260,7 @@ impl<'a> Replay<'a> {
         self.note(t, &changed);
         let before = self.recording.time(self.looked_at);
         self.looked_at = t;
-        if self.ready_since.is_none()
+        if !self.is_settled()
             && let Some(finding) = self.earliest()
             && let Some(at) = finding.condemned_at.filter(|at| *at <= now)
         {
@@ -258,18 +268,30 @@ impl<'a> Replay<'a> {
             let decided = if at > before { at } else { now };
             return Some(self.judgement(Outcome::Condemned, Some(&finding.cause), Some(decided)));
         }
-        if self.ready_since.is_some() && self.has_crashed() {
+        self.note_ready(t);
+        let holds = |ready: &Ready| ready.is_settled && t - ready.since > SETTLES_S;
+        self.ready.filter(holds).map(|ready| self.deployed(ready.since))
+    }
+
+    /// Notes since when everything is ready, and whether it still is.
+    fn note_ready(&mut self, t: f64) {
+        let is_current = self.judged.keys().all(|key| self.is_current(key));
+        let is_ready = self.judged.keys().any(|key| !self.is_hook(key))
+            && self.judged.keys().all(|key| self.is_current(key) || self.view.settles_at(key).is_some());
+        self.ready = match self.ready {
             // It was ready only as long as it ran.
-            self.ready_since = None;
-        }
-        let mut open = self.judged.keys().filter(|key| {
-            self.view.assessment(key).is_none_or(|assessment| !assessment.readiness.is_current())
-        });
-        let is_ready = open.next().is_none() && self.judged.keys().any(|key| !self.is_hook(key));
-        if is_ready && self.ready_since.is_none() {
-            self.ready_since = Some(t);
-        }
-        None
+            Some(ready) if ready.is_settled => (!self.has_crashed()).then_some(ready),
+            Some(ready) => is_ready.then_some(Ready { is_settled: is_current, ..ready }),
+            None => is_ready.then_some(Ready { since: t, is_settled: is_current }),
+        };
+    }
+
+    fn is_settled(&self) -> bool {
+        self.ready.is_some_and(|ready| ready.is_settled)
+    }
+
+    fn is_current(&self, key: &ResourceKey) -> bool {
+        self.view.assessment(key).is_some_and(|assessment| assessment.readiness.is_current())
     }
 
     fn note(&mut self, t: f64, changed: &[ResourceKey]) {

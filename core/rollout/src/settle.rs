@@ -25,6 +25,8 @@ const LATENESS: Duration = Duration::from_secs(10);
 pub(crate) struct Settling {
     /// When it was started, by the cluster's clock.
     started: Timestamp,
+    /// When it has surely run for longer than it did before it crashed; at once where it did not crash.
+    pub(crate) outlives: Timestamp,
     /// When it counts.
     pub(crate) until: Timestamp,
 }
@@ -61,13 +63,15 @@ pub(crate) fn judge(
     let young = pods.into_iter().flat_map(|pod| unprobed(pod, measure.circumstances.since));
     let (container, started, lasted) = young.max_by_key(|(_, started, lasted)| started.after(*lasted))?;
     let needs = settle + lasted;
-    let until = match before {
-        Some(before) if before.started == started => before.until,
+    let settling = match before {
+        Some(before) if before.started == started => before.clone(),
         // Had it ended meanwhile, that would have been told by now.
         _ if started.after(needs + LATENESS) <= now => return None,
-        _ => now.after(needs),
+        _ => {
+            Settling { started, outlives: started.min(now).after(outlived(lasted)), until: now.after(needs) }
+        }
     };
-    if until <= now {
+    if settling.until <= now {
         return None;
     }
     let has_crashed = if lasted.is_zero() { "" } else { " more than before it crashed" };
@@ -76,7 +80,12 @@ pub(crate) fn judge(
         "container {container} has no probe: it counts once it has run for {}{has_crashed}",
         format_duration(settle)
     );
-    Some(Settling { started, until })
+    Some(settling)
+}
+
+/// How long a run has to last to be surely longer than one that lasted so: both ends of both are cut to seconds.
+fn outlived(lasted: Duration) -> Duration {
+    if lasted.is_zero() { lasted } else { lasted + 2 * PRECISION }
 }
 
 /// Names and states of a pod's containers that no probe asks; none of a pod that is meant to end.

@@ -248,8 +248,15 @@ impl ClusterView {
     }
 
     /// When the object counts as ready if it stays as it is, where that is a matter of time.
-    pub(crate) fn settles_at(&self, key: &ResourceKey) -> Option<Timestamp> {
+    #[must_use]
+    pub fn settles_at(&self, key: &ResourceKey) -> Option<Timestamp> {
         Some(self.tracked.get(key)?.settling.as_ref()?.until)
+    }
+
+    /// When an object that has to run on has surely run for longer than it did before it crashed; at once where it did not.
+    #[must_use]
+    pub fn outlives_at(&self, key: &ResourceKey) -> Option<Timestamp> {
+        Some(self.tracked.get(key)?.settling.as_ref()?.outlives)
     }
 
     fn judge(

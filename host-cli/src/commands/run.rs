@@ -125,6 +125,9 @@ pub(crate) async fn drive(
     let leave = matches!(verdict, Err(_) | Ok(Verdict::Interrupted { .. } | Verdict::Held { .. }));
     ground.records.end(leave).await;
     let ended = cluster.clock.now();
+    if let Some(Err(problem)) = driver.recorder.take().map(|recorder| recorder.finish(ended)) {
+        driver.reporter.note(&format!("the recording ends early: {problem:#}"));
+    }
     let mut summary = summarise(request, rollout, &executor, cluster, verdict?, ended.since(began), ended);
     summary.slowest = slowest(rollout, &driver.ready_at, began);
     driver.reporter.finished(&summary, ended);
