@@ -222,14 +222,18 @@ impl Records {
             RecordChange::FailUndo { description, .. } => {
                 self.write_undo(|record| record.release.set_status(Status::Failed, description)).await
             }
-            RecordChange::Purge if self.options.keep_history => Ok(self
-                .write_held(|record| {
+            RecordChange::Purge if self.options.keep_history => {
+                self.write_held(|record| {
                     let words = self.options.description.as_deref();
                     let words = words.unwrap_or(description::UNINSTALLATION_COMPLETE);
                     record.release.set_status(Status::Uninstalled, words);
                     record.release.info.deleted = Some(self.cluster.clock.now().into());
                 })
-                .await?),
+                .await?;
+                // Where the last revision had failed, an older one is still called deployed (Helm issue 12556).
+                let revision = self.inner.borrow().held.as_ref().map_or(0, |record| record.release.version);
+                self.supersede(revision).await
+            }
             RecordChange::Purge => self.purge().await,
         }
     }

@@ -138,9 +138,16 @@ pub(crate) struct ApplyArgs {
     /// When a failure counts as certain
     #[arg(long, value_enum)]
     pub(crate) fail_fast: Option<FailFast>,
-    /// File with what a team has decided: graces, time limits, receivers of messages; flags win over it
+    /// File with what a team has decided: tries, graces, time limits, receivers of messages; flags win over it. Without it,
+    /// the backstay.yaml beside the chart counts
     #[arg(long, env = "BACKSTAY_POLICY", value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    /// What suits a purpose: production, development, canary, crd-install, or a profile of the policy file
+    #[arg(long, env = "BACKSTAY_PROFILE", value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// What was decided elsewhere, in the fields of a policy file, which wins over it.
+    #[arg(skip)]
+    pub(crate) decided: serde_json::Map<String, serde_json::Value>,
     #[command(flatten)]
     pub(crate) grace: super::diagnose::GraceArgs,
     /// Record what the cluster shows, for `backstay diagnose --replay`

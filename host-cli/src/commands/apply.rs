@@ -14,6 +14,7 @@ use backstay_core::release::{
 };
 use backstay_core::rollout::{Remediation, Waiting};
 
+use super::attempt::{Attempt, Try};
 use super::ground::{Ground, exists, survey};
 use super::resume::{Ending, settled};
 use super::reverse::waiting;
@@ -32,28 +33,32 @@ use crate::records::{RecordOptions, Records};
 use crate::reporter::Summary;
 
 /// What the three commands have in common, and where they differ.
-struct Apply {
-    name: String,
-    chart: String,
+#[derive(Clone)]
+pub(super) struct Apply {
+    pub(super) name: String,
+    pub(super) chart: String,
     render: RenderArgs,
-    apply: ApplyArgs,
+    pub(super) apply: ApplyArgs,
     reuse: ReuseArgs,
     may_install: bool,
     may_upgrade: bool,
     replace: bool,
-    waiting: Waiting,
-    remediation: Remediation,
+    pub(super) waiting: Waiting,
+    pub(super) remediation: Remediation,
     /// Whether flags said what happens after a failure; a policy file has no say then.
-    remediation_is_given: bool,
-    cleanup_on_fail: bool,
-    timeout: TimeoutRule,
-    /// Whether the chart's tests decide, too.
-    tests: bool,
-    purpose: Purpose,
+    pub(super) remediation_is_given: bool,
+    pub(super) cleanup_on_fail: bool,
+    pub(super) timeout: TimeoutRule,
+    /// Whether the chart's tests run, too.
+    pub(super) tests: bool,
+    /// Whether a test that fails is only told.
+    pub(super) tests_decide_nothing: bool,
+    pub(super) purpose: Purpose,
 }
 
 /// What a request is made for.
-enum Purpose {
+#[derive(Clone)]
+pub(super) enum Purpose {
     /// To be carried out.
     Deploy,
     /// To say what would be done, without the rules named, and to keep it in a file for a later deploy.
@@ -118,6 +123,7 @@ async fn deploy_or_plan(
         cleanup_on_fail: true,
         timeout,
         tests: arguments.test,
+        tests_decide_nothing: false,
         purpose,
     };
     apply.run(cluster, global).await
@@ -146,6 +152,7 @@ pub(crate) async fn install(
         cleanup_on_fail: false,
         timeout,
         tests: false,
+        tests_decide_nothing: false,
         purpose: Purpose::Deploy,
     };
     apply.run(cluster, global).await
@@ -173,6 +180,7 @@ pub(crate) async fn upgrade(
         cleanup_on_fail: arguments.cleanup_on_fail,
         timeout,
         tests: false,
+        tests_decide_nothing: false,
         purpose: Purpose::Deploy,
     };
     apply.run(cluster, global).await
@@ -208,24 +216,15 @@ fn helm_rules(arguments: &WaitArgs) -> (Waiting, Remediation) {
 }
 
 impl Apply {
-    async fn run(self, cluster: &Cluster, global: &GlobalArgs) -> anyhow::Result<ExitCode> {
-        let mut claimed = None;
-        let ended = self.run_claimed(cluster, global, &mut claimed).await;
-        // A run that ended before it began to write gives back what it waited for.
-        if let Some(records) = claimed {
-            records.lease().release().await;
-        }
-        ended
-    }
-
-    async fn run_claimed(
+    /// One try, up to its end; `claimed` holds what has to be given back when it ends before it began to write.
+    pub(super) async fn attempt(
         mut self,
         cluster: &Cluster,
         global: &GlobalArgs,
+        (file, tried): (&PolicyFile, Try),
         claimed: &mut Option<Rc<Records>>,
-    ) -> anyhow::Result<ExitCode> {
-        let began = cluster.clock.now();
-        let deadline = self.apply.deadline.map(|total| began.after(total));
+    ) -> anyhow::Result<Attempt> {
+        let deadline = tried.deadline;
         validate_name(&self.name).map_err(|error| Stop::refused(error.to_string()))?;
         // Bad input is found before the cluster is asked anything.
         let given_labels: BTreeMap<String, String> = self.apply.labels.iter().cloned().collect();
@@ -233,8 +232,6 @@ impl Apply {
         let compatibility = charts::compatibility(&self.render.compat);
         let mut chart = charts::load_from(global, &self.chart, &self.render).await?;
         let given = charts::values(&self.render.values, compatibility).await?;
-        let file = PolicyFile::load(self.apply.policy.as_deref())?;
-        self.follow(&file);
         let targets = self.apply.tell.targets(&file.notify)?;
         let options = RecordOptions {
             create_namespace: self.apply.create_namespace,
@@ -250,7 +247,7 @@ impl Apply {
                     *claimed = Some(Rc::clone(&ground.records));
                     ground
                 }
-                Err(verdict) => return Ok(Exit::from(&verdict).into()),
+                Err(verdict) => return Ok(Attempt::Ended(Exit::from(&verdict).into())),
             }
         } else {
             survey(cluster, &self.name, options.clone()).await?
@@ -261,6 +258,7 @@ impl Apply {
         // interrupted is upgraded from what it left.
         let operation =
             if is_install || ground.current.is_none() { Operation::Install } else { Operation::Upgrade };
+        let remedy = self.follow(file, operation, tried, cluster.clock.now());
         let config = self.reused_values(&ground, &mut chart, &given)?;
         let revision = ground.history.next_revision();
         let rendered = self.render(cluster, &chart, &config, revision, operation).await?;
@@ -279,14 +277,15 @@ impl Apply {
         }
         if self.apply.dry_run == DryRun::Client {
             anstream::print!("{}", rendered.rendered.template_text(true, false));
-            return Ok(ExitCode::SUCCESS);
+            return Ok(Attempt::Ended(ExitCode::SUCCESS));
         }
         rendered.rendered.warnings.iter().for_each(|warning| anstream::eprintln!("{warning}"));
         let record = self.record(cluster, &ground, &rendered, &config, revision, operation);
+        self.advise(global, cluster, &rendered);
         let hide_notes = self.apply.hide_notes || self.apply.output != OutputFormat::Table;
         let manner = self.manner();
         let request = Request {
-            release: self.name,
+            release: self.name.clone(),
             operation,
             objects: rendered
                 .objects_with_definitions(operation == Operation::Install && !self.render.skip_crds),
@@ -298,18 +297,19 @@ impl Apply {
             remediation: self.remediation,
             cleanup_on_fail: self.cleanup_on_fail,
             run_hooks: !self.apply.no_hooks,
-            tests: self.tests,
+            tests: self.tests && !self.tests_decide_nothing,
+            may_be_tried_again: remedy.left > 0,
             timeout: self.timeout,
             deadline,
             no_return: file.no_return.unwrap_or_default(),
             bake: self.apply.bake.or(file.bake).unwrap_or_default(),
-            health: self.apply.grace.applied(file.health(level(self.apply.fail_fast, &file))),
+            health: self.apply.grace.applied(file.health(level(self.apply.fail_fast, file))),
             patience: file.patience,
-            recording: self.apply.record,
+            recording: self.apply.record.clone(),
             manner,
             validate: true,
             output: self.apply.output,
-            evidence_dir: self.apply.evidence_dir,
+            evidence_dir: self.apply.evidence_dir.clone(),
             notes: (!hide_notes)
                 .then(|| rendered.rendered.notes.clone())
                 .filter(|notes| !notes.trim().is_empty()),
@@ -321,14 +321,20 @@ impl Apply {
                 if let Some(file) = out {
                     super::plan_file::write(cluster, &ground, &request, file).await?;
                 }
-                return super::plan::show(cluster, &ground, request, &rendered, ignore).await;
+                return super::plan::show(cluster, &ground, request, &rendered, ignore)
+                    .await
+                    .map(Attempt::Ended);
             }
-            Purpose::Diff(manner) => return super::diff::show(cluster, &ground, request, *manner).await,
+            Purpose::Diff(manner) => {
+                return super::diff::show(cluster, &ground, request, *manner).await.map(Attempt::Ended);
+            }
         }
         if self.apply.dry_run == DryRun::Server {
-            return super::dry_run::check_only(cluster, &ground, request).await;
+            return super::dry_run::check_only(cluster, &ground, request).await.map(Attempt::Ended);
         }
-        carry_out(cluster, global, &ground, request).await
+        let remediation = request.remediation;
+        let verdict = carry_out(cluster, global, &ground, request).await?;
+        self.conclude(cluster, global, &verdict, (remediation, remedy)).await
     }
 
     /// What may be overridden; said loudly where going back does not bring back what that costs.
@@ -351,25 +357,6 @@ impl Apply {
             take_ownership: apply.take_ownership,
             force_replace: apply.force_replace,
             cascade: Cascade::default(),
-        }
-    }
-
-    /// What the policy file says counts where no flag does.
-    fn follow(&mut self, file: &PolicyFile) {
-        self.timeout = match self.timeout {
-            TimeoutRule::Total(given) => TimeoutRule::Total(given.or(file.timeout)),
-            TimeoutRule::Helm(given) => TimeoutRule::Helm(given.or(file.timeout)),
-        };
-        match file.undo.filter(|_| !self.remediation_is_given) {
-            Some(true) => {
-                self.remediation = Remediation::Undo;
-                // Only what is waited for can be seen to fail.
-                if self.waiting == Waiting::None {
-                    self.waiting = Waiting::AllButJobs;
-                }
-            }
-            Some(false) => self.remediation = Remediation::None,
-            None => {}
         }
     }
 

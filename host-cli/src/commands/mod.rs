@@ -1,7 +1,9 @@
 //! One file per group of commands.
 
 mod about;
+mod advice;
 mod apply;
+mod attempt;
 mod dependency;
 mod dependency_list;
 mod dependency_lock;

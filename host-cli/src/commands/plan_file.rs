@@ -162,7 +162,7 @@ pub(super) async fn deploy(
         )));
     }
     match arguments.apply.dry_run {
-        DryRun::None => carry_out(&cluster, global, &ground, request).await,
+        DryRun::None => Ok(Exit::from(&carry_out(&cluster, global, &ground, request).await?).into()),
         _ => super::dry_run::check_only(&cluster, &ground, request).await,
     }
 }
@@ -312,7 +312,7 @@ impl Kept {
 
     fn request(self, cluster: &Cluster, arguments: &DeployArgs, now: Timestamp) -> anyhow::Result<Request> {
         let apply = &arguments.apply;
-        let of_policy = PolicyFile::load(apply.policy.as_deref())?.notify;
+        let of_policy = PolicyFile::receivers(apply.policy.as_deref())?;
         let mut release = self.release;
         release.namespace.clone_from(&cluster.namespace);
         release.info.last_deployed = Some(now.into());
@@ -332,6 +332,7 @@ impl Kept {
             cleanup_on_fail: self.cleanup_on_fail,
             run_hooks: self.run_hooks,
             tests: self.tests,
+            may_be_tried_again: false,
             timeout: TimeoutRule::Total(self.timeout_ms.map(|ms| Timeout::Given(Duration::from_millis(ms)))),
             deadline: apply.deadline.map(|total| now.after(total)),
             no_return: self.no_return,

@@ -93,7 +93,7 @@ pub(crate) async fn resume(
     global: &GlobalArgs,
     arguments: &ResumeArgs,
 ) -> anyhow::Result<ExitCode> {
-    let notify = arguments.tell.targets(&PolicyFile::load(arguments.policy.as_deref())?.notify)?;
+    let notify = arguments.tell.targets(&PolicyFile::receivers(arguments.policy.as_deref())?)?;
     let until = tokio::time::Instant::now() + arguments.busy.wait_for_lock;
     let options = RecordOptions::default();
     let ground =
@@ -237,6 +237,7 @@ async fn finish(
         cleanup_on_fail: rollout.policy().cleanup_on_fail,
         run_hooks: rollout.policy().hooks,
         tests: false,
+        may_be_tried_again: false,
         timeout: TimeoutRule::Helm(None),
         // That of this command; the dead run's is over, or told in its journal.
         deadline: ending.deadline,

@@ -31,7 +31,7 @@ pub(crate) async fn rollback(
             "--recreate-pods is refused: deleting pods at once takes the service away; Helm 4 has no such flag either",
         ));
     }
-    let file = PolicyFile::load(arguments.policy.as_deref())?;
+    let file = PolicyFile::load(arguments.policy.as_deref(), None, &Default::default())?;
     let notify = arguments.tell.targets(&file.notify)?;
     let options = RecordOptions {
         history_max: arguments.history_max,
@@ -82,6 +82,7 @@ pub(crate) async fn rollback(
         cleanup_on_fail: arguments.cleanup_on_fail,
         run_hooks: !arguments.no_hooks,
         tests: false,
+        may_be_tried_again: false,
         timeout: TimeoutRule::Helm(arguments.timeout),
         deadline: arguments.deadline.map(|total| began.after(total)),
         no_return: NoReturn::Ask,
@@ -100,7 +101,7 @@ pub(crate) async fn rollback(
         notes: None,
         notify,
     };
-    carry_out(cluster, global, &ground, request).await
+    Ok(Exit::from(&carry_out(cluster, global, &ground, request).await?).into())
 }
 
 pub(crate) async fn uninstall(
@@ -143,7 +144,7 @@ async fn uninstall_one(
     if arguments.dry_run {
         return would_delete(cluster, arguments, name).await;
     }
-    let notify = arguments.tell.targets(&PolicyFile::load(arguments.policy.as_deref())?.notify)?;
+    let notify = arguments.tell.targets(&PolicyFile::receivers(arguments.policy.as_deref())?)?;
     let options = RecordOptions {
         keep_history: arguments.keep_history,
         description: arguments.description.clone(),
@@ -182,6 +183,7 @@ async fn uninstall_one(
         cleanup_on_fail: false,
         run_hooks: !arguments.no_hooks,
         tests: false,
+        may_be_tried_again: false,
         timeout: TimeoutRule::Helm(Some(Timeout::Given(arguments.timeout))),
         deadline: None,
         no_return: NoReturn::Ask,
@@ -198,7 +200,7 @@ async fn uninstall_one(
     };
     ground.current = Some(running);
     ground.healthy = None;
-    carry_out(cluster, global, &ground, request).await
+    Ok(Exit::from(&carry_out(cluster, global, &ground, request).await?).into())
 }
 
 /// What Helm's `--wait` and `--wait-for-jobs` mean to the machine.

@@ -1,11 +1,10 @@
 //! What every command that changes a release has in common: look, plan, drive, tell.
 
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
-use backstay_core::health::Policy as Health;
+use backstay_core::health::{CauseCode, Policy as Health};
 use backstay_core::object::{ResourceKey, Timestamp, format_duration};
 use backstay_core::plan::{
     Change, HookEvent, Inputs, Operation, Plan, PlannedObject, Severity, TimeoutGiven, is_always_ready,
@@ -21,7 +20,7 @@ use crate::args::{GlobalArgs, OutputFormat, Timeout};
 use crate::cluster::Cluster;
 use crate::driver::Driver;
 use crate::execute::{Executor, Manner};
-use crate::exit::{Exit, Stop};
+use crate::exit::Stop;
 use crate::notify::{self, Target};
 use crate::records::RecordOptions;
 use crate::reporter::{Header, Summary, reporter};
@@ -46,6 +45,8 @@ pub(crate) struct Request {
     pub(crate) run_hooks: bool,
     /// Whether the chart's tests are part of the rollout.
     pub(crate) tests: bool,
+    /// Whether a failure is tried again: then nobody is told of it.
+    pub(crate) may_be_tried_again: bool,
     pub(crate) timeout: TimeoutRule,
     /// When the command has to be over, if it has to.
     pub(crate) deadline: Option<Timestamp>,
@@ -82,7 +83,7 @@ pub(crate) async fn carry_out(
     global: &GlobalArgs,
     ground: &Ground,
     request: Request,
-) -> anyhow::Result<ExitCode> {
+) -> anyhow::Result<Verdict> {
     let began = cluster.clock.now();
     let plan = plan_of(cluster, ground, &request).await?;
     let policy = policy(&request, &plan, began);
@@ -95,7 +96,19 @@ pub(crate) async fn carry_out(
     {
         anstream::println!("\nNOTES:\n{}", notes.trim_end());
     }
-    Ok(Exit::from(&verdict).into())
+    Ok(verdict)
+}
+
+/// Whether a verdict is a failure that another try may not meet: not one that a person wanted or has to decide about.
+pub(super) fn is_worth_a_try(verdict: &Verdict, remediation: Remediation) -> bool {
+    match verdict {
+        Verdict::RolledBack { cause, .. } | Verdict::CleanedUp { cause } => cause.code != CauseCode::Aborted,
+        // Left although it was to go back: a point of no return stands before that.
+        Verdict::LeftInPlace { cause } => {
+            remediation == Remediation::None && cause.code != CauseCode::Aborted
+        }
+        _ => false,
+    }
 }
 
 /// Drives a rollout, new or resumed, to its verdict and tells it.
@@ -137,8 +150,9 @@ pub(crate) async fn drive(
     if let Some(Err(error)) = global.annotate.map(|annotate| annotate.write(&summary)) {
         anstream::eprintln!("the job's summary was not written: {error}");
     }
-    // A group sends one message for all of its releases.
-    let receivers: &[Target] = if global.member.is_some() { &[] } else { &request.notify };
+    // A group sends one message for all of its releases, and tries send one for all of them.
+    let again = request.may_be_tried_again && is_worth_a_try(&summary.verdict, request.remediation);
+    let receivers: &[Target] = if global.member.is_some() || again { &[] } else { &request.notify };
     for line in notify::tell(receivers, &summary, &cluster.server).await {
         anstream::eprintln!("{line}");
     }

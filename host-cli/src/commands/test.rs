@@ -29,13 +29,24 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const JUDGE_EVERY: u32 = 4;
 
 pub(crate) async fn test(cluster: &Cluster, arguments: &TestArgs) -> anyhow::Result<ExitCode> {
+    run_tests(cluster, arguments, true).await
+}
+
+/// Runs the tests; what came out is in the record, and shown if somebody looks.
+pub(super) async fn run_tests(
+    cluster: &Cluster,
+    arguments: &TestArgs,
+    is_shown: bool,
+) -> anyhow::Result<ExitCode> {
     let record = read_one(cluster, &arguments.name, 0).await?;
     let filter = Filter::new(&arguments.filter);
     let mut tests = hooks(cluster, &record.release).await?;
     tests.retain(|test| filter.wants(&test.object.key.name));
     let mut run = Run::new(cluster, record, arguments.timeout)?;
     let failure = run.all(&tests).await?;
-    print(&run.record.release);
+    if is_shown {
+        print(&run.record.release);
+    }
     if arguments.logs {
         anstream::println!();
         logs(cluster, &tests).await;

@@ -26,14 +26,22 @@ pub(crate) enum Kind {
     Word(&'static [&'static str]),
     /// A whole number between these.
     Number(u32, u32),
+    /// Yes or no.
+    Flag,
     /// A text.
     Text,
     /// Some of these words.
     Words(&'static [&'static str]),
     /// A map.
     Section(&'static [Field]),
+    /// One of these words, or a map.
+    WordOr(&'static [&'static str], &'static [Field]),
+    /// A whole number up to this, or the word `unlimited`.
+    Retries(u32),
     /// A list of maps.
     List(&'static [Field]),
+    /// Policies by name.
+    Profiles,
 }
 
 const fn field(name: &'static str, kind: Kind, about: &'static str) -> Field {
@@ -60,9 +68,20 @@ pub(crate) const ROOT: &[Field] = &[
     ),
     field(
         "remediation",
-        Kind::Word(&["undo", "none"]),
-        "What happens after a failure: back to what worked, or nothing.",
+        Kind::WordOr(STRATEGIES, REMEDIATION),
+        "What happens after a failure: the strategy alone, or with tries.",
     ),
+    field("install", Kind::Section(INSTALL), "What counts for installs alone."),
+    field("upgrade", Kind::Section(UPGRADE), "What counts for upgrades alone."),
+    field("hooks", Kind::Flag, "Whether hooks run; --no-hooks wins."),
+    field(
+        "cleanupOnFail",
+        Kind::Flag,
+        "Whether what a failed upgrade created is deleted; as --cleanup-on-fail.",
+    ),
+    field("test", Kind::Section(TEST), "Whether the chart's tests are a part of the rollout; as --test."),
+    field("profile", Kind::Text, "The profile that counts where --profile says nothing."),
+    field("profiles", Kind::Profiles, "Policies by name, over this one when chosen with --profile."),
     field(
         "afterIrreversible",
         Kind::Word(&["ask", "undo"]),
@@ -90,6 +109,39 @@ pub(crate) const ROOT: &[Field] = &[
         "What ready and failed mean for certain kinds; the first that fits counts.",
     ),
     field("notify", Kind::List(NOTIFY), "Who is told how a rollout ended; as --notify."),
+];
+
+/// What becomes of a failure; `undo` is the older word for `rollback`.
+pub(crate) const STRATEGIES: &[&str] = &["rollback", "uninstall", "none", "undo"];
+
+const REMEDIATION: &[Field] = &[
+    field("strategy", Kind::Word(STRATEGIES), "Back to what worked, uninstall the release, or leave it."),
+    field("retries", Kind::Retries(100), "How often a failed rollout is tried again."),
+    field("retryInterval", Kind::Duration, "How long to wait before the next try."),
+    field(
+        "remediateLastFailure",
+        Kind::Flag,
+        "Whether the strategy counts for the last failure, too; else only between tries.",
+    ),
+    field("keepHistory", Kind::Flag, "With uninstall: the release's records stay."),
+];
+
+const INSTALL: &[Field] = &[
+    field("timeout", Kind::DurationOrAuto, "Time for an install."),
+    field("remediation", Kind::WordOr(STRATEGIES, REMEDIATION), "What happens after a failed install."),
+    field("hooks", Kind::Flag, "Whether an install runs hooks."),
+];
+
+const UPGRADE: &[Field] = &[
+    field("timeout", Kind::DurationOrAuto, "Time for an upgrade."),
+    field("remediation", Kind::WordOr(STRATEGIES, REMEDIATION), "What happens after a failed upgrade."),
+    field("hooks", Kind::Flag, "Whether an upgrade runs hooks."),
+    field("cleanupOnFail", Kind::Flag, "Whether what a failed upgrade created is deleted."),
+];
+
+const TEST: &[Field] = &[
+    field("enable", Kind::Flag, "Whether they run; a test that fails is a failure of the rollout."),
+    field("ignoreFailures", Kind::Flag, "They run and are told, and decide nothing."),
 ];
 
 const GRACES: &[Field] = &[
@@ -169,9 +221,15 @@ fn schema_of(kind: Kind) -> Value {
         Kind::DurationOrAuto => json!({"type": "string", "pattern": format!("^(auto|0|{DURATION})$")}),
         Kind::Word(words) => json!({"enum": words}),
         Kind::Number(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
+        Kind::Flag => json!({"type": "boolean"}),
         Kind::Text => json!({"type": "string", "minLength": 1}),
         Kind::Words(words) => json!({"type": "array", "items": {"enum": words}, "minItems": 1}),
         Kind::Section(fields) => object_of(fields),
+        Kind::WordOr(words, fields) => json!({"anyOf": [{"enum": words}, object_of(fields)]}),
+        Kind::Retries(most) => {
+            json!({"anyOf": [{"enum": ["unlimited"]}, {"type": "integer", "minimum": 0, "maximum": most}]})
+        }
+        Kind::Profiles => json!({"type": "object", "additionalProperties": {"$ref": "#"}}),
         Kind::List(fields) => json!({"type": "array", "items": object_of(fields)}),
     }
 }

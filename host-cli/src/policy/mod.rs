@@ -1,31 +1,40 @@
 //! The policy file: what a team has decided about its rollouts, beside the chart. Flags win over it.
 
 mod fields;
+mod profiles;
 mod read;
+mod remedy;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use backstay_core::health::{FailFast, Policy as Health, ReadinessRule, ReadinessRules};
 
 use backstay_core::rollout::NoReturn;
+use serde_json::{Map, Value};
 
-use crate::args::Timeout;
 use crate::exit::Stop;
 use crate::notify::Target;
+pub(crate) use remedy::Strategy;
+use remedy::{Tests, Way};
+
+/// What a policy file beside a chart is called.
+pub(crate) const FILE_NAME: &str = "backstay.yaml";
 
 /// What a policy file says; what it does not say is `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct PolicyFile {
-    pub(crate) timeout: Option<Timeout>,
+    /// What counts for every way, and then for installs and upgrades alone.
+    pub(crate) general: Way,
+    pub(crate) install: Way,
+    pub(crate) upgrade: Way,
+    pub(crate) tests: Tests,
     pub(crate) bake: Option<Duration>,
     /// How long running pods may go without progress; `None` computes it.
     pub(crate) patience: Option<Duration>,
     pub(crate) fail_fast: Option<FailFast>,
-    /// Whether a failure is undone.
-    pub(crate) undo: Option<bool>,
     /// What a failure after a point of no return means.
     pub(crate) no_return: Option<NoReturn>,
     pub(crate) readiness: Option<ReadinessRules>,
@@ -37,16 +46,43 @@ pub(crate) struct PolicyFile {
 }
 
 impl PolicyFile {
-    /// Reads `--policy`; nothing given says nothing.
+    /// Reads `--policy`, with the profile if one is chosen, over what was decided elsewhere; nothing given says nothing.
     ///
     /// # Errors
     /// With exit code 4, before anything is changed: file, line, what is wrong there.
-    pub(crate) fn load(path: Option<&Path>) -> anyhow::Result<Self> {
-        let Some(path) = path else { return Ok(Self::default()) };
+    pub(crate) fn load(
+        path: Option<&Path>,
+        profile: Option<&str>,
+        elsewhere: &Map<String, Value>,
+    ) -> anyhow::Result<Self> {
+        let Some(path) = path else {
+            return read::read("", profile, elsewhere).map_err(|wrong| Stop::refused(wrong.words));
+        };
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| Stop::refused(format!("the policy file {shown} cannot be read: {error}")))?;
-        read::read(&text).map_err(|wrong| Stop::refused(format!("{shown}:{}: {}", wrong.line, wrong.words)))
+        read::read(&text, profile, elsewhere)
+            .map_err(|wrong| Stop::refused(format!("{shown}:{}: {}", wrong.line, wrong.words)))
+    }
+
+    /// Who is told, for commands that need no more of the file.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub(crate) fn receivers(path: Option<&Path>) -> anyhow::Result<Vec<Target>> {
+        Ok(Self::load(path, None, &Map::new())?.notify)
+    }
+
+    /// What counts for an install, or for an upgrade.
+    pub(crate) fn way(&self, is_install: bool) -> Way {
+        let own = if is_install { &self.install } else { &self.upgrade };
+        let general = &self.general;
+        Way {
+            timeout: own.timeout.or(general.timeout),
+            remedy: own.remedy.or(&general.remedy),
+            hooks: own.hooks.or(general.hooks),
+            cleanup_on_fail: own.cleanup_on_fail.or(general.cleanup_on_fail),
+        }
     }
 
     /// The rules of judging at a level.
@@ -64,4 +100,17 @@ impl PolicyFile {
         }
         health
     }
+}
+
+/// The policy file beside a chart: in its folder, or next to it. None for a chart that is not on this machine: what is fetched
+/// does not say how it is deployed.
+pub(crate) fn beside(chart: &str) -> Option<PathBuf> {
+    let chart = Path::new(chart);
+    if !chart.exists() {
+        return None;
+    }
+    let inside = chart.join(FILE_NAME);
+    // The folder of `.` is told by its full path alone.
+    let next = || std::fs::canonicalize(chart).ok()?.parent().map(|folder| folder.join(FILE_NAME));
+    if inside.is_file() { Some(inside) } else { next().filter(|path| path.is_file()) }
 }

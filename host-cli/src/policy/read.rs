@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 
 use super::PolicyFile;
 use super::fields::{Field, Kind, ROOT};
+use super::profiles::{NAMES, built_in, over};
+use super::remedy::{Remedy, Retries, Strategy, Tests, Way};
 use crate::args::Timeout;
 use crate::notify::{Format, Occasions, Target};
 
@@ -22,8 +24,13 @@ pub(crate) struct Wrong {
     pub(crate) words: String,
 }
 
-/// Reads the text of a policy file, YAML or JSON.
-pub(crate) fn read(text: &str) -> Result<PolicyFile, Wrong> {
+/// Reads the text of a policy file, YAML or JSON, with the profile that was chosen or that it names, over what was decided
+/// elsewhere, in the same fields.
+pub(crate) fn read(
+    text: &str,
+    chosen: Option<&str>,
+    elsewhere: &Map<String, Value>,
+) -> Result<PolicyFile, Wrong> {
     let value = from_yaml(text).map_err(|error| Wrong { line: error.line, words: error.kind.to_string() })?;
     let mut reader = Reader { text, path: Vec::new() };
     let empty = Map::new();
@@ -33,7 +40,34 @@ pub(crate) fn read(text: &str) -> Result<PolicyFile, Wrong> {
         _ => return Err(Wrong { line: 1, words: "a policy is a map of fields".into() }),
     };
     reader.check_map(fields, ROOT)?;
-    reader.policy(fields)
+    // For the lines: in what is merged nobody could find them.
+    reader.policy(fields)?;
+    let own = reader.profiles(fields)?;
+    let fields = &over(elsewhere.clone(), fields.clone());
+    let Some(name) = chosen.or_else(|| fields.get("profile").and_then(Value::as_str)) else {
+        return reader.policy(fields);
+    };
+    let ours = own.and_then(|own| own.get(name)).and_then(Value::as_object);
+    let Some(merged) = with_profile(fields, ours, name) else {
+        let more = own.map(|own| own.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+        let known: Vec<&str> = NAMES.iter().copied().chain(more.iter().map(String::as_str)).collect();
+        reader.path.push(Place::Name("profile".into()));
+        return reader.wrong(format!("there is no profile {name:?}; known are {}", known.join(", ")));
+    };
+    reader.policy(&merged)
+}
+
+/// Built-in, then the file's own fields, then the file's profile of that name; `None` when nobody knows it.
+fn with_profile(
+    fields: &Map<String, Value>,
+    ours: Option<&Map<String, Value>>,
+    name: &str,
+) -> Option<Map<String, Value>> {
+    let below = match (built_in(name), ours) {
+        (None, None) => return None,
+        (below, _) => below.unwrap_or_default(),
+    };
+    Some(over(over(below, fields.clone()), ours.cloned().unwrap_or_default()))
 }
 
 struct Reader<'a> {
@@ -88,6 +122,20 @@ impl Reader<'_> {
                 Some(number) if (u64::from(least)..=u64::from(most)).contains(&number) => Ok(()),
                 _ => self.wrong(format!("{name} is a whole number from {least} to {most}")),
             },
+            (Kind::Flag, Value::Bool(_)) => Ok(()),
+            (Kind::Flag, _) => self.wrong(format!("{name} is true or false")),
+            (Kind::Retries(_), Value::String(word)) if word == "unlimited" => Ok(()),
+            (Kind::Retries(most), value) => match value.as_u64() {
+                Some(number) if number <= u64::from(most) => Ok(()),
+                _ => self.wrong(format!("{name} is a whole number from 0 to {most}, or unlimited")),
+            },
+            (Kind::WordOr(_, fields), Value::Object(map)) => self.check_map(map, fields),
+            (Kind::WordOr(words, _), value) => match value.as_str() {
+                Some(word) if words.contains(&word) => Ok(()),
+                _ => self.wrong(format!("{name} is one of {}, or a map", words.join(", "))),
+            },
+            (Kind::Profiles, Value::Object(profiles)) => self.check_profiles(profiles),
+            (Kind::Profiles, _) => self.wrong(format!("{name} is a map of policies by name")),
             (Kind::Text, Value::String(text)) if !text.is_empty() => Ok(()),
             (Kind::Text, _) => self.wrong(format!("{name} is a text")),
             (Kind::Words(words), Value::Array(items)) if !items.is_empty() => {
@@ -116,21 +164,58 @@ impl Reader<'_> {
         }
     }
 
+    fn check_profiles(&mut self, profiles: &Map<String, Value>) -> Result<(), Wrong> {
+        for (name, profile) in profiles {
+            self.path.push(Place::Name(name.clone()));
+            let Some(fields) = profile.as_object() else {
+                return self.wrong(format!("the profile {name} is a map of fields"));
+            };
+            if let Some(nested) = ["profile", "profiles"].iter().find(|nested| fields.contains_key(**nested))
+            {
+                self.path.push(Place::Name((*nested).to_owned()));
+                return self.wrong("a profile has no profiles of its own");
+            }
+            self.check_map(fields, ROOT)?;
+            self.path.pop();
+        }
+        Ok(())
+    }
+
+    /// The file's profiles, each of which has to make sense, chosen or not.
+    fn profiles<'a>(
+        &mut self,
+        fields: &'a Map<String, Value>,
+    ) -> Result<Option<&'a Map<String, Value>>, Wrong> {
+        let Some(Value::Object(profiles)) = fields.get("profiles") else { return Ok(None) };
+        self.path.push(Place::Name("profiles".into()));
+        for (name, profile) in profiles {
+            self.path.push(Place::Name(name.clone()));
+            if let Value::Object(profile) = profile {
+                self.policy(profile)?;
+            }
+            self.path.pop();
+        }
+        self.path.pop();
+        Ok(Some(profiles))
+    }
+
     /// The checked fields, as they are used.
     fn policy(&mut self, fields: &Map<String, Value>) -> Result<PolicyFile, Wrong> {
         let number = |name: &str| {
             fields.get(name).and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok())
         };
-        let is_auto = |name: &str| fields.get(name).and_then(Value::as_str) == Some("auto");
+        let way = |name: &str| fields.get(name).and_then(Value::as_object).map(way).unwrap_or_default();
         let mut policy = PolicyFile {
-            timeout: match duration(fields.get("timeout")) {
-                _ if is_auto("timeout") => Some(Timeout::Auto),
-                given => given.map(Timeout::Given),
-            },
+            general: self::way(fields),
+            install: way("install"),
+            upgrade: way("upgrade"),
+            tests: fields.get("test").map_or_else(Tests::default, |test| Tests {
+                enable: test.get("enable").and_then(Value::as_bool),
+                ignore_failures: test.get("ignoreFailures").and_then(Value::as_bool),
+            }),
             bake: duration(fields.get("bake")),
             patience: duration(fields.get("patience")),
             fail_fast: word::<FailFast>(fields.get("failFast")),
-            undo: fields.get("remediation").and_then(Value::as_str).map(|word| word == "undo"),
             no_return: word::<NoReturn>(fields.get("afterIrreversible")),
             readiness: word::<ReadinessRules>(fields.get("readiness")),
             crash_restarts: number("crashRestarts"),
@@ -189,6 +274,41 @@ impl Reader<'_> {
             }
         }
         Ok(target)
+    }
+}
+
+/// What counts for one of the ways, or for all.
+fn way(fields: &Map<String, Value>) -> Way {
+    let flag = |name: &str| fields.get(name).and_then(Value::as_bool);
+    let timeout = fields.get("timeout");
+    Way {
+        timeout: match duration(timeout) {
+            _ if timeout.and_then(Value::as_str) == Some("auto") => Some(Timeout::Auto),
+            given => given.map(Timeout::Given),
+        },
+        remedy: fields.get("remediation").map(remedy).unwrap_or_default(),
+        hooks: flag("hooks"),
+        cleanup_on_fail: flag("cleanupOnFail"),
+    }
+}
+
+fn remedy(value: &Value) -> Remedy {
+    let strategy = |value: Option<&Value>| match value?.as_str()? {
+        "uninstall" => Some(Strategy::Uninstall),
+        "none" => Some(Strategy::None),
+        _ => Some(Strategy::Rollback),
+    };
+    let Some(fields) = value.as_object() else {
+        return Remedy { strategy: strategy(Some(value)), ..Remedy::default() };
+    };
+    let flag = |name: &str| fields.get(name).and_then(Value::as_bool);
+    let count = |number: u64| Retries::Count(u32::try_from(number).unwrap_or(u32::MAX));
+    Remedy {
+        strategy: strategy(fields.get("strategy")),
+        retries: fields.get("retries").map(|value| value.as_u64().map_or(Retries::Unlimited, count)),
+        retry_interval: duration(fields.get("retryInterval")),
+        remediate_last_failure: flag("remediateLastFailure"),
+        keep_history: flag("keepHistory"),
     }
 }
 
