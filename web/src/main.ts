@@ -285,6 +285,7 @@ async function begin(): Promise<void> {
     faults?.set(shared.faults);
     return;
   }
+  // Only `backstay ui CHART` puts this mark into the page.
   if (document.querySelector("meta[name=backstay-chart]")) {
     const response = await fetch("chart.json");
     if (!response.ok) throw new Error(`chart.json: the server answers ${response.status}`);

@@ -93,7 +93,14 @@ fn test(dist: &Path) -> anyhow::Result<()> {
     };
     let mut command = Command::new("node");
     command.current_dir(paths::repository()).args(["--test", "--test-concurrency=1"]);
-    command.args(["tests/web/page.test.mjs", "tests/web/access.test.mjs"]);
+    command.args(["tests/web/page.test.mjs", "tests/web/access.test.mjs", "tests/web/parity.test.mjs"]);
+    // The same commit's program, which the module is compared with.
+    run::seen(Command::new("cargo").current_dir(paths::repository()).args([
+        "build",
+        "--package",
+        "backstay",
+    ]))?;
+    command.env("BACKSTAY_TEST_BINARY", paths::built("debug").join("backstay"));
     command.env("BACKSTAY_TEST_CHROMIUM", chromium).env("BACKSTAY_TEST_PAGE", dist);
     run::seen(&mut command)
 }

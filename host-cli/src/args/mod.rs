@@ -20,7 +20,7 @@ pub(crate) use chart::{
 pub(crate) use diagnose::DiagnoseArgs;
 pub(crate) use global::{GlobalArgs, OutputFormat};
 pub(crate) use helm::server_side;
-pub(crate) use plan::{DiffArgs, PlanArgs, RbacArgs, RehearseArgs, TimeoutArgs};
+pub(crate) use plan::{DiffArgs, PlanArgs, RbacArgs, RehearseArgs, TimeoutArgs, UiArgs};
 pub(crate) use release::{
     ApplyArgs, Cascade, DeployArgs, DryRun, FailFast, GetArgs, GetOne, GetWhat, HistoryArgs, InstallArgs,
     ListArgs, LockArgs, OnInterrupted, ResumeArgs, ReuseArgs, RollbackArgs, StatusArgs, Timeout,
@@ -76,7 +76,7 @@ impl CommandLine {
         match self {
             Self::List(_) | Self::History(_) | Self::Status(_) | Self::Get(_) | Self::Evidence(_) => true,
             Self::Template(_) | Self::Lint(_) | Self::Show(_) | Self::Diagnose(_) => true,
-            Self::Timeout(_) | Self::Rehearse(_) | Self::Rbac(_) | Self::Diff(_) => true,
+            Self::Timeout(_) | Self::Rehearse(_) | Self::Rbac(_) | Self::Diff(_) | Self::Ui(_) => true,
             // Its exit code is that of the deploy's refusal.
             Self::Plan(_) => false,
             Self::Sandbox(command) => command.only_reads(),
@@ -130,6 +130,8 @@ pub(crate) enum CommandLine {
     Rbac(Box<RbacArgs>),
     /// Say how long a rollout may take, and why
     Timeout(Box<TimeoutArgs>),
+    /// Serve the planner page on this machine, with a chart in it
+    Ui(Box<UiArgs>),
     /// Show what a chart says about itself
     #[command(subcommand, visible_alias = "inspect")]
     Show(ShowCommand),

@@ -247,3 +247,19 @@ pub(crate) struct RbacArgs {
     #[arg(short = 'o', long, value_enum, default_value = "table")]
     pub(crate) output: OutputFormat,
 }
+
+/// `backstay ui`.
+#[derive(Args, Debug)]
+pub(crate) struct UiArgs {
+    /// Chart (a folder or a .tgz), or a file with manifests; without it, the page's example
+    #[arg(value_name = "CHART|MANIFESTS")]
+    pub(crate) chart: Option<PathBuf>,
+    /// Release name; without it, the chart's
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Port on the loopback address; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    pub(crate) port: u16,
+    #[command(flatten)]
+    pub(crate) render: RenderArgs,
+}

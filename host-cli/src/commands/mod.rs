@@ -33,6 +33,7 @@ mod show;
 mod template;
 mod test;
 mod timeout;
+mod ui;
 
 pub(crate) use apply::deploy as deploy_one;
 pub(crate) use dependency::fetch_dependencies;
@@ -52,6 +53,7 @@ pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         CommandLine::Template(template) => template::template(&global, &template).await,
         CommandLine::Lint(arguments) => lint::lint(&global, &arguments).await,
         CommandLine::Timeout(arguments) => timeout::timeout(&global, &arguments).await,
+        CommandLine::Ui(arguments) => ui::ui(&global, &arguments).await,
         CommandLine::Rehearse(arguments) => rehearse::rehearse(&global, &arguments).await,
         CommandLine::Rbac(arguments) => rehearse::rbac(&global, &arguments).await,
         CommandLine::Show(command) => show::show(&global, &command).await,
@@ -128,6 +130,7 @@ async fn on_cluster(
         CommandLine::Sandbox(_)
         | CommandLine::Evidence(_)
         | CommandLine::Timeout(_)
+        | CommandLine::Ui(_)
         | CommandLine::Rehearse(_)
         | CommandLine::Rbac(_) => Ok(ExitCode::SUCCESS),
         CommandLine::Pull(_) | CommandLine::Push(_) | CommandLine::Registry(_) => Ok(ExitCode::SUCCESS),

@@ -1,0 +1,79 @@
+// The page's module and the program say the same about every chart of the tests, byte for byte.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Backstay } from "../embed/node/backstay.mjs";
+import { repository } from "./server.mjs";
+
+const binary = process.env.BACKSTAY_TEST_BINARY;
+const page = process.env.BACKSTAY_TEST_PAGE ?? join(repository, "web", "dist");
+
+function charts() {
+  return ["core/chart/tests/charts", "tests/charts"].flatMap((folder) =>
+    readdirSync(join(repository, folder)).sort().map((name) => join(folder, name)).filter((chart) => existsSync(join(repository, chart, "Chart.yaml"))));
+}
+
+function files(chart) {
+  const root = join(repository, chart);
+  return readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => {
+    const path = join(entry.parentPath, entry.name);
+    return { path: path.slice(root.length + 1), base64: readFileSync(path).toString("base64") };
+  });
+}
+
+function run(...args) {
+  try {
+    return { text: execFileSync(binary, args, { cwd: repository, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }) };
+  } catch (error) {
+    return { text: error.stdout, failed: error.status };
+  }
+}
+
+function attempt(work) {
+  try {
+    return { ok: work() };
+  } catch (error) {
+    return { error: error.message };
+  }
+}
+
+test("manifests, times, findings and rehearsals are the program's", { skip: binary ? false : "BACKSTAY_TEST_BINARY names no program" }, async () => {
+  const backstay = await Backstay.load(join(page, "backstay.wasm"));
+  let [same, refused, rehearsed] = [0, 0, 0];
+  for (const chart of charts()) {
+    const template = run("template", chart);
+    let rendered;
+    try {
+      rendered = backstay.call("render", { files: files(chart), now: new Date().toISOString() });
+    } catch (error) {
+      assert.ok(template.failed, `${chart}: the page refuses it: ${error.message}`);
+      refused++;
+      continue;
+    }
+    assert.ok(!template.failed, `${chart}: only the program refuses it`);
+    assert.equal(rendered.text, template.text, chart);
+    const timeout = run("timeout", chart, "--install", "-o", "json");
+    if (timeout.failed === undefined) {
+      const { timing } = backstay.call("timeout", { manifest: rendered.text, install: true });
+      assert.equal(JSON.stringify(JSON.parse(timeout.text)), JSON.stringify(timing), chart);
+    }
+    const lint = run("lint", chart, "-o", "json");
+    const [told] = JSON.parse(lint.text);
+    const templates = Object.fromEntries(files(chart).map(({ path, base64 }) => [`${rendered.chart.name}/${path}`, Buffer.from(base64, "base64").toString()]));
+    const ours = attempt(() => backstay.call("lint", { manifest: rendered.text, templates }));
+    if (ours.error) assert.ok(told.error || lint.failed || told.findings.length === 0, `${chart}: only the page refuses to look it over: ${ours.error}`);
+    else assert.equal(JSON.stringify(told.findings), JSON.stringify(ours.ok.findings), chart);
+    const rehearsal = run("rehearse", chart, "--install", "-o", "json");
+    if (rehearsal.failed === undefined) {
+      const { runs } = backstay.call("rehearsals", { manifest: rendered.text, install: true });
+      assert.equal(JSON.stringify(JSON.parse(rehearsal.text)), JSON.stringify(runs), chart);
+      rehearsed++;
+    }
+    same++;
+  }
+  assert.ok(same >= 30, `only ${same} charts were compared`);
+  console.log(`${same} charts the same, ${rehearsed} of them rehearsed; ${refused} refused by both`);
+});
