@@ -1,4 +1,5 @@
-//! Puts the planner page into the program, where `cargo xtask web` has built it; without it `backstay ui` says so.
+//! Puts the planner page into the program, where `cargo xtask web` has built it; without it the program is built all the
+//! same, and `backstay ui` says what is missing.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};

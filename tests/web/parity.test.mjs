@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { Backstay } from "../embed/node/backstay.mjs";
 import { repository } from "./server.mjs";
 
@@ -24,9 +25,13 @@ function files(chart) {
   });
 }
 
+// The sandbox's state is kept in the working directory; here there is none.
+const place = mkdtempSync(join(tmpdir(), "backstay-parity-"));
+after(() => rmSync(place, { recursive: true }));
+
 function run(...args) {
   try {
-    return { text: execFileSync(binary, args, { cwd: repository, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }) };
+    return { text: execFileSync(binary, args, { cwd: place, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }) };
   } catch (error) {
     return { text: error.stdout, failed: error.status };
   }
@@ -42,9 +47,10 @@ function attempt(work) {
 
 test("manifests, times, findings and rehearsals are the program's", { skip: binary ? false : "BACKSTAY_TEST_BINARY names no program" }, async () => {
   const backstay = await Backstay.load(join(page, "backstay.wasm"));
-  let [same, refused, rehearsed] = [0, 0, 0];
+  let [same, refused, planned, rehearsed] = [0, 0, 0, 0];
   for (const chart of charts()) {
-    const template = run("template", chart);
+    const path = join(repository, chart);
+    const template = run("template", path);
     let rendered;
     try {
       rendered = backstay.call("render", { files: files(chart), now: new Date().toISOString() });
@@ -55,18 +61,28 @@ test("manifests, times, findings and rehearsals are the program's", { skip: bina
     }
     assert.ok(!template.failed, `${chart}: only the program refuses it`);
     assert.equal(rendered.text, template.text, chart);
-    const timeout = run("timeout", chart, "--install", "-o", "json");
+    const timeout = run("timeout", path, "--install", "-o", "json");
     if (timeout.failed === undefined) {
       const { timing } = backstay.call("timeout", { manifest: rendered.text, install: true });
       assert.equal(JSON.stringify(JSON.parse(timeout.text)), JSON.stringify(timing), chart);
     }
-    const lint = run("lint", chart, "-o", "json");
+    const lint = run("lint", path, "-o", "json");
     const [told] = JSON.parse(lint.text);
     const templates = Object.fromEntries(files(chart).map(({ path, base64 }) => [`${rendered.chart.name}/${path}`, Buffer.from(base64, "base64").toString()]));
     const ours = attempt(() => backstay.call("lint", { manifest: rendered.text, templates }));
     if (ours.error) assert.ok(told.error || lint.failed || told.findings.length === 0, `${chart}: only the page refuses to look it over: ${ours.error}`);
     else assert.equal(JSON.stringify(told.findings), JSON.stringify(ours.ok.findings), chart);
-    const rehearsal = run("rehearse", chart, "--install", "-o", "json");
+    const plan = run("plan", "release-name", path, "--sandbox", "-o", "json");
+    if (plan.text) {
+      const said = JSON.parse(plan.text);
+      // Only a server can say this.
+      said.findings = said.findings.filter(({ code }) => code !== "server-refuses");
+      said.fatal = said.findings.some(({ severity }) => severity === "error");
+      const { preview } = backstay.call("preview", { manifest: rendered.text, install: true, templates, facts: { undo: true } });
+      assert.equal(JSON.stringify(said), JSON.stringify(preview), chart);
+      planned++;
+    }
+    const rehearsal = run("rehearse", path, "--install", "-o", "json");
     if (rehearsal.failed === undefined) {
       const { runs } = backstay.call("rehearsals", { manifest: rendered.text, install: true });
       assert.equal(JSON.stringify(JSON.parse(rehearsal.text)), JSON.stringify(runs), chart);
@@ -74,6 +90,6 @@ test("manifests, times, findings and rehearsals are the program's", { skip: bina
     }
     same++;
   }
-  assert.ok(same >= 30, `only ${same} charts were compared`);
-  console.log(`${same} charts the same, ${rehearsed} of them rehearsed; ${refused} refused by both`);
+  assert.ok(Math.min(same, planned, rehearsed) >= 30, `only ${same} charts were compared, ${planned} planned, ${rehearsed} rehearsed`);
+  console.log(`${same} charts the same, ${planned} of them planned, ${rehearsed} of them rehearsed; ${refused} refused by both`);
 });

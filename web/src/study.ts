@@ -58,7 +58,7 @@ export async function study(core: Core, asked: Asked): Promise<Studied> {
   const known = templates(asked.source, rendered.chart.name);
   const { preview } = await core.call<{ preview: Preview }>("preview", {
     release: asked.release, namespace: asked.namespace, manifest: rendered.text, inputs: asked.inputs, templates: known,
-    ...before(asked, old.text),
+    facts: { undo: true }, ...before(asked, old.text),
   });
   const parsed = await core.call<Parsed[]>("parse-manifest", { manifest: rendered.text });
   return {

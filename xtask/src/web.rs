@@ -93,7 +93,12 @@ fn test(dist: &Path) -> anyhow::Result<()> {
     };
     let mut command = Command::new("node");
     command.current_dir(paths::repository()).args(["--test", "--test-concurrency=1"]);
-    command.args(["tests/web/page.test.mjs", "tests/web/access.test.mjs", "tests/web/parity.test.mjs"]);
+    command.args([
+        "tests/web/page.test.mjs",
+        "tests/web/access.test.mjs",
+        "tests/web/parity.test.mjs",
+        "tests/web/ui.test.mjs",
+    ]);
     // The same commit's program, which the module is compared with.
     run::seen(Command::new("cargo").current_dir(paths::repository()).args([
         "build",

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::{CallError, input, output};
 use crate::planner::{
-    Before, Lines, PlannerError, Rehearse, findings, needs, plan_of, preview_json, preview_text, rehearsals,
-    rehearsals_text, roles_text, timed,
+    Before, Lines, PlannerError, Rehearse, findings_with, needs, plan_of, preview_json, preview_text,
+    rehearsals, rehearsals_text, roles_text, timed,
 };
 
 #[derive(Deserialize)]
@@ -74,7 +74,8 @@ pub(super) fn preview(given: Value) -> Result<Value, CallError> {
     let lines = Lines::of(&given.manifest).with_templates(given.templates.clone());
     let timing = timed(&plan, &given.inputs, given.timeout_ms.map(TimeoutGiven::Total), &lines);
     let previous = given.previous.as_deref();
-    let found = findings(&given.namespace, &given.manifest, previous, &given.facts, &lines, &given.ignore)
+    let (facts, ignore, remarks) = (&given.facts, &given.ignore, &timing.remarks);
+    let found = findings_with(&given.namespace, &given.manifest, previous, facts, &lines, ignore, remarks)
         .map_err(refused)?;
     Ok(json!({"preview": preview_json(&plan, &timing, &found), "text": preview_text(&plan, &timing, &found)}))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use backstay_plan::{Facts, Finding, Inputs, RULES, Severity, finding_of, lint, timing_of};
+use backstay_plan::{Facts, Finding, Inputs, RULES, Remark, Severity, finding_of, lint, timing_of};
 use serde_json::{Value, json};
 
 use super::{Before, Lines, PlannerError, parts, plan_of};
@@ -20,17 +20,35 @@ pub fn findings(
     lines: &Lines,
     ignore: &[String],
 ) -> Result<Vec<Finding>, PlannerError> {
+    // A manifest that cannot be planned has its own finding: an object that is there twice.
+    let remarks = plan_of("lint", namespace, manifest, &Before::AllDiffers)
+        .map_or_else(|_| Vec::new(), |plan| timing_of(&plan, &Inputs::default()).remarks);
+    findings_with(namespace, manifest, previous, facts, lines, ignore, &remarks)
+}
+
+/// The same, where the times are known already: what they say against a given timeout is among the findings.
+///
+/// # Errors
+/// As [`findings`].
+pub fn findings_with(
+    namespace: &str,
+    manifest: &str,
+    previous: Option<&str>,
+    facts: &Facts,
+    lines: &Lines,
+    ignore: &[String],
+    remarks: &[Remark],
+) -> Result<Vec<Finding>, PlannerError> {
     let new = parts(manifest, namespace)?;
     let old = previous.map(|text| parts(text, namespace)).transpose()?.unwrap_or_default();
     let mut found = lint(namespace, &new.objects, &new.hooks, &old.objects, facts);
-    // A manifest that cannot be planned has its own finding: an object that is there twice.
-    if let Ok(plan) = plan_of("lint", namespace, manifest, &Before::AllDiffers) {
-        let timing = timing_of(&plan, &Inputs::default());
-        found.extend(
-            timing.remarks.iter().filter(|remark| remark.code != "no-readiness-probe").map(finding_of),
-        );
-    }
+    found.extend(remarks_as_findings(remarks));
     Ok(placed(found, lines, ignore))
+}
+
+/// What the times say. That a readiness probe is missing has its own rule.
+pub fn remarks_as_findings(remarks: &[Remark]) -> impl Iterator<Item = Finding> {
+    remarks.iter().filter(|remark| remark.code != "no-readiness-probe").map(finding_of)
 }
 
 /// Findings in order, with their lines and without those that are ignored.

@@ -15,7 +15,7 @@ use backstay_chart::parse_manifest;
 use backstay_object::{ResourceKey, kind_info};
 use backstay_plan::{Operation, Plan, PlanInput, PlannedObject, PreviousRevision};
 
-pub use findings::{findings, findings_text, placed, sarif};
+pub use findings::{findings, findings_text, findings_with, placed, remarks_as_findings, sarif};
 pub use lines::Lines;
 pub use preview::{is_fatal, preview_json, preview_text};
 pub(crate) use rehearsal::policy;

@@ -11,7 +11,7 @@ use backstay_core::yaml::to_yaml;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -25,8 +25,10 @@ use crate::charts;
 use crate::exit::Stop;
 use crate::signals::Signals;
 
+type File = (&'static str, &'static str, &'static [u8]);
+
 /// The files of the page as `build.rs` found them: name, media type, content. None where the page was not built.
-const FILES: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
+const FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
 /// Tells the page that there is a `chart.json`; it does not ask for one elsewhere.
 const MARK: &str = "<meta name=\"backstay-chart\" content=\"chart.json\">";
@@ -39,7 +41,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; 
 pub(crate) async fn ui(global: &GlobalArgs, arguments: &UiArgs) -> anyhow::Result<ExitCode> {
     if FILES.is_empty() {
         return Err(Stop::refused(
-            "this program was built without the page; run `cargo xtask web`, then build it again".to_owned(),
+            "this program was built without the planner page; in its source, run `cargo xtask web --no-test` (needs \
+             Node 20) and build it again"
+                .to_owned(),
         ));
     }
     let chart = match &arguments.chart {
@@ -52,7 +56,7 @@ pub(crate) async fn ui(global: &GlobalArgs, arguments: &UiArgs) -> anyhow::Resul
         .with_context(|| format!("cannot listen on {address}; give another --port, or 0 for a free one"))?;
     let address = listener.local_addr()?;
     anstream::println!("http://{address}/   Ctrl-C stops");
-    let page = Arc::new(Page { address, chart });
+    let page = Arc::new(Page { files: FILES, address, chart });
     let mut signals = Signals::listen()?;
     loop {
         tokio::select! {
@@ -75,6 +79,7 @@ pub(crate) async fn ui(global: &GlobalArgs, arguments: &UiArgs) -> anyhow::Resul
 
 /// What is served.
 struct Page {
+    files: &'static [File],
     address: SocketAddr,
     chart: Option<Bytes>,
 }
@@ -82,23 +87,18 @@ struct Page {
 impl Page {
     fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         if !self.is_meant(request) {
-            return plain(
-                StatusCode::MISDIRECTED_REQUEST,
-                "text/plain",
-                Bytes::from_static(b"another host is meant\n"),
-            );
+            return refusal(StatusCode::MISDIRECTED_REQUEST, "another host is meant\n");
+        }
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return refusal(StatusCode::METHOD_NOT_ALLOWED, "there is nothing to change here\n");
         }
         let name = request.uri().path().trim_start_matches('/');
         let name = if name.is_empty() { "index.html" } else { name };
         if let ("chart.json", Some(chart)) = (name, &self.chart) {
             return plain(StatusCode::OK, "application/json", chart.clone());
         }
-        let Some((_, kind, content)) = FILES.iter().find(|(known, _, _)| *known == name) else {
-            return plain(
-                StatusCode::NOT_FOUND,
-                "text/plain",
-                Bytes::from_static(b"there is no such file\n"),
-            );
+        let Some((_, kind, content)) = self.files.iter().find(|(known, _, _)| *known == name) else {
+            return refusal(StatusCode::NOT_FOUND, "there is no such file\n");
         };
         if name == "index.html" && self.chart.is_some() {
             let text = String::from_utf8_lossy(content).replacen("<head>", &format!("<head>{MARK}"), 1);
@@ -116,6 +116,10 @@ impl Page {
     }
 }
 
+fn refusal(status: StatusCode, why: &'static str) -> Response<Full<Bytes>> {
+    plain(status, "text/plain", Bytes::from_static(why.as_bytes()))
+}
+
 fn plain(status: StatusCode, kind: &str, content: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(content));
     *response.status_mut() = status;
@@ -124,6 +128,7 @@ fn plain(status: StatusCode, kind: &str, content: Bytes) -> Response<Full<Bytes>
         (header::CONTENT_TYPE, kind),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
     ] {
         if let Ok(value) = header::HeaderValue::from_str(value) {
@@ -166,4 +171,60 @@ async fn chart(global: &GlobalArgs, arguments: &UiArgs) -> anyhow::Result<Value>
 
 fn set(answer: &mut Value, name: &str, value: Value) {
     backstay_core::object::set_at(answer, &[name], value);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    const PORT: u16 = 4711;
+
+    fn page(chart: bool) -> Page {
+        let files = &[
+            ("index.html", "text/html; charset=utf-8", b"<html><head></head></html>".as_slice()),
+            ("backstay.wasm", "application/wasm", b"\0asm".as_slice()),
+        ];
+        let chart = chart.then(|| Bytes::from_static(b"{}"));
+        Page { files, address: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)), chart }
+    }
+
+    #[test]
+    fn it_answers_its_own_host_with_its_own_files() {
+        let own = ["127.0.0.1:4711", "localhost:4711"];
+        let cases = [
+            (true, "GET", own[0], "/", 200, "text/html; charset=utf-8"),
+            (true, "HEAD", own[1], "/index.html", 200, "text/html; charset=utf-8"),
+            (true, "GET", own[0], "/backstay.wasm", 200, "application/wasm"),
+            (true, "GET", own[1], "/chart.json", 200, "application/json"),
+            (false, "GET", own[0], "/chart.json", 404, "text/plain"),
+            (true, "GET", own[0], "/../secret", 404, "text/plain"),
+            (true, "POST", own[0], "/", 405, "text/plain"),
+            // What a page of that name, made to lead here, would send; and what a port scanner does.
+            (true, "GET", "evil.example:4711", "/chart.json", 421, "text/plain"),
+            (true, "GET", "127.0.0.1:80", "/chart.json", 421, "text/plain"),
+            (true, "GET", "", "/chart.json", 421, "text/plain"),
+        ];
+        for (chart, method, host, path, status, kind) in cases {
+            let request =
+                Request::builder().method(method).uri(path).header(header::HOST, host).body(()).unwrap();
+            let answer = page(chart).answer(&request);
+            assert_eq!(answer.status(), status, "{method} {host} {path}");
+            assert_eq!(answer.headers()[header::CONTENT_TYPE], kind, "{method} {host} {path}");
+            assert_eq!(answer.headers()[header::CONTENT_SECURITY_POLICY], POLICY);
+        }
+    }
+
+    #[test]
+    fn the_policy_is_the_pages() {
+        let html = include_str!("../../../web/src/index.html");
+        let of_page = html
+            .split_once("Content-Security-Policy\" content=\"")
+            .and_then(|(_, rest)| rest.split_once('"'));
+        assert_eq!(
+            of_page.map(|(policy, _)| format!("{policy}; frame-ancestors 'none'")),
+            Some(POLICY.to_owned())
+        );
+    }
 }
