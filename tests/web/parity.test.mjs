@@ -45,6 +45,21 @@ function attempt(work) {
   }
 }
 
+/** Where two answers first differ. */
+function differs(one, other, path = "") {
+  if (JSON.stringify(one) === JSON.stringify(other)) return undefined;
+  const both = one && other && typeof one === "object" && typeof other === "object";
+  const names = both ? [...new Set([...Object.keys(one), ...Object.keys(other)])] : [];
+  const inner = names.map((name) => differs(one[name], other[name], `${path}/${name}`)).find(Boolean);
+  return inner ?? `${path}: ${JSON.stringify(one)} is not ${JSON.stringify(other)}`;
+}
+
+function equal(programs, pages, chart) {
+  // The first difference is easier to read than two long lines.
+  assert.equal(differs(programs, pages), undefined, chart);
+  assert.equal(JSON.stringify(programs), JSON.stringify(pages), chart);
+}
+
 test("manifests, times, findings and rehearsals are the program's", { skip: binary ? false : "BACKSTAY_TEST_BINARY names no program" }, async () => {
   const backstay = await Backstay.load(join(page, "backstay.wasm"));
   let [same, refused, planned, rehearsed] = [0, 0, 0, 0];
@@ -64,28 +79,29 @@ test("manifests, times, findings and rehearsals are the program's", { skip: bina
     const timeout = run("timeout", path, "--install", "-o", "json");
     if (timeout.failed === undefined) {
       const { timing } = backstay.call("timeout", { manifest: rendered.text, install: true });
-      assert.equal(JSON.stringify(JSON.parse(timeout.text)), JSON.stringify(timing), chart);
+      equal(JSON.parse(timeout.text), timing, chart);
     }
     const lint = run("lint", path, "-o", "json");
     const [told] = JSON.parse(lint.text);
     const templates = Object.fromEntries(files(chart).map(({ path, base64 }) => [`${rendered.chart.name}/${path}`, Buffer.from(base64, "base64").toString()]));
     const ours = attempt(() => backstay.call("lint", { manifest: rendered.text, templates }));
     if (ours.error) assert.ok(told.error || lint.failed || told.findings.length === 0, `${chart}: only the page refuses to look it over: ${ours.error}`);
-    else assert.equal(JSON.stringify(told.findings), JSON.stringify(ours.ok.findings), chart);
+    else equal(told.findings, ours.ok.findings, chart);
     const plan = run("plan", "release-name", path, "--sandbox", "-o", "json");
     if (plan.text) {
       const said = JSON.parse(plan.text);
       // Only a server can say this.
       said.findings = said.findings.filter(({ code }) => code !== "server-refuses");
       said.fatal = said.findings.some(({ severity }) => severity === "error");
-      const { preview } = backstay.call("preview", { manifest: rendered.text, install: true, templates, facts: { undo: true } });
-      assert.equal(JSON.stringify(said), JSON.stringify(preview), chart);
+      const definitions = rendered.crds.map(({ source, content }) => `---\n# Source: ${source}\n${content}`).join("\n");
+      const { preview } = backstay.call("preview", { manifest: rendered.text, install: true, definitions, templates, facts: { undo: true } });
+      equal(said, preview, chart);
       planned++;
     }
     const rehearsal = run("rehearse", path, "--install", "-o", "json");
     if (rehearsal.failed === undefined) {
       const { runs } = backstay.call("rehearsals", { manifest: rendered.text, install: true });
-      assert.equal(JSON.stringify(JSON.parse(rehearsal.text)), JSON.stringify(runs), chart);
+      equal(JSON.parse(rehearsal.text), runs, chart);
       rehearsed++;
     }
     same++;

@@ -102,6 +102,8 @@ function showObject(object: string): void {
   const [now, old] = [find(studied.text), find(studied.previous)];
   const parts: HTMLElement[] = [];
   if (now && old && now.text !== old.text) parts.push(h("h3", {}, "Changed by the values"), shown(difference(old.text.split("\n"), now.text.split("\n"))));
+  const definition = now ? undefined : documents(studied.definitions).find((one) => one.object === object);
+  if (definition) parts.push(h("h3", {}, `Definition, from ${definition.source}`), numbered(definition.text));
   if (now) parts.push(h("h3", {}, now.source ? `Manifest, from ${now.source}` : "Manifest"), numbered(now.text, now.line));
   else if (old) parts.push(h("h3", {}, "Deleted"), numbered(old.text, old.line));
   dialog(object, ...parts);

@@ -18,6 +18,8 @@ export interface Asked {
 
 export interface Studied {
   text: string;
+  /** The files of crds/, which are not among the manifests. */
+  definitions: string;
   previous: string;
   templates: Record<string, string>;
   chart: { name: string; version: string };
@@ -33,7 +35,7 @@ const NOW = new Date().toISOString();
 
 async function render(core: Core, asked: Asked, values: string, isUpgrade: boolean): Promise<Rendered> {
   if (asked.source.kind === "manifests") {
-    return { text: asked.source.text, notes: "", warnings: [], chart: { name: asked.source.name, version: "" } };
+    return { text: asked.source.text, notes: "", warnings: [], crds: [], chart: { name: asked.source.name, version: "" } };
   }
   return core.call<Rendered>("render", {
     files: asked.source.files, values_files: [values], release: asked.release, namespace: asked.namespace,
@@ -46,6 +48,11 @@ function templates(source: Source, chart: string): Record<string, string> {
   return Object.fromEntries(source.files.flatMap(({ path, text }) => (text === undefined ? [] : [[`${chart}/${path}`, text]])));
 }
 
+/** The files of crds/, each under its name. */
+function definitions({ crds }: Rendered): string {
+  return crds.map(({ source, content }) => `---\n# Source: ${source}\n${content}`).join("\n");
+}
+
 function before(asked: Asked, previous: string): object {
   if (asked.before === "nothing") return { install: true };
   return asked.before === "loaded" ? { previous } : {};
@@ -56,13 +63,14 @@ export async function study(core: Core, asked: Asked): Promise<Studied> {
   const rendered = await render(core, asked, asked.values, asked.before !== "nothing");
   const old = asked.values === asked.loaded ? rendered : await render(core, asked, asked.loaded, asked.before !== "nothing");
   const known = templates(asked.source, rendered.chart.name);
+  const defined = definitions(rendered);
   const { preview } = await core.call<{ preview: Preview }>("preview", {
     release: asked.release, namespace: asked.namespace, manifest: rendered.text, inputs: asked.inputs, templates: known,
-    facts: { undo: true }, ...before(asked, old.text),
+    definitions: defined, facts: { undo: true }, ...before(asked, old.text),
   });
   const parsed = await core.call<Parsed[]>("parse-manifest", { manifest: rendered.text });
   return {
-    text: rendered.text, previous: old.text, templates: known, chart: rendered.chart, notes: rendered.notes,
+    text: rendered.text, definitions: defined, previous: old.text, templates: known, chart: rendered.chart, notes: rendered.notes,
     warnings: rendered.warnings, preview, parsed,
   };
 }

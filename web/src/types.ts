@@ -30,6 +30,8 @@ export interface Rendered {
   text: string;
   notes: string;
   warnings: string[];
+  /** The files of `crds/`. */
+  crds: { source: string; content: string }[];
   chart: { name: string; version: string };
 }
 

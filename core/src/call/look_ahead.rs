@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{CallError, input, output};
 use crate::planner::{
-    Before, Lines, PlannerError, Rehearse, findings_with, needs, plan_of, preview_json, preview_text,
+    Before, Lines, PlannerError, Rehearse, findings_with, needs, plan_with, preview_json, preview_text,
     rehearsals, rehearsals_text, roles_text, timed,
 };
 
@@ -21,7 +21,7 @@ struct Input {
     namespace: String,
     /// As `backstay template` prints it, hooks included.
     manifest: String,
-    /// The files of `crds/`, for `rbac`.
+    /// The files of `crds/`, for `preview` and `rbac`.
     #[serde(default)]
     definitions: String,
     /// The manifest that runs; without it an upgrade is assumed that changes every pod.
@@ -69,8 +69,9 @@ fn refused(error: PlannerError) -> CallError {
 /// What will be done, with times and findings.
 pub(super) fn preview(given: Value) -> Result<Value, CallError> {
     let given: Input = input(given)?;
+    let (release, namespace, definitions) = (&given.release, &given.namespace, &given.definitions);
     let plan =
-        plan_of(&given.release, &given.namespace, &given.manifest, &given.before()).map_err(refused)?;
+        plan_with(release, namespace, definitions, &given.manifest, &given.before()).map_err(refused)?;
     let lines = Lines::of(&given.manifest).with_templates(given.templates.clone());
     let timing = timed(&plan, &given.inputs, given.timeout_ms.map(TimeoutGiven::Total), &lines);
     let previous = given.previous.as_deref();

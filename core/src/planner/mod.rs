@@ -155,7 +155,30 @@ pub fn plan_of(
     manifest: &str,
     before: &Before,
 ) -> Result<Plan, PlannerError> {
-    let new = parts(manifest, namespace)?;
+    plan_with(release, namespace, "", manifest, before)
+}
+
+/// The same, with the files of `crds/`: a first install creates them first, and never takes them back. A later one finds
+/// them there.
+///
+/// # Errors
+/// As [`plan_of`].
+pub fn plan_with(
+    release: &str,
+    namespace: &str,
+    definitions: &str,
+    manifest: &str,
+    before: &Before,
+) -> Result<Plan, PlannerError> {
+    let mut new = parts(manifest, namespace)?;
+    if *before == Before::Nothing && !definitions.trim().is_empty() {
+        let mut objects = documents(definitions, namespace)?;
+        for definition in &mut objects {
+            definition.owned = false;
+        }
+        objects.append(&mut new.objects);
+        new.objects = objects;
+    }
     let before = before_of(namespace, manifest, before)?;
     let previous =
         before.map(|parts| PreviousRevision { revision: 1, objects: parts.objects, hooks: parts.hooks });

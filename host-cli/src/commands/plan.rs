@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use backstay_core::chart::Chart;
-use backstay_core::plan::{Facts, Finding, Inputs, PlannedObject, Severity, finding, finding_of, lint};
-use backstay_core::planner::{Lines, duration, is_fatal, placed, preview_json, preview_text, timed};
+use backstay_core::plan::{Facts, Finding, Inputs, PlannedObject, Severity, finding, lint};
+use backstay_core::planner::{
+    Lines, duration, is_fatal, placed, preview_json, preview_text, remarks_as_findings, timed,
+};
 use backstay_core::rollout::{Outcome, Remediation};
 
 use super::ground::{Ground, executor_of, plan_of};
@@ -42,8 +44,7 @@ pub(crate) async fn show(
     let own: Vec<PlannedObject> = request.objects.iter().filter(|object| object.owned).cloned().collect();
     let before = ground.current.as_ref().map(|current| current.objects.as_slice()).unwrap_or_default();
     let mut found = lint(&plan.namespace, &own, &request.hooks, before, &facts);
-    let remarks = timing.remarks.iter().filter(|remark| remark.code != "no-readiness-probe");
-    found.extend(remarks.map(finding_of));
+    found.extend(remarks_as_findings(&timing.remarks));
     found.extend(access?);
     found.extend(preflight::way_back(&plan));
     found.extend(refusals(cluster, ground, &request, &plan).await?);

@@ -181,13 +181,14 @@ mod tests {
 
     const PORT: u16 = 4711;
 
+    const BUILT: &[File] = &[
+        ("index.html", "text/html; charset=utf-8", b"<html><head></head></html>"),
+        ("backstay.wasm", "application/wasm", b"\0asm"),
+    ];
+
     fn page(chart: bool) -> Page {
-        let files = &[
-            ("index.html", "text/html; charset=utf-8", b"<html><head></head></html>".as_slice()),
-            ("backstay.wasm", "application/wasm", b"\0asm".as_slice()),
-        ];
         let chart = chart.then(|| Bytes::from_static(b"{}"));
-        Page { files, address: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)), chart }
+        Page { files: BUILT, address: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)), chart }
     }
 
     #[test]
