@@ -84,7 +84,9 @@ fn try_one(copy: &Path, mutant: &Mutant) -> anyhow::Result<Option<String>> {
     if said.contains("error: could not compile") || said.contains("error[E") {
         bail!("it does not compile:\n{}", crate::run::last_lines(&said, 20));
     }
-    let named = |line: &&str| line.contains("invariant: \"") || line.contains("panicked at");
+    let named = |line: &&str| {
+        line.contains("invariant: \"") || line.contains(" is wrong: ") || line.contains("panicked at")
+    };
     let first = said.lines().find(named).unwrap_or_default().trim();
     Ok(Some(first.chars().take(70).collect()))
 }

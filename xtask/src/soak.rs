@@ -1,4 +1,5 @@
-//! `cargo xtask soak`: many seeds of the random worlds in `core/rehearse/tests/soak.rs`, on all cores.
+//! `cargo xtask soak`: many seeds of the rollouts in `core/rehearse/tests/soak`, on all cores. All of them are run,
+//! also when some are wrong.
 
 use std::process::{Child, Command};
 use std::time::Instant;
@@ -21,6 +22,15 @@ pub(crate) struct Options {
 
 const TEST: [&str; 6] = ["test", "--release", "--package", "backstay-rehearse", "--test", "soak"];
 
+/// How many `cargo xtask test` runs.
+const IN_TESTS: u64 = 3000;
+
+impl Options {
+    pub(crate) const fn in_tests() -> Self {
+        Self { seeds: IN_TESTS, from: 0 }
+    }
+}
+
 /// Runs the seeds; a seed that breaks an invariant is named by its test.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let began = Instant::now();
@@ -36,7 +46,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         command
             .current_dir(paths::repository())
             .args(TEST)
-            .args(["--", "--nocapture"])
+            .args(["--", "every_seed", "--nocapture"])
             .env("BACKSTAY_SOAK", range);
         children.push(command.spawn().context("cargo cannot be started")?);
     }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::Args;
 
-use crate::{cluster, paths, run, setup, tools, wasm, web};
+use crate::{cluster, paths, run, setup, soak, tools, wasm, web};
 
 /// What to leave out.
 #[derive(Debug, Args)]
@@ -57,6 +57,7 @@ fn checks() -> anyhow::Result<()> {
     run::step("format", || cargo(&["fmt", "--all", "--check"]))?;
     run::step("lints", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     run::step("unit tests", || cargo(&["test", "--workspace", "--exclude", ACCEPTANCE]))?;
+    run::step("simulation", || soak::run(&soak::Options::in_tests()))?;
     run::step("wasm", || wasm::run(&wasm::Options::default()))?;
     run::step("page", || web::run(&web::Options::default()))
 }

@@ -56,6 +56,10 @@ pub(crate) struct Checker {
     looks: Vec<Timestamp>,
     evidence_kept: bool,
     finished: bool,
+    /// The latest time the host had: its clock may be set back.
+    latest: Timestamp,
+    /// Time the host lost by sleeping or by its clock being set forward.
+    lost: Duration,
 }
 
 impl Checker {
@@ -78,6 +82,31 @@ impl Checker {
             looks: Vec::new(),
             evidence_kept: false,
             finished: false,
+            latest: Timestamp(0),
+            lost: Duration::ZERO,
+        }
+    }
+
+    /// The host lost time that it could not use.
+    pub(crate) fn loses(&mut self, time: Duration) {
+        self.lost += time;
+    }
+
+    /// How much it lost so far.
+    pub(crate) fn lost(&self) -> Duration {
+        self.lost
+    }
+
+    /// A host that lost the release acted on it.
+    pub(crate) fn intruded(&mut self, action: &Action, now: Timestamp) {
+        self.violated("S2", now, format!("{action:?} by a host that another one has taken the release from"));
+    }
+
+    /// The machine decided to enter a phase: judged by what it sees at that moment, not when its outputs are polled, because
+    /// more may have been observed by then.
+    pub(crate) fn decided(&mut self, next: Phase, rollout: &Rollout, now: Timestamp) {
+        if let Phase::Applying { wave } = next {
+            self.earlier_waves_are_ready(wave, rollout, now);
         }
     }
 
@@ -87,25 +116,32 @@ impl Checker {
 
     /// Looks at an output as it is polled.
     pub(crate) fn output(&mut self, output: &Output, rollout: &Rollout, now: Timestamp) {
+        self.latest = self.latest.max(now);
+        let now = self.latest;
         if self.finished && !matches!(output, Output::Finished { .. } | Output::Event { .. }) {
             self.violated("S3", now, format!("{output:?} after the end"));
         }
         match output {
-            Output::Record { entry } => self.record(entry, rollout, now),
+            Output::Record { entry } => self.record(entry, rollout),
             Output::Act { action } => self.action(action, rollout, now),
             Output::Finished { .. } => self.finished = true,
             Output::Event { .. } | Output::Wait { .. } => {}
         }
     }
 
-    fn record(&mut self, entry: &JournalEntry, rollout: &Rollout, now: Timestamp) {
+    fn record(&mut self, entry: &JournalEntry, rollout: &Rollout) {
+        // When it was decided: it may be polled later.
+        let now = entry.at;
         match &entry.event {
             JournalEvent::Issued { id, attempt, .. } => {
                 self.issued.insert((*id, *attempt));
             }
             JournalEvent::Condemned { cause } => {
                 let deadline = rollout.state().map_or(Timestamp::MAX, |state| state.forward_deadline);
+                // What became ready too late to stay so for a while was seen to: no look would tell more.
+                let waited_for = cause.object.kind != "Release";
                 if cause.code == CauseCode::DeadlineExceeded
+                    && waited_for
                     && now >= deadline
                     && !self.looks.iter().any(|at| *at >= deadline)
                 {
@@ -113,12 +149,7 @@ impl Checker {
                 }
                 self.old_pods_do_not_condemn(cause.pod.as_deref(), &cause.object, rollout, now);
             }
-            JournalEvent::Entered { next } => {
-                if let Phase::Applying { wave } = next {
-                    self.earlier_waves_are_ready(*wave, rollout, now);
-                }
-                self.reserve_is_whole(*next, rollout, now);
-            }
+            JournalEvent::Entered { next } => self.reserve_is_whole(*next, rollout, now),
             _ => {}
         }
     }
@@ -177,7 +208,7 @@ impl Checker {
 
     fn reserve_is_whole(&mut self, next: Phase, rollout: &Rollout, now: Timestamp) {
         let Some(state) = rollout.state() else { return };
-        let slack = Duration::from_millis(rollout.policy().evidence_ms + 60_000);
+        let slack = self.lost + Duration::from_millis(rollout.policy().evidence_ms + 60_000);
         if next == Phase::RecordingFailure
             && state
                 .undo_deadline
@@ -223,12 +254,18 @@ impl Checker {
     /// The host died: nothing of what it had in flight will report.
     pub(crate) fn crashed(&mut self, journal: &[JournalEntry]) {
         self.in_flight.clear();
-        self.evidence_kept = journal.iter().any(|entry| {
-            matches!(
-                entry.event,
-                JournalEvent::Entered { next: Phase::RecordingFailure | Phase::CapturingUndoEvidence }
-            )
-        });
+        self.latest = Timestamp(0);
+        let phases: Vec<Phase> = journal
+            .iter()
+            .filter_map(|entry| match entry.event {
+                JournalEvent::Entered { next } => Some(next),
+                _ => None,
+            })
+            .collect();
+        // Whatever was entered after it was entered because it was over.
+        let captured =
+            |pair: &[Phase]| matches!(pair, [Phase::CapturingEvidence | Phase::CapturingUndoEvidence, _]);
+        self.evidence_kept = phases.windows(2).any(captured);
         self.issued = journal
             .iter()
             .filter_map(|entry| match &entry.event {

@@ -61,6 +61,9 @@ fn check(story: Vec<Output>, expected: &[&str]) {
     let rollout = rollout();
     let mut checker = Checker::new(&cluster, &rollout);
     for output in &story {
+        if let Output::Record { entry: JournalEntry { event: JournalEvent::Entered { next }, .. } } = output {
+            checker.decided(*next, &rollout, Timestamp(0));
+        }
         checker.output(output, &rollout, Timestamp(0));
     }
     let found: BTreeSet<&str> = checker.violations.iter().map(|violation| violation.invariant).collect();

@@ -1,8 +1,9 @@
 //! A client of the model's API: the few requests a rollout needs, with their answers as values.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use backstay_object::{ResourceKey, Timestamp, kind_info, list_at, set_at, text_at};
+use backstay_object::{ResourceKey, Timestamp, kind_info, set_at, text_at};
 use backstay_plan::WatchScope;
 use backstay_sim::Cluster;
 use backstay_sim::api::{Body, Request, WatchCursor, poll_watch};
@@ -106,6 +107,8 @@ pub(crate) fn delete(
 pub(crate) struct Watch {
     scope: WatchScope,
     cursor: Option<WatchCursor>,
+    /// What was shown and is not known to be gone.
+    known: BTreeSet<ResourceKey>,
 }
 
 /// What a watch or a list showed: the object, and whether it is gone.
@@ -113,7 +116,7 @@ pub(crate) type Seen = (Value, bool);
 
 impl Watch {
     pub(crate) fn new(scope: WatchScope) -> Self {
-        Self { scope, cursor: None }
+        Self { scope, cursor: None, known: BTreeSet::new() }
     }
 
     /// What happened since the last call; the first call lists. A kind the server does not know shows nothing.
@@ -125,13 +128,22 @@ impl Watch {
             self.cursor = None;
             return self.list(cluster);
         }
-        events
+        let seen: Vec<Seen> = events
             .into_iter()
             .filter_map(|mut event| {
                 let kind = text_at(&event, &["type"])?.to_owned();
                 (kind != "BOOKMARK").then(|| (event["object"].take(), kind == "DELETED"))
             })
-            .collect()
+            .collect();
+        for (object, deleted) in &seen {
+            let Some(key) = ResourceKey::of(object) else { continue };
+            if *deleted {
+                self.known.remove(&key);
+            } else {
+                self.known.insert(key);
+            }
+        }
+        seen
     }
 
     /// Ends the watch, so that the next look lists.
@@ -155,17 +167,31 @@ impl Watch {
                 self.cursor = Some(WatchCursor::new(*spec));
             }
         }
-        list_at(&list, &["items"])
-            .iter()
-            .map(|item| {
-                let mut item = item.clone();
-                // Items of a list carry no type of their own.
-                set_at(&mut item, &["apiVersion"], json!(self.scope.api_version));
-                set_at(&mut item, &["kind"], json!(self.scope.kind));
-                (item, false)
-            })
-            .collect()
+        let mut list = list;
+        let mut seen: Vec<Seen> = Vec::new();
+        let mut gone = std::mem::take(&mut self.known);
+        for mut item in list["items"].as_array_mut().map(std::mem::take).unwrap_or_default() {
+            // Items of a list carry no type of their own.
+            set_at(&mut item, &["apiVersion"], json!(self.scope.api_version));
+            set_at(&mut item, &["kind"], json!(self.scope.kind));
+            if let Some(key) = ResourceKey::of(&item) {
+                gone.remove(&key);
+                self.known.insert(key);
+            }
+            seen.push((item, false));
+        }
+        // What went while nobody watched.
+        seen.extend(gone.into_iter().map(|key| (bare(&key), true)));
+        seen
     }
+}
+
+/// As much of an object as its key says.
+fn bare(key: &ResourceKey) -> Value {
+    json!({
+        "apiVersion": key.api_version(), "kind": key.kind,
+        "metadata": {"name": key.name, "namespace": key.namespace}
+    })
 }
 
 /// How long a deletion is looked at again after.

@@ -31,8 +31,13 @@ impl Running {
         Self { action, at, gone: Vec::new(), started: false }
     }
 
-    /// Goes on; `None` while it has to wait.
-    pub(crate) fn step(&mut self, cluster: &mut Cluster, rollout: &Rollout) -> Option<Outcome> {
+    /// Goes on; `None` while it has to wait. `now` is the host's time.
+    pub(crate) fn step(
+        &mut self,
+        cluster: &mut Cluster,
+        rollout: &Rollout,
+        now: Timestamp,
+    ) -> Option<Outcome> {
         if !self.started {
             self.started = true;
             match self.begin(cluster, rollout) {
@@ -41,10 +46,10 @@ impl Running {
                 Err(failure) => return Some(failure),
             }
         }
-        self.wait_gone(cluster, rollout)
+        self.wait_gone(cluster, rollout, now)
     }
 
-    fn wait_gone(&mut self, cluster: &mut Cluster, rollout: &Rollout) -> Option<Outcome> {
+    fn wait_gone(&mut self, cluster: &mut Cluster, rollout: &Rollout, now: Timestamp) -> Option<Outcome> {
         let mut left = Vec::new();
         for (key, wanted) in std::mem::take(&mut self.gone) {
             match client::get(cluster, &key) {
@@ -62,7 +67,7 @@ impl Running {
                 _ => succeeded(Vec::new()),
             });
         };
-        if cluster.now() >= self.action.deadline {
+        if now >= self.action.deadline {
             let message = json!({"message": format!("{key} is still being deleted")});
             return Some(failed(key, &(504, message), cluster.now()));
         }

@@ -3,20 +3,23 @@
 use std::time::Duration;
 
 use backstay_health::{Cause, CauseCode, Class};
-use backstay_object::{ResourceKey, Timestamp};
+use backstay_object::{ResourceKey, Timestamp, uid};
 use backstay_plan::Plan;
 use backstay_rollout::{
     Action, ActionKind, Command, Event, FailureKind, Input, JournalEntry, Outcome, Output, Policy,
     RecordChange, ResumeError, Rollout, Verdict,
 };
 use backstay_sim::Cluster;
+use serde_json::Value;
 
 use crate::check::{Checker, Violation};
 use crate::client::{Watch, earliest};
 use crate::execute::Running;
+use crate::rival::Sleeper;
 use crate::trouble::{Chances, Meanwhile, Trouble};
 
-const READ_ID_FIRST: u32 = 0x8000_0000;
+/// Ids from here on are read-only actions.
+pub(crate) const READ_ID_FIRST: u32 = 0x8000_0000;
 /// How long a request takes there and back.
 const LATENCY: (u64, u64) = (5, 60);
 /// More outputs than any bounded rollout has.
@@ -55,21 +58,30 @@ pub struct Report {
 /// A rollout on a model cluster.
 #[derive(Debug)]
 pub struct Rehearsal {
-    cluster: Cluster,
+    pub(crate) cluster: Cluster,
     plan: Plan,
     policy: Policy,
     trouble: Trouble,
-    chances: Chances,
+    pub(crate) chances: Chances,
     rollout: Rollout,
-    journal: Vec<JournalEntry>,
+    pub(crate) journal: Vec<JournalEntry>,
     /// How many entries of the journal are durable.
-    durable: usize,
+    pub(crate) durable: usize,
     records: Vec<RecordChange>,
     watches: Vec<Watch>,
     running: Vec<Running>,
     story: Vec<Moment>,
-    checker: Checker,
+    pub(crate) checker: Checker,
     outputs: u64,
+    /// By how many milliseconds the host's clock is ahead of the cluster's.
+    skew: i64,
+    /// The number by which the host holds the release: see [`crate::rival`].
+    pub(crate) generation: u64,
+    pub(crate) sleeper: Option<Sleeper>,
+    /// Objects that were last shown as they were before.
+    owed: Vec<Value>,
+    /// When the watches were last looked at.
+    news_at: Timestamp,
 }
 
 impl Rehearsal {
@@ -93,7 +105,26 @@ impl Rehearsal {
             story: Vec::new(),
             checker,
             outputs: 0,
+            skew: 0,
+            generation: 1,
+            sleeper: None,
+            owed: Vec::new(),
+            news_at: Timestamp(0),
         }
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What the host's clock says.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp(self.cluster.now().0.saturating_add_signed(self.skew))
+    }
+
+    /// When it is in the cluster what the host's clock calls so.
+    fn cluster_time(&self, host_time: Timestamp) -> Timestamp {
+        Timestamp(host_time.0.saturating_add_signed(-self.skew))
     }
 
     /// Runs to the verdict. Returns the cluster as it was left, and what happened.
@@ -110,11 +141,13 @@ impl Rehearsal {
             }
             let limit =
                 self.policy.forward_ms + 2 * self.policy.undo_ms + 2 * self.policy.evidence_ms + 600_000;
-            if self.outputs > OUTPUTS_MOST || self.cluster.now().since(from).as_millis() > u128::from(limit) {
+            let limit = Duration::from_millis(limit) + self.checker.lost();
+            if self.outputs > OUTPUTS_MOST || self.cluster.now().since(from) > limit {
                 self.checker.took_too_long(self.cluster.now(), "no verdict within the bound");
                 break Verdict::Interrupted { cause: self.unreachable() };
             }
         };
+        self.wake_sleeper(true);
         self.checker.replayed(&self.journal, &self.rollout, self.cluster.now());
         self.checker.at_the_end(&self.cluster, &mut self.rollout);
         let report = Report {
@@ -133,7 +166,7 @@ impl Rehearsal {
     fn poll(&mut self) -> Result<Turn, ResumeError> {
         let output = self.rollout.poll_output();
         let now = self.cluster.now();
-        self.checker.output(&output, &self.rollout, now);
+        self.checker.output(&output, &self.rollout, self.now());
         let turn = match output {
             Output::Record { entry } => {
                 self.journal.push(entry);
@@ -157,6 +190,10 @@ impl Rehearsal {
         if self.trouble.crash_after.contains(&self.outputs) {
             self.crash()?;
         }
+        let outputs = self.outputs;
+        if let Some(sleep) = self.trouble.sleeps.iter().find(|sleep| sleep.after == outputs).copied() {
+            self.sleep(sleep)?;
+        }
         Ok(turn)
     }
 
@@ -169,19 +206,26 @@ impl Rehearsal {
     /// Lets time pass until something happens, and tells the machine.
     fn wait(&mut self, deadline: Option<Timestamp>) {
         let now = self.cluster.now();
-        let mut next = earliest(deadline, self.cluster.next_due());
+        let deadline = deadline.map(|deadline| self.cluster_time(deadline));
+        let news_at = self.news_at.after(Duration::from_millis(self.trouble.news_every_ms));
+        let mut next = earliest(deadline, self.cluster.next_due().map(|due| due.max(news_at)));
         next = self.running.iter().fold(next, |next, running| earliest(next, Some(running.at)));
         next = earliest(next, self.trouble.abort_at.filter(|at| *at > now));
         next = earliest(next, self.trouble.next_after(now));
+        next = earliest(next, self.sleeper.as_ref().map(|sleeper| sleeper.wakes_at));
+        next = earliest(next, (!self.owed.is_empty()).then_some(news_at));
         // Nothing at all is due: let a second pass, so that the bound on time ends it.
         let next = next.unwrap_or_else(|| now.after(Duration::from_secs(1)));
         self.cluster.advance_to(next);
         self.others_act();
+        self.wake_sleeper(false);
         if self.trouble.abort_at.is_some_and(|at| at <= self.cluster.now()) {
             self.trouble.abort_at = None;
             self.tell(Input::Command { command: Command::Abort });
         }
-        self.observe();
+        if self.cluster.now() >= news_at {
+            self.observe();
+        }
         self.go_on();
         if deadline.is_some_and(|deadline| deadline <= self.cluster.now()) {
             self.tell(Input::Timeout);
@@ -191,6 +235,10 @@ impl Rehearsal {
     /// Does what others do until now.
     fn others_act(&mut self) {
         let now = self.cluster.now();
+        for (_, ms) in self.trouble.clock_steps.extract_if(.., |(at, _)| *at <= now) {
+            self.skew = self.skew.saturating_add(ms);
+            self.checker.loses(Duration::from_millis(u64::try_from(ms).unwrap_or(0)));
+        }
         for (_, what) in self.trouble.meanwhile.extract_if(.., |(at, _)| *at <= now).collect::<Vec<_>>() {
             match what {
                 Meanwhile::Asks(request) => {
@@ -208,13 +256,20 @@ impl Rehearsal {
     }
 
     fn observe(&mut self) {
+        self.news_at = self.cluster.now();
         if self.trouble.is_down(self.cluster.now()) {
             return;
+        }
+        for object in std::mem::take(&mut self.owed) {
+            self.tell(Input::Observed { object, deleted: false });
         }
         let mut watches = std::mem::take(&mut self.watches);
         for watch in &mut watches {
             if self.chances.percent(self.trouble.late_percent) {
                 continue;
+            }
+            if self.chances.percent(self.trouble.gap_percent) {
+                watch.forget();
             }
             let mut seen = watch.poll(&mut self.cluster);
             if self.chances.percent(self.trouble.relisted_percent) {
@@ -225,10 +280,27 @@ impl Rehearsal {
                 if self.chances.percent(self.trouble.repeated_percent) {
                     self.tell(Input::Observed { object: object.clone(), deleted });
                 }
-                self.tell(Input::Observed { object, deleted });
+                let lags = !deleted && self.chances.percent(self.trouble.stale_percent);
+                let before = lags.then(|| self.as_it_was(&object)).flatten();
+                let Some(before) = before else {
+                    self.tell(Input::Observed { object, deleted });
+                    continue;
+                };
+                self.tell(Input::Observed { object: object.clone(), deleted });
+                self.tell(Input::Observed { object: before, deleted: false });
+                self.owed.push(object);
             }
         }
         self.watches = watches;
+    }
+
+    /// An object as it was before its last change.
+    fn as_it_was(&self, object: &Value) -> Option<Value> {
+        let key = ResourceKey::of(object)?;
+        let store = self.cluster.store();
+        let changes = store.changes_since(store.compacted()).ok()?;
+        let last = changes.filter(|change| change.key == key).last()?;
+        last.previous.as_deref().filter(|before| uid(before) == uid(object)).cloned()
     }
 
     /// Goes on with the actions whose time has come.
@@ -278,7 +350,10 @@ impl Rehearsal {
                 }
                 Some(Outcome::Succeeded { applied: Vec::new() })
             }
-            _ => running.step(&mut self.cluster, &self.rollout),
+            _ => {
+                let now = self.now();
+                running.step(&mut self.cluster, &self.rollout, now)
+            }
         }
     }
 
@@ -287,9 +362,15 @@ impl Rehearsal {
         self.tell(Input::Completed { id, outcome });
     }
 
-    fn tell(&mut self, input: Input) {
-        if let Err(error) = self.rollout.handle(input, self.cluster.now()) {
-            self.checker.took_too_long(self.cluster.now(), &format!("the machine refused an input: {error}"));
+    pub(crate) fn tell(&mut self, input: Input) {
+        let phase = |rollout: &Rollout| rollout.state().map(|state| state.phase);
+        let before = phase(&self.rollout);
+        let now = self.now();
+        if let Err(error) = self.rollout.handle(input, now) {
+            self.checker.took_too_long(now, &format!("the machine refused an input: {error}"));
+        }
+        if let Some(next) = phase(&self.rollout).filter(|next| Some(*next) != before) {
+            self.checker.decided(next, &self.rollout, now);
         }
     }
 
@@ -298,26 +379,42 @@ impl Rehearsal {
         if self.chances.percent(50) {
             self.journal.truncate(self.durable);
         }
-        self.durable = self.journal.len();
+        self.requests_arrive_or_not();
+        let later = self.cluster.now().after(Duration::from_millis(500 + self.chances.below(5_000)));
+        self.cluster.advance_to(later);
+        self.begin_anew()?;
+        Ok(())
+    }
+
+    pub(crate) fn requests_arrive_or_not(&mut self) {
         for mut running in std::mem::take(&mut self.running) {
             if running.action.id.0 < READ_ID_FIRST && self.chances.percent(50) {
                 let _ = self.perform(&mut running);
             }
         }
-        self.watches.clear();
-        let later = self.cluster.now().after(Duration::from_millis(500 + self.chances.below(5_000)));
-        self.cluster.advance_to(later);
-        self.checker.crashed(&self.journal);
-        let (plan, policy) = (self.plan.clone(), self.policy.clone());
-        self.rollout = if self.journal.is_empty() {
-            Rollout::new(plan, policy, later)
-        } else {
-            Rollout::resume(plan, policy, self.journal.clone(), later)?
-        };
-        Ok(())
     }
 
-    fn trouble_outcome(&self, failure: FailureKind) -> Outcome {
+    /// Another process goes on from the journal; returns the machine of the one before.
+    pub(crate) fn begin_anew(&mut self) -> Result<Rollout, ResumeError> {
+        self.durable = self.journal.len();
+        self.watches.clear();
+        self.owed.clear();
+        self.checker.crashed(&self.journal);
+        if !self.trouble.clock_steps.is_empty() {
+            // On another machine, whose clock is another one.
+            self.skew = i64::try_from(self.chances.below(60_000)).unwrap_or(0) - 40_000;
+            self.checker.loses(Duration::from_secs(60));
+        }
+        let (plan, policy, now) = (self.plan.clone(), self.policy.clone(), self.now());
+        let next = if self.journal.is_empty() {
+            Rollout::new(plan, policy, now)
+        } else {
+            Rollout::resume(plan, policy, self.journal.clone(), now)?
+        };
+        Ok(std::mem::replace(&mut self.rollout, next))
+    }
+
+    pub(crate) fn trouble_outcome(&self, failure: FailureKind) -> Outcome {
         Outcome::Failed { failure, causes: vec![self.unreachable()], applied: Vec::new() }
     }
 
@@ -330,7 +427,7 @@ impl Rehearsal {
             container: None,
             message: "connection reset by the rehearsal".to_owned(),
             hint: CauseCode::ApiUnreachable.hint().to_owned(),
-            first_seen: self.cluster.now(),
+            first_seen: self.now(),
         }
     }
 }

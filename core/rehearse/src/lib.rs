@@ -9,10 +9,11 @@ mod execute;
 mod host;
 mod recording;
 mod replay;
+mod rival;
 mod trouble;
 
 pub use check::Violation;
 pub use host::{Moment, Rehearsal, Report};
 pub use recording::{Recording, RecordingError, Sight, record_line};
 pub use replay::{Judgement, Outcome as ReplayOutcome, Thought, replay, replay_told};
-pub use trouble::{Meanwhile, Trouble};
+pub use trouble::{Meanwhile, Rival, Sleep, Trouble};

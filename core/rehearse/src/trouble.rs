@@ -17,6 +17,27 @@ pub enum Meanwhile {
     Heals(Fault),
 }
 
+/// The host stands still for a while: a suspended laptop, a paused machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sleep {
+    /// Right after the n-th output was polled.
+    pub after: u64,
+    /// For how many milliseconds.
+    pub ms: u64,
+    /// Who takes the release over when its Lease has run out; such a sleep lasts longer than the Lease. The sleeper wakes
+    /// up in the end and believes that nothing has happened.
+    pub rival: Option<Rival>,
+}
+
+/// What another host does with a rollout it takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rival {
+    /// It goes on with it.
+    GoesOn,
+    /// It goes back.
+    GoesBack,
+}
+
 /// Troubles of the host. The default has none.
 #[derive(Clone, Debug, Default)]
 pub struct Trouble {
@@ -36,6 +57,17 @@ pub struct Trouble {
     pub repeated_percent: u8,
     /// Percentage of observations after which all watches are opened anew, so that everything is listed again.
     pub relisted_percent: u8,
+    /// Percentage of observations that were lost: the watches are opened anew and only what is there now is listed.
+    pub gap_percent: u8,
+    /// Percentage of observations after which a server that lags behind answers: some objects are shown once more as they were
+    /// before their last change.
+    pub stale_percent: u8,
+    /// News of the watches comes at most so often, in milliseconds; 0 for at once.
+    pub news_every_ms: u64,
+    /// The host's clock is set by so many milliseconds, forward or back, each at its time.
+    pub clock_steps: Vec<(Timestamp, i64)>,
+    /// The host stands still.
+    pub sleeps: Vec<Sleep>,
     /// From when until when the API server answers nothing: actions fail, watches show nothing.
     pub api_down: Vec<(Timestamp, Timestamp)>,
     /// What others do meanwhile, each at its time.
@@ -51,7 +83,8 @@ impl Trouble {
     /// When the next change of these comes after a time.
     pub(crate) fn next_after(&self, now: Timestamp) -> Option<Timestamp> {
         let ends = self.api_down.iter().flat_map(|(from, until)| [*from, *until]);
-        ends.chain(self.meanwhile.iter().map(|(at, _)| *at)).filter(|at| *at > now).min()
+        let steps = self.clock_steps.iter().map(|(at, _)| *at);
+        ends.chain(self.meanwhile.iter().map(|(at, _)| *at)).chain(steps).filter(|at| *at > now).min()
     }
 }
 

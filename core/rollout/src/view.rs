@@ -85,7 +85,9 @@ impl ClusterView {
     pub fn observe(&mut self, object: Value, deleted: bool) {
         let Some(key) = ResourceKey::of(&object) else { return };
         if deleted {
-            self.mark_stale(&key, &object);
+            // Who lists after a gap knows no more of what is gone than its name: what it was is remembered here.
+            let known = self.objects.get(&key).cloned();
+            self.mark_stale(&key, known.as_ref().unwrap_or(&object));
             self.forget(&key);
             return;
         }
