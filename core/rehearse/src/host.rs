@@ -22,7 +22,7 @@ use crate::trouble::{Chances, Meanwhile, Trouble};
 pub(crate) const READ_ID_FIRST: u32 = 0x8000_0000;
 /// How long a request takes there and back.
 const LATENCY: (u64, u64) = (5, 60);
-/// More outputs than any bounded rollout has.
+/// More outputs than any bounded rollout has; a tenth of the turns.
 const OUTPUTS_MOST: u64 = 200_000;
 
 /// One thing that happened, for people.
@@ -133,7 +133,9 @@ impl Rehearsal {
     /// When a journal the machine wrote cannot be resumed: a defect.
     pub fn run(mut self) -> Result<(Cluster, Report), ResumeError> {
         let from = self.cluster.now();
+        let mut turns = 0_u64;
         let verdict = loop {
+            turns += 1;
             match self.poll()? {
                 Turn::Goes => {}
                 Turn::Waits(deadline) => self.wait(deadline),
@@ -142,7 +144,7 @@ impl Rehearsal {
             let limit =
                 self.policy.forward_ms + 2 * self.policy.undo_ms + 2 * self.policy.evidence_ms + 600_000;
             let limit = Duration::from_millis(limit) + self.checker.lost();
-            if self.outputs > OUTPUTS_MOST || self.cluster.now().since(from) > limit {
+            if self.outputs.max(turns / 10) > OUTPUTS_MOST || self.cluster.now().since(from) > limit {
                 self.checker.took_too_long(self.cluster.now(), "no verdict within the bound");
                 break Verdict::Interrupted { cause: self.unreachable() };
             }
@@ -213,7 +215,8 @@ impl Rehearsal {
         next = earliest(next, self.trouble.abort_at.filter(|at| *at > now));
         next = earliest(next, self.trouble.next_after(now));
         next = earliest(next, self.sleeper.as_ref().map(|sleeper| sleeper.wakes_at));
-        next = earliest(next, (!self.owed.is_empty()).then_some(news_at));
+        let owes = !self.owed.is_empty() && !self.trouble.is_down(now);
+        next = earliest(next, owes.then_some(news_at));
         // Nothing at all is due: let a second pass, so that the bound on time ends it.
         let next = next.unwrap_or_else(|| now.after(Duration::from_secs(1)));
         self.cluster.advance_to(next);

@@ -3,6 +3,7 @@
 mod common;
 
 use backstay_object::ResourceKey;
+use backstay_plan::{Operation, PreviousRevision};
 use backstay_rehearse::Trouble;
 use backstay_sim::Cluster;
 use common::*;
@@ -178,4 +179,26 @@ fn what_somebody_else_took_over_is_not_deleted() {
     assert_eq!(in_a_word(&report.verdict), "deployed");
     let key = ResourceKey::new("v1", "ConfigMap", "default", "conf");
     assert!(cluster.store().get(&key).is_some(), "an object of another release was deleted");
+}
+
+#[test]
+fn a_hook_that_fails_on_the_way_back_fails_the_way_back() {
+    for (event, command, verdict, image_after) in [
+        ("pre-rollback", "exit 0", "rolled-back image-not-found", GOOD),
+        ("post-rollback", "exit 0", "rolled-back image-not-found", GOOD),
+        // As Helm does: what should have come before the former content was not done.
+        ("pre-rollback", "exit 1", "undo-failed image-not-found hook-failed", MISSING),
+        ("post-rollback", "exit 1", "undo-failed image-not-found hook-failed", GOOD),
+        ("post-rollback", "sleep 1000", "undo-failed image-not-found deadline-exceeded", GOOD),
+    ] {
+        let hooks = vec![hook("back", event, command)];
+        let before = PreviousRevision { revision: 1, objects: shop(GOOD), hooks: hooks.clone() };
+        let plan = plan(Operation::Upgrade, 2, shop(MISSING), hooks, Some(before), Default::default());
+        let (cluster, report) = rehearse(running_shop(7), plan, Trouble::default());
+        assert_eq!(in_a_word(&report.verdict), verdict, "{event} {command}: {:#?}", report.story);
+        assert_eq!(image(&cluster).as_deref(), Some(image_after), "{event} {command}");
+        let last = report.records.last().map(|record| format!("{record:?}")).unwrap_or_default();
+        let ended = if command == "exit 0" { "FinishUndo" } else { "FailUndo" };
+        assert!(last.starts_with(ended), "{event} {command}: {last}");
+    }
 }

@@ -31,6 +31,11 @@ pub(crate) fn run(context: &Context<'_>, stage: HookStage, position: u32) -> Dec
     let Some(hook) = hook_at(context, stage, position) else {
         return enter(Phase::CleaningHooks { stage, succeeded: position });
     };
+    // Only a hook can have failed the way back by now.
+    let is_of_undo = matches!(stage, HookStage::UndoBefore | HookStage::UndoAfter);
+    if is_of_undo && context.state.undo_cause.is_some() {
+        return enter(Phase::CapturingUndoEvidence);
+    }
     let limit = deadline(context, stage);
     match progress(context, ActionKind::CreateHook { stage, position }, limit) {
         Progress::Decide(decision) => return decision,

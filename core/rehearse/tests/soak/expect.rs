@@ -63,6 +63,9 @@ impl<'a> Expected<'a> {
             Verdict::Uninstalled if self.operation == Operation::Uninstall => (nothing, self.first),
             // There is no way back from an uninstall: it is done again.
             Verdict::UndoFailed { .. } if self.operation == Operation::Uninstall => return Ok(()),
+            Verdict::Interrupted { cause } if cause.message.contains("defect") => {
+                return Err("the machine has a defect".into());
+            }
             Verdict::UndoFailed { .. } | Verdict::Interrupted { .. } if self.excused => return Ok(()),
             _ => return Err("such a verdict is not to be".into()),
         };
