@@ -7,6 +7,7 @@ mod commands;
 mod driver;
 mod execute;
 mod exit;
+mod flux;
 mod group;
 mod lease;
 mod notify;

@@ -12,7 +12,7 @@ use super::source::SourceArgs;
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Values")]
 pub(crate) struct ValueArgs {
-    /// File or http(s) address with values, `-` for standard input; may be repeated, later ones win
+    /// File or http(s) address with values or a HelmRelease, `-` for standard input; may be repeated, later ones win
     #[arg(short = 'f', long, value_name = "FILE", value_delimiter = ',')]
     pub(crate) values: Vec<String>,
     /// Set a value: a=b,c.d[0]=e
@@ -30,6 +30,9 @@ pub(crate) struct ValueArgs {
     /// Set a value to text taken literally
     #[arg(long, value_name = "KEY=TEXT")]
     pub(crate) set_literal: Vec<String>,
+    /// Documents with values below all of these: those of a HelmRelease.
+    #[arg(skip)]
+    pub(crate) below: Vec<(String, Vec<u8>)>,
 }
 
 /// Flags of everything that renders a chart.
@@ -56,6 +59,9 @@ pub(crate) struct RenderArgs {
     /// Argument of the post-renderer; may be repeated
     #[arg(long, value_name = "ARGUMENT", value_delimiter = ',', allow_hyphen_values = true)]
     pub(crate) post_renderer_args: Vec<String>,
+    /// Labels and annotations of every object, from a HelmRelease.
+    #[arg(skip)]
+    pub(crate) common: crate::flux::CommonMetadata,
 }
 
 /// Where the name of a release comes from when it is not given (Helm `Install.NameAndChart`).

@@ -145,9 +145,9 @@ pub(crate) struct ApplyArgs {
     /// What suits a purpose: production, development, canary, crd-install, or a profile of the policy file
     #[arg(long, env = "BACKSTAY_PROFILE", value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// What was decided elsewhere, in the fields of a policy file, which wins over it.
+    /// What a HelmRelease among the files has decided.
     #[arg(skip)]
-    pub(crate) decided: serde_json::Map<String, serde_json::Value>,
+    pub(crate) decided: crate::flux::Decided,
     #[command(flatten)]
     pub(crate) grace: super::diagnose::GraceArgs,
     /// Record what the cluster shows, for `backstay diagnose --replay`
@@ -237,10 +237,10 @@ pub(crate) struct ReuseArgs {
 }
 
 /// `backstay deploy`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct DeployArgs {
     /// Release name and chart (a folder or a .tgz); the chart alone with --generate-name or --name-template
-    #[arg(value_name = "[NAME] CHART", num_args = 1..=2, required_unless_present_any = ["plan", "group"])]
+    #[arg(value_name = "[NAME] CHART", num_args = 1..=2, required_unless_present_any = ["plan", "group", "values"])]
     pub(crate) name_and_chart: Vec<String>,
     #[command(flatten)]
     pub(crate) name: NameArgs,

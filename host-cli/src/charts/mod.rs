@@ -174,7 +174,7 @@ fn read_into(
 ///
 /// Errors end with exit code 4: nothing has been changed.
 pub(crate) async fn values(arguments: &ValueArgs, compatibility: Compatibility) -> anyhow::Result<Map> {
-    let mut files = Vec::new();
+    let mut files = arguments.below.clone();
     for name in &arguments.values {
         let bytes = read_values_file(name).await.map_err(|error| Stop::refused(format!("{error:#}")))?;
         files.push((name.clone(), bytes));

@@ -3,21 +3,63 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use backstay_core::object::set_at;
+use backstay_core::yaml::{from_yaml, to_yaml};
+
 use crate::args::RenderArgs;
 use crate::exit::Stop;
+use crate::flux::CommonMetadata;
 
 /// What the post-renderer makes of a manifest; the manifest itself where there is none.
 ///
 /// Errors end with exit code 4: nothing has been changed.
 pub(crate) fn post_render(arguments: &RenderArgs, manifest: &str) -> anyhow::Result<String> {
-    let Some(program) = &arguments.post_renderer else {
-        if arguments.post_renderer_args.is_empty() {
-            return Ok(manifest.to_owned());
-        }
-        return Err(Stop::refused("--post-renderer-args needs --post-renderer"));
+    let manifest = match &arguments.post_renderer {
+        Some(program) => run(program, &arguments.post_renderer_args, manifest)
+            .map_err(|error| Stop::refused(format!("error while running post render on files: {error:#}")))?,
+        None if arguments.post_renderer_args.is_empty() => manifest.to_owned(),
+        None => return Err(Stop::refused("--post-renderer-args needs --post-renderer")),
     };
-    run(program, &arguments.post_renderer_args, manifest)
-        .map_err(|error| Stop::refused(format!("error while running post render on files: {error:#}")))
+    if arguments.common == CommonMetadata::default() {
+        return Ok(manifest);
+    }
+    marked(&arguments.common, &manifest).map_err(|error| Stop::refused(format!("commonMetadata: {error}")))
+}
+
+/// Labels and annotations on every object; the comments that name templates are kept.
+fn marked(common: &CommonMetadata, manifest: &str) -> Result<String, String> {
+    let mut documents = vec![String::new()];
+    for line in manifest.lines() {
+        match documents.last_mut() {
+            Some(document) if line != "---" => {
+                document.push_str(line);
+                document.push('\n');
+            }
+            _ => documents.push(String::new()),
+        }
+    }
+    let mut text = String::new();
+    for document in documents {
+        let mut object = from_yaml(&document).map_err(|error| error.to_string())?;
+        if !object.is_object() {
+            continue;
+        }
+        for (field, more) in [("labels", &common.labels), ("annotations", &common.annotations)] {
+            for (name, value) in more {
+                set_at(&mut object, &["metadata", field, name], value.as_str().into());
+            }
+        }
+        text.push_str("---\n");
+        for line in document.lines().take_while(|line| line.starts_with('#')) {
+            text.push_str(line);
+            text.push('\n');
+        }
+        text.push_str(&to_yaml(&object).map_err(|error| error.to_string())?);
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+    }
+    Ok(text)
 }
 
 fn run(program: &str, arguments: &[String], manifest: &str) -> anyhow::Result<String> {
@@ -54,6 +96,19 @@ fn run(program: &str, arguments: &[String], manifest: &str) -> anyhow::Result<St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_object_is_marked() {
+        let common = CommonMetadata {
+            labels: [("team".to_owned(), "shop".to_owned())].into(),
+            annotations: [("by".to_owned(), "me".to_owned())].into(),
+        };
+        let manifest = "---\n# Source: web/a.yaml\nkind: A\nmetadata:\n  labels: {x: z}\n---\n# nothing\n---\nkind: B\ndata:\n  text: |\n    one\n    ---\n    two\n";
+        let text = marked(&common, manifest).unwrap();
+        assert!(text.starts_with("---\n# Source: web/a.yaml\nkind: A\n"), "{text}");
+        assert_eq!(text.matches("team: shop").count(), 2, "{text}");
+        assert!(text.contains("    ---\n    two") && text.contains("x: z"), "{text}");
+    }
 
     #[test]
     fn programs_have_the_last_word() {

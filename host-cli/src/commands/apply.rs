@@ -8,7 +8,7 @@ use std::rc::Rc;
 use backstay_core::chart::{Capabilities, Chart, ReusePolicy, reuse_values};
 use backstay_core::gotemplate::{Map, Value, from_json_floats, map_to_json};
 use backstay_core::health::FailFast as Level;
-use backstay_core::plan::Operation;
+use backstay_core::plan::{HookEvent, Operation, PlannedHook, PlannedObject};
 use backstay_core::release::{
     ApplyMethod, Info, Record, Release, Status, check_labels, description, validate_name,
 };
@@ -106,7 +106,12 @@ async fn deploy_or_plan(
     arguments: DeployArgs,
     purpose: Purpose,
 ) -> anyhow::Result<ExitCode> {
-    let timeout = TimeoutRule::Total(arguments.apply.timeout);
+    // The times of a HelmRelease are for each way, as Helm's.
+    let timeout = if arguments.apply.decided.is_given && arguments.apply.timeout.is_none() {
+        TimeoutRule::Helm(None)
+    } else {
+        TimeoutRule::Total(arguments.apply.timeout)
+    };
     let (name, chart) = named(cluster, &arguments.name_and_chart, &arguments.name, &arguments.render)?;
     let apply = Apply {
         name,
@@ -236,7 +241,8 @@ impl Apply {
         let options = RecordOptions {
             create_namespace: self.apply.create_namespace,
             history_max: self.apply.history_max,
-            keep_history: false,
+            // A failed install that is cleaned up.
+            keep_history: file.way(true).remedy.keep_history.unwrap_or(false),
             description: self.apply.description.clone(),
         };
         let (locking, output) = (&self.apply.locking, self.apply.output);
@@ -281,6 +287,13 @@ impl Apply {
         }
         rendered.rendered.warnings.iter().for_each(|warning| anstream::eprintln!("{warning}"));
         let record = self.record(cluster, &ground, &rendered, &config, revision, operation);
+        if self.apply.decided.if_changed
+            && matches!(self.purpose, Purpose::Deploy)
+            && is_in_sync(&ground, &record)
+        {
+            anstream::eprintln!("{} is in sync at revision {}; nothing is done", self.name, revision - 1);
+            return Ok(Attempt::Ended(ExitCode::SUCCESS));
+        }
         self.advise(global, cluster, &rendered);
         let hide_notes = self.apply.hide_notes || self.apply.output != OutputFormat::Table;
         let manner = self.manner();
@@ -289,7 +302,7 @@ impl Apply {
             operation,
             objects: rendered
                 .objects_with_definitions(operation == Operation::Install && !self.render.skip_crds),
-            hooks: rendered.hooks.clone(),
+            hooks: self.hooks(&rendered),
             chart: format!("{}-{}", chart.metadata.name, chart.metadata.version),
             record,
             options,
@@ -337,10 +350,19 @@ impl Apply {
         self.conclude(cluster, global, &verdict, (remediation, remedy)).await
     }
 
+    /// The hooks, without tests that are not meant.
+    fn hooks(&self, rendered: &Rendered) -> Vec<PlannedObject> {
+        let is_test = |hook: &PlannedObject| {
+            PlannedHook::of(hook).is_some_and(|hook| hook.events.contains(&HookEvent::Test))
+        };
+        let wanted = |hook: &&PlannedObject| !is_test(hook) || self.apply.decided.wants_test(&hook.key.name);
+        rendered.hooks.iter().filter(wanted).cloned().collect()
+    }
+
     /// What may be overridden; said loudly where going back does not bring back what that costs.
     fn manner(&self) -> Manner {
         let apply = &self.apply;
-        if self.remediation == Remediation::Undo {
+        if self.remediation == Remediation::Undo && !apply.decided.is_given {
             for (given, what) in [
                 (apply.force_replace, "--force-replace: what other tools set on the objects is lost"),
                 (apply.force_conflicts, "--force-conflicts: fields of other tools are overwritten"),
@@ -482,6 +504,24 @@ impl Apply {
             ..Release::default()
         })
     }
+}
+
+/// Whether the last revision is deployed and is what this record would be.
+fn is_in_sync(ground: &Ground, record: &Record) -> bool {
+    let Some(latest) = ground.history.latest() else { return false };
+    let (old, new) = (&latest.release, &record.release);
+    let chart = |release: &Release| {
+        let metadata = release.chart.get("metadata");
+        let field = |name: &str| metadata.and_then(|metadata| metadata.get(name)).cloned();
+        (field("name"), field("version"))
+    };
+    let hooks =
+        |release: &Release| release.hooks.iter().map(|hook| hook.manifest.clone()).collect::<Vec<String>>();
+    old.info.status == Status::Deployed
+        && chart(old) == chart(new)
+        && old.manifest == new.manifest
+        && hooks(old) == hooks(new)
+        && old.config == new.config
 }
 
 /// Recorded values as Helm reads them back: every number is a float64.

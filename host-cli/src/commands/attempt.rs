@@ -99,7 +99,7 @@ impl Apply {
             anstream::eprintln!("policy: {}", path.display());
         }
         let path = apply.policy.as_deref().or(found.as_deref());
-        PolicyFile::load(path, apply.profile.as_deref(), &apply.decided)
+        PolicyFile::load(path, apply.profile.as_deref(), &apply.decided.policy)
     }
 
     /// What the policy file says counts where no flag does.
@@ -117,8 +117,13 @@ impl Apply {
             TimeoutRule::Helm(given) => TimeoutRule::Helm(given.or(way.timeout)),
         };
         self.apply.no_hooks |= way.hooks == Some(false);
-        self.cleanup_on_fail = way.cleanup_on_fail.unwrap_or(self.cleanup_on_fail);
-        self.tests_decide_nothing = file.tests.ignore_failures.unwrap_or(false);
+        match (way.wait, way.wait_for_jobs) {
+            (Some(false), _) => self.waiting = Waiting::None,
+            (_, Some(false)) if self.waiting == Waiting::All => self.waiting = Waiting::AllButJobs,
+            _ => {}
+        }
+        let went_back = self.remediation == Remediation::Undo;
+        self.tests_decide_nothing = way.ignore_test_failures.or(file.tests.ignore_failures).unwrap_or(false);
         self.tests |= file.tests.enable.unwrap_or(false);
         let is_deploy = matches!(self.purpose, Purpose::Deploy) && self.apply.dry_run == DryRun::None;
         let remedy = &way.remedy;
@@ -142,9 +147,12 @@ impl Apply {
         if !self.remediation_is_given && !remedy.applies(left) {
             self.remediation = Remediation::None;
         }
+        // What is left for inspection is left whole, unless somebody said otherwise.
+        let is_left_instead = went_back && self.remediation == Remediation::None;
+        self.cleanup_on_fail = way.cleanup_on_fail.unwrap_or(self.cleanup_on_fail && !is_left_instead);
         // Only what is waited for can be seen to fail.
         let matters = self.remediation == Remediation::Undo || uninstall.is_some() || left > 0;
-        if strategy.is_some() && matters && self.waiting == Waiting::None {
+        if strategy.is_some() && matters && way.wait.is_none() && self.waiting == Waiting::None {
             self.waiting = Waiting::AllButJobs;
         }
         Remedied { left, pause, uninstall, is_deploy }
@@ -182,7 +190,7 @@ impl Apply {
         let arguments = TestArgs {
             name: self.name.clone(),
             logs: false,
-            filter: Vec::new(),
+            filter: self.test_filter(),
             timeout: TEST_TIMEOUT,
             hide_notes: true,
         };
@@ -192,6 +200,12 @@ impl Apply {
             let why = ended.err().map(|error| format!(": {error:#}")).unwrap_or_default();
             anstream::eprintln!("{}: a test failed{why}; the policy says to go on", self.name);
         }
+    }
+
+    /// As the flag of `backstay test` says it.
+    fn test_filter(&self) -> Vec<String> {
+        let tests = self.apply.decided.tests.iter();
+        tests.map(|(name, is_meant)| format!("{}name={name}", if *is_meant { "" } else { "!" })).collect()
     }
 
     /// The strategy `uninstall`: a failed upgrade takes the release away.

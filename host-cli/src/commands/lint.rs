@@ -97,6 +97,7 @@ fn ours(
         skip_crds: false,
         post_renderer: None,
         post_renderer_args: Vec::new(),
+        common: Default::default(),
     };
     let Ok(written) = manuscript::of_chart(global, path, &render, values, "release-name", false) else {
         return Ours::default();

@@ -111,9 +111,17 @@ async fn on_cluster(
     command: CommandLine,
 ) -> anyhow::Result<ExitCode> {
     match command {
-        CommandLine::Deploy(deploy) => apply::deploy(cluster, global, *deploy).await,
-        CommandLine::Plan(arguments) => apply::plan(cluster, global, *arguments).await,
-        CommandLine::Diff(arguments) => apply::diff(cluster, global, *arguments).await,
+        CommandLine::Deploy(deploy) => crate::flux::deploy(cluster, global, *deploy).await,
+        CommandLine::Plan(mut plan) => {
+            let (cluster, deploy) = crate::flux::one(cluster, global, plan.deploy).await?;
+            plan.deploy = deploy;
+            apply::plan(&cluster, global, *plan).await
+        }
+        CommandLine::Diff(mut diff) => {
+            let (cluster, deploy) = crate::flux::one(cluster, global, diff.deploy).await?;
+            diff.deploy = deploy;
+            apply::diff(&cluster, global, *diff).await
+        }
         CommandLine::Install(install) => apply::install(cluster, global, *install).await,
         CommandLine::Upgrade(upgrade) => apply::upgrade(cluster, global, *upgrade).await,
         CommandLine::Resume(arguments) => resume::resume(cluster, global, &arguments).await,

@@ -74,6 +74,8 @@ pub(crate) const ROOT: &[Field] = &[
     field("install", Kind::Section(INSTALL), "What counts for installs alone."),
     field("upgrade", Kind::Section(UPGRADE), "What counts for upgrades alone."),
     field("hooks", Kind::Flag, "Whether hooks run; --no-hooks wins."),
+    field("wait", Kind::Flag, "Whether objects are waited for; deploy does, Helm's commands with --wait."),
+    field("waitForJobs", Kind::Flag, "Whether Jobs are waited for, too."),
     field(
         "cleanupOnFail",
         Kind::Flag,
@@ -130,12 +132,18 @@ const INSTALL: &[Field] = &[
     field("timeout", Kind::DurationOrAuto, "Time for an install."),
     field("remediation", Kind::WordOr(STRATEGIES, REMEDIATION), "What happens after a failed install."),
     field("hooks", Kind::Flag, "Whether an install runs hooks."),
+    field("wait", Kind::Flag, "Whether its objects are waited for."),
+    field("waitForJobs", Kind::Flag, "Whether its Jobs are waited for, too."),
+    field("ignoreTestFailures", Kind::Flag, "Whether a test that fails after it is only told."),
 ];
 
 const UPGRADE: &[Field] = &[
     field("timeout", Kind::DurationOrAuto, "Time for an upgrade."),
     field("remediation", Kind::WordOr(STRATEGIES, REMEDIATION), "What happens after a failed upgrade."),
     field("hooks", Kind::Flag, "Whether an upgrade runs hooks."),
+    field("wait", Kind::Flag, "Whether its objects are waited for."),
+    field("waitForJobs", Kind::Flag, "Whether its Jobs are waited for, too."),
+    field("ignoreTestFailures", Kind::Flag, "Whether a test that fails after it is only told."),
     field("cleanupOnFail", Kind::Flag, "Whether what a failed upgrade created is deleted."),
 ];
 

@@ -82,6 +82,9 @@ impl PolicyFile {
             remedy: own.remedy.or(&general.remedy),
             hooks: own.hooks.or(general.hooks),
             cleanup_on_fail: own.cleanup_on_fail.or(general.cleanup_on_fail),
+            wait: own.wait.or(general.wait),
+            wait_for_jobs: own.wait_for_jobs.or(general.wait_for_jobs),
+            ignore_test_failures: own.ignore_test_failures.or(general.ignore_test_failures),
         }
     }
 

@@ -289,6 +289,9 @@ fn way(fields: &Map<String, Value>) -> Way {
         remedy: fields.get("remediation").map(remedy).unwrap_or_default(),
         hooks: flag("hooks"),
         cleanup_on_fail: flag("cleanupOnFail"),
+        wait: flag("wait"),
+        wait_for_jobs: flag("waitForJobs"),
+        ignore_test_failures: flag("ignoreTestFailures"),
     }
 }
 

@@ -82,6 +82,9 @@ pub(crate) struct Way {
     pub(crate) remedy: Remedy,
     pub(crate) hooks: Option<bool>,
     pub(crate) cleanup_on_fail: Option<bool>,
+    pub(crate) wait: Option<bool>,
+    pub(crate) wait_for_jobs: Option<bool>,
+    pub(crate) ignore_test_failures: Option<bool>,
 }
 
 /// What becomes of the chart's tests.
