@@ -9,6 +9,7 @@ mod global;
 mod helm;
 mod notify;
 mod plan;
+mod quick;
 mod release;
 mod sandbox;
 mod source;
@@ -66,7 +67,8 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Reads the command line of this process.
     pub(crate) fn read() -> Result<Self, clap::Error> {
-        Self::try_parse_from(plan::with_plan_file(std::env::args_os()))
+        let line: Vec<_> = plan::with_plan_file(std::env::args_os()).into_iter().collect();
+        Self::quick(&line).map_or_else(|| Self::try_parse_from(line), Ok)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Arithmetic modulo an odd number with its highest bit set, in Montgomery's form, and the test of Miller and Rabin.
 //!
-//! Nearly all time of making an RSA key goes into the squarings here, so the sizes of RSA's primes have code of their own,
-//! in which the compiler knows the number of limbs.
+//! Nearly all time of making an RSA key goes into the squarings here, so the sizes of RSA's primes have code of their own
+//! in `kernel.rs`.
 
 use std::cmp::Ordering;
+
+use super::kernel;
 
 /// Bits of an exponent that are dealt with by one multiplication.
 const WINDOW: usize = 4;
@@ -135,10 +137,11 @@ impl<'a> Field<'a> {
 
     /// Montgomery's reduction.
     fn reduce_wide(&mut self, number: &mut [u64]) {
-        let carry = match self.modulus.len() {
-            16 => reduce_sized::<16>(&mut self.wide, self.modulus, self.inverse),
-            32 => reduce_sized::<32>(&mut self.wide, self.modulus, self.inverse),
-            _ => reduce_any(&mut self.wide, self.modulus, self.inverse),
+        let wide = &mut self.wide;
+        let carry = match (self.modulus.try_into(), self.modulus.try_into()) {
+            (Ok(modulus), _) => kernel::reduce::<16>(wide, modulus, self.inverse),
+            (_, Ok(modulus)) => kernel::reduce::<32>(wide, modulus, self.inverse),
+            _ => reduce_any(wide, self.modulus, self.inverse),
         };
         if let Some(high) = self.wide.get(self.modulus.len()..) {
             number.copy_from_slice(high);
@@ -147,15 +150,7 @@ impl<'a> Field<'a> {
     }
 }
 
-fn reduce_sized<const N: usize>(wide: &mut [u64], modulus: &[u64], inverse: u64) -> u64 {
-    match <&[u64; N]>::try_from(modulus) {
-        Ok(modulus) => reduce_any(wide, modulus, inverse),
-        Err(_) => reduce_any(wide, modulus, inverse),
-    }
-}
-
 /// Adds multiples of the modulus so that the lower half becomes zero; gives what the upper half has no room for.
-#[inline(always)]
 fn reduce_any(wide: &mut [u64], modulus: &[u64], inverse: u64) -> u64 {
     let count = modulus.len();
     let mut carry = 0;
@@ -173,23 +168,14 @@ fn reduce_any(wide: &mut [u64], modulus: &[u64], inverse: u64) -> u64 {
     carry
 }
 
-/// The square, all limbs of it: every product of two different limbs is made once and doubled.
+/// The square, all limbs of it.
 fn square_into(wide: &mut [u64], number: &[u64]) {
-    match number.len() {
-        16 => square_sized::<16>(wide, number),
-        32 => square_sized::<32>(wide, number),
-        _ => square_any(wide, number),
+    if !kernel::square(wide, number) {
+        square_any(wide, number);
     }
 }
 
-fn square_sized<const N: usize>(wide: &mut [u64], number: &[u64]) {
-    match <&[u64; N]>::try_from(number) {
-        Ok(number) => square_any(wide, number),
-        Err(_) => square_any(wide, number),
-    }
-}
-
-#[inline(always)]
+/// Every product of two different limbs is made once and doubled.
 fn square_any(wide: &mut [u64], number: &[u64]) {
     wide.fill(0);
     for (at, digit) in number.iter().enumerate() {
@@ -229,12 +215,55 @@ fn add_product(sum: &mut [u64], digit: u64, number: &[u64]) -> u64 {
 }
 
 /// `a - b` modulo 2^bits.
-fn subtract(a: &mut [u64], b: &[u64]) {
+pub(super) fn subtract(a: &mut [u64], b: &[u64]) {
     let mut borrow = false;
     for (a, b) in a.iter_mut().zip(b) {
         let (value, under) = a.overflowing_sub(*b);
         let (value, again) = value.overflowing_sub(u64::from(borrow));
         borrow = under || again;
         *a = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kernels give what the plain forms give, also where every carry there can be is made.
+    #[test]
+    fn kernels_agree_with_the_plain_forms() {
+        let mut state = 88_172_645_463_325_252_u64;
+        let mut random = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        for round in 0..200 {
+            for limbs in [16, 32] {
+                let mut number: Vec<u64> = (0..limbs).map(|_| random()).collect();
+                let mut modulus: Vec<u64> = (0..limbs).map(|_| random()).collect();
+                match round % 5 {
+                    0 => number.fill(u64::MAX),
+                    1 => number[..limbs / 2].fill(u64::MAX),
+                    2 => number[limbs / 2..].fill(0),
+                    3 => modulus.fill(u64::MAX),
+                    _ => {}
+                }
+                modulus[0] |= 1;
+                modulus[limbs - 1] |= 1 << 63;
+                let mut field = Field::new(&modulus);
+                let mut expected = vec![0; 2 * limbs];
+                square_any(&mut expected, &number);
+                field.wide.fill(7);
+                square_into(&mut field.wide, &number);
+                assert_eq!(field.wide, expected, "the square of {number:x?}");
+                let carry = reduce_any(&mut expected, &modulus, field.inverse);
+                let mut reduced = expected[limbs..].to_vec();
+                field.reduce(&mut reduced, carry);
+                field.reduce_wide(&mut number);
+                assert_eq!(number, reduced, "modulo {modulus:x?}");
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@
 mod certificate;
 mod der;
 mod field;
+mod kernel;
 mod key;
 mod password;
 mod prime;

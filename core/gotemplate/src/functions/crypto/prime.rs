@@ -8,7 +8,7 @@ use super::field::Field;
 /// Candidates are freed of all factors below this before a test is spent on them. A factor is worth its division where tests
 /// take long: eight times as long with every doubling of the limbs.
 fn factors_below(limbs: usize) -> usize {
-    if limbs < 32 { 1 << 16 } else { 1 << 19 }
+    if limbs < 32 { 1 << 16 } else { 1 << 20 }
 }
 
 /// Odd numbers looked at behind a random one. A prime of 2048 bits is missing in one window of 300.
