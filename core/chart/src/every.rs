@@ -36,8 +36,7 @@ pub fn every_error(chart: &Chart, input: &RenderInput<'_>) -> Vec<RenderError> {
     for (name, text) in rendered {
         if !name.ends_with("NOTES.txt") {
             let file = BTreeMap::from([(name, text)]);
-            errors
-                .extend(sort_manifests(&file, input.environment.compatibility).err().map(RenderError::from));
+            errors.extend(sort_manifests(file, input.environment.compatibility).err().map(RenderError::from));
         }
     }
     errors

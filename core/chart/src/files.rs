@@ -130,9 +130,10 @@ pub(crate) fn filter(files: Vec<SourceFile>) -> Result<Vec<ChartFile>, ChartErro
         IgnoreRules::parse(&rules.map(|file| String::from_utf8_lossy(&file.content)).unwrap_or_default())?;
     let mut size = 0_usize;
     let mut kept = Vec::with_capacity(files.len());
-    for file in &files {
+    // Each file is given back once it is copied.
+    for file in files {
         if file.path.starts_with('/') || file.path.split('/').any(|part| part.is_empty() || part == "..") {
-            return Err(ChartError::Path { path: file.path.clone(), message: "leaves the chart's folder" });
+            return Err(ChartError::Path { path: file.path, message: "leaves the chart's folder" });
         }
         if rules.ignores_file(&file.path) {
             continue;
@@ -141,7 +142,7 @@ pub(crate) fn filter(files: Vec<SourceFile>) -> Result<Vec<ChartFile>, ChartErro
         if size > MAX_CHART_SIZE {
             return Err(ChartError::TooLarge(MAX_CHART_SIZE));
         }
-        kept.push(ChartFile::new(file.path.clone(), &file.content));
+        kept.push(ChartFile::new(file.path, &file.content));
     }
     // Go walks each folder sorted by name, so `a/b` comes before `a-b` although `-` sorts before `/`.
     kept.sort_by(|a, b| a.name.split('/').cmp(b.name.split('/')));

@@ -110,16 +110,17 @@ pub struct Sorted {
 /// # Errors
 /// When a document is not YAML.
 pub fn sort_manifests(
-    files: &BTreeMap<String, String>,
+    files: BTreeMap<String, String>,
     compatibility: Compatibility,
 ) -> Result<Sorted, ManifestError> {
     let mut sorted = Sorted::default();
+    // Each file is given back once its documents are taken.
     for (source, content) in files {
-        if crate::pattern::base(source).starts_with('_') || content.trim().is_empty() {
+        if crate::pattern::base(&source).starts_with('_') || content.trim().is_empty() {
             continue;
         }
-        for text in split(content, compatibility) {
-            take(&mut sorted, source, text, compatibility)?;
+        for text in split(&content, compatibility) {
+            take(&mut sorted, &source, text, compatibility)?;
         }
     }
     // Helm 3 does not know the last two, the webhooks: to it they are kinds like any other.
@@ -373,10 +374,13 @@ fn split_trimmed(text: &str) -> Vec<&str> {
 
 /// The manifest of a release: every object with the template it comes from.
 #[must_use]
-pub fn manifest<'a>(objects: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let mut manifest = String::new();
+pub fn manifest<'a>(objects: impl IntoIterator<Item = (&'a str, &'a str), IntoIter: Clone>) -> String {
+    const HEAD: &str = "---\n# Source: ";
+    let objects = objects.into_iter();
+    let length = objects.clone().map(|(source, text)| HEAD.len() + source.len() + text.len() + 2).sum();
+    let mut manifest = String::with_capacity(length);
     for (source, text) in objects {
-        manifest.push_str("---\n# Source: ");
+        manifest.push_str(HEAD);
         manifest.push_str(source);
         manifest.push('\n');
         manifest.push_str(text);

@@ -85,8 +85,6 @@ pub struct Rendered {
     pub notes: String,
     /// The files of `crds/` of all charts that take part.
     pub crds: Vec<CrdFile>,
-    /// Every rendered file that is no partial and no notes, by path.
-    pub files: BTreeMap<String, String>,
     /// What Helm would have warned about.
     pub warnings: Vec<String>,
     /// The chart after dependencies were processed, as a release record holds it.
@@ -231,23 +229,19 @@ pub fn render_cached(
     let all_values = values.deep_copy();
     let mut files = render_files(&chart, values, input, cache)?;
     let notes = take_notes(&mut files, &chart, input.subchart_notes);
-    let mut sorted = sort_manifests(&files, compatibility)?;
+    let mut sorted = sort_manifests(files, compatibility)?;
     warnings.append(&mut sorted.warnings);
     let crds = chart.crds();
-    let mut text = String::new();
-    if input.include_crds {
-        text = manifest(crds.iter().map(|crd| (crd.source.as_str(), crd.content.as_str())));
-    }
-    text.push_str(&manifest(
-        sorted.objects.iter().map(|object| (object.source.as_str(), object.text.as_str())),
-    ));
+    let definitions = crds.iter().filter(|_| input.include_crds);
+    let definitions = definitions.map(|crd| (crd.source.as_str(), crd.content.as_str()));
+    let objects = sorted.objects.iter().map(|object| (object.source.as_str(), object.text.as_str()));
+    let text = manifest(definitions.chain(objects));
     Ok(Rendered {
         manifest: text,
         objects: sorted.objects,
         hooks: sorted.hooks,
         notes,
         crds,
-        files,
         warnings,
         chart,
         values: all_values,

@@ -138,32 +138,41 @@ fn read_into(
         "{}: folders are nested too deep; is there a loop of links?",
         folder.display()
     );
-    let mut entries: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
+    let entries = fs::read_dir(folder)?;
+    let mut entries: Vec<_> =
+        entries.map(|entry| entry.map(|entry| (entry.file_name(), entry))).collect::<Result<_, _>>()?;
+    entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    for (name, entry) in entries {
         let path = entry.path();
-        let name = entry.file_name();
+        let error = |error: std::io::Error| anyhow::anyhow!("{}: {error}", path.display());
         let name =
             name.to_str().ok_or_else(|| anyhow::anyhow!("{}: the name is not UTF-8", path.display()))?;
         let relative = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
-        let metadata = fs::metadata(&path).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
-        if metadata.is_dir() {
+        // The folder says what most entries are; where a link leads has to be asked.
+        let mut kind = entry.file_type().map_err(error)?;
+        if !kind.is_dir() && !kind.is_file() {
+            kind = fs::metadata(&path).map_err(error)?.file_type();
+        }
+        if kind.is_dir() {
             if !rules.ignores(&relative, true) {
                 read_into(&path, &relative, rules, files, size, depth + 1)?;
             }
         } else if !rules.ignores(&relative, false) {
             // A device or a pipe would be read for ever.
             anyhow::ensure!(
-                metadata.is_file(),
+                kind.is_file(),
                 "cannot load irregular file {} as it has file mode type bits set; use .helmignore",
                 path.display()
             );
-            *size = size.saturating_add(usize::try_from(metadata.len()).unwrap_or(usize::MAX));
+            let file = fs::File::open(&path).map_err(error)?;
+            let length = file.metadata().map_err(error)?.len();
+            *size = size.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
             anyhow::ensure!(
                 *size <= MAX_CHART_SIZE,
                 "its files are larger than {MAX_CHART_SIZE} bytes together; use .helmignore"
             );
-            let content = fs::read(&path).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+            let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+            file.take(length).read_to_end(&mut content).map_err(error)?;
             files.push(SourceFile { path: relative, content });
         }
     }

@@ -13,11 +13,11 @@ use crate::flux::CommonMetadata;
 /// What the post-renderer makes of a manifest; the manifest itself where there is none.
 ///
 /// Errors end with exit code 4: nothing has been changed.
-pub(crate) fn post_render(arguments: &RenderArgs, manifest: &str) -> anyhow::Result<String> {
+pub(crate) fn post_render(arguments: &RenderArgs, manifest: String) -> anyhow::Result<String> {
     let manifest = match &arguments.post_renderer {
-        Some(program) => run(program, &arguments.post_renderer_args, manifest)
+        Some(program) => run(program, &arguments.post_renderer_args, &manifest)
             .map_err(|error| Stop::refused(format!("error while running post render on files: {error:#}")))?,
-        None if arguments.post_renderer_args.is_empty() => manifest.to_owned(),
+        None if arguments.post_renderer_args.is_empty() => manifest,
         None => return Err(Stop::refused("--post-renderer-args needs --post-renderer")),
     };
     if arguments.common == CommonMetadata::default() {

@@ -87,7 +87,7 @@ pub(crate) async fn render(
     for _ in 0..ROUNDS_MOST {
         match render_once(chart, values, input, seed, online.then(|| Rc::clone(&answers))) {
             Ok(mut rendered) => {
-                rendered.manifest = post_render(post_renderer, &rendered.manifest)?;
+                rendered.manifest = post_render(post_renderer, std::mem::take(&mut rendered.manifest))?;
                 return planned(cluster, rendered, &input.namespace).await;
             }
             Err(RenderError::NeedsLookup(key)) => {

@@ -128,7 +128,7 @@ fn render(
             return Err(Stop::refused(worded(&error, global.debug)));
         }
     };
-    rendered.manifest = charts::post_render(&arguments.render, &rendered.manifest)?;
+    rendered.manifest = charts::post_render(&arguments.render, std::mem::take(&mut rendered.manifest))?;
     Ok(rendered)
 }
 
