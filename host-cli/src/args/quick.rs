@@ -11,13 +11,13 @@ impl Arguments {
     /// parser to read or to refuse: messages and help come from there alone.
     pub(crate) fn quick(line: &[OsString]) -> Option<Self> {
         let (command, global) = match line.get(1)?.to_str()? {
-            "template" => one(line).map(|(own, global)| (CommandLine::Template(Box::new(own)), global)),
-            "lint" => one(line).map(|(own, global)| (CommandLine::Lint(Box::new(own)), global)),
-            "deploy" => one(line).map(|(own, global)| (CommandLine::Deploy(Box::new(own)), global)),
-            "install" => one(line).map(|(own, global)| (CommandLine::Install(Box::new(own)), global)),
-            "upgrade" => one(line).map(|(own, global)| (CommandLine::Upgrade(Box::new(own)), global)),
-            "plan" => one(line).map(|(own, global)| (CommandLine::Plan(Box::new(own)), global)),
-            "version" => one(line).map(|(own, global)| (CommandLine::Version(own), global)),
+            "template" => one("template", line).map(|(own, all)| (CommandLine::Template(Box::new(own)), all)),
+            "lint" => one("lint", line).map(|(own, all)| (CommandLine::Lint(Box::new(own)), all)),
+            "deploy" => one("deploy", line).map(|(own, all)| (CommandLine::Deploy(Box::new(own)), all)),
+            "install" => one("install", line).map(|(own, all)| (CommandLine::Install(Box::new(own)), all)),
+            "upgrade" => one("upgrade", line).map(|(own, all)| (CommandLine::Upgrade(Box::new(own)), all)),
+            "plan" => one("plan", line).map(|(own, all)| (CommandLine::Plan(Box::new(own)), all)),
+            "version" => one("version", line).map(|(own, all)| (CommandLine::Version(own), all)),
             _ => None,
         }?;
         Some(Self { command, global })
@@ -25,8 +25,7 @@ impl Arguments {
 }
 
 /// The flags of a command and those of every command.
-fn one<A: Args>(line: &[OsString]) -> Option<(A, GlobalArgs)> {
-    let name = line.get(1)?.to_str()?.to_owned();
+fn one<A: Args>(name: &'static str, line: &[OsString]) -> Option<(A, GlobalArgs)> {
     let own = A::augment_args(Command::new(name));
     let whole = GlobalArgs::augment_args(Command::new("backstay").subcommand(own));
     let matches = whole.try_get_matches_from(line).ok()?;
