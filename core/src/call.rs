@@ -7,6 +7,7 @@ mod lint;
 mod look_ahead;
 mod render;
 mod replay;
+mod rollout;
 mod timeout;
 mod unpack;
 
@@ -101,7 +102,7 @@ impl CallError {
 
 type Call = fn(Value) -> Result<Value, CallError>;
 
-const CALLS: [(&str, Call); 12] = [
+const CALLS: [(&str, Call); 13] = [
     ("version", version),
     ("render", render::call),
     ("parse-manifest", parse_manifest),
@@ -114,6 +115,7 @@ const CALLS: [(&str, Call); 12] = [
     ("rbac", look_ahead::rbac),
     ("replay", replay::call),
     ("unpack", unpack::call),
+    ("rollout", rollout::call),
 ];
 
 /// The names of all calls.
