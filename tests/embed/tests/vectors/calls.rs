@@ -64,6 +64,14 @@ const BROKEN: &[(&str, &str)] = &[
     ("letters of all kinds", "{\"call\": \"äöü€😀\\u0000\\ud83d\\ude00\"}"),
 ];
 
+/// A chart's archive: `Chart.yaml` and a file that is no text.
+const ARCHIVE: &str = "H4sIAAAAAAAC/+3TPQrCQBCG4a33FDnBZjYsEdJ6B/spggbyI0kMeHnjKohoY5WA+j7NDF8zxfBpuj1oP7qzNrVZiER5CPcZvU+RkD/3W+7F+8wkYlZwGkbt43nzn/RY7cp+qLq2SKbMttqURaJ2emTeiRNr8Kv/T+tu3y1742P/JXvtv2wkCP1fw3yhAwAAAAAAAAAAAAAAAN/sCvz8MmIAKAAA";
+
+/// A rollout as it was seen, second by second: its pod cannot find its image.
+const RECORDING: &str = r#"{"t": 0, "object": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "a", "uid": "1", "creationTimestamp": "2026-01-01T00:00:00Z"}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}, "status": {"phase": "Pending"}}}
+{"t": 9.5, "object": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "a", "uid": "1", "creationTimestamp": "2026-01-01T00:00:00Z"}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}, "status": {"phase": "Pending", "containerStatuses": [{"name": "web", "image": "web:1", "ready": false, "restartCount": 0, "state": {"waiting": {"reason": "ErrImagePull", "message": "web:1: not found"}}}]}}}
+"#;
+
 /// All of them.
 pub(crate) fn all() -> Vec<Vector> {
     let mut vectors = Vec::new();
@@ -100,6 +108,12 @@ pub(crate) fn all() -> Vec<Vector> {
     let (_, hooked) = MANIFESTS[5];
     let runs = json!({"manifest": hooked, "install": true, "faults": ["image-not-found@job/migrate"]});
     vectors.push(("rehearsals".to_owned(), json!({"call": "rehearsals", "input": runs}).to_string()));
+    vectors.push(("unpack".to_owned(), json!({"call": "unpack", "input": {"archive": ARCHIVE}}).to_string()));
+    for fail_fast in ["default", "strict"] {
+        let input = json!({"recording": RECORDING, "fail_fast": fail_fast});
+        let request = json!({"call": "replay", "input": input}).to_string();
+        vectors.push((format!("replay, {fail_fast}"), request));
+    }
     vectors.extend(BROKEN.iter().map(|(name, text)| (format!("broken: {name}"), (*text).to_owned())));
     for (name, requests) in drive::all() {
         for (number, request) in requests.into_iter().enumerate() {
