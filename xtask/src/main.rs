@@ -3,6 +3,7 @@
 mod bench;
 mod cluster;
 mod corpus;
+mod embed;
 mod mutants;
 mod paths;
 mod run;

@@ -58,7 +58,7 @@ fn checks() -> anyhow::Result<()> {
     run::step("lints", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     run::step("unit tests", || cargo(&["test", "--workspace", "--exclude", ACCEPTANCE]))?;
     run::step("simulation", || soak::run(&soak::Options::in_tests()))?;
-    run::step("wasm", || wasm::run(&wasm::Options::default()))?;
+    run::step("wasm", || wasm::run(&wasm::Options { embed: true, ..wasm::Options::default() }))?;
     run::step("page", || web::run(&web::Options::default()))
 }
 

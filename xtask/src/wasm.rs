@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use crate::{paths, run, setup};
+use crate::{embed, paths, run, setup};
 
 /// The packages that must build alone for wasm32: the core for embedders in Rust, the host for all others.
 const PACKAGES: [&str; 2] = ["backstay-core", EMBEDDED];
@@ -38,6 +38,12 @@ pub(crate) struct Options {
     /// Leave out the tests in Node
     #[arg(long)]
     no_node: bool,
+    /// Test the packages of `embed/` with the module, in every language whose tools are there
+    #[arg(long)]
+    pub(crate) embed: bool,
+    /// Copy the module into the packages of `embed/`
+    #[arg(long)]
+    pack: bool,
 }
 
 /// Builds the modules, checks that they import nothing, prints how large they are and where, and tests them in Node.
@@ -65,6 +71,12 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         }
         if package == EMBEDDED && !options.no_node {
             test_in_node(&file)?;
+        }
+        if package == EMBEDDED && options.embed {
+            embed::test(&file)?;
+        }
+        if package == EMBEDDED && options.pack {
+            embed::pack(&file)?;
         }
     }
     Ok(())

@@ -67,7 +67,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Reads the command line of this process.
     pub(crate) fn read() -> Result<Self, clap::Error> {
-        let line: Vec<_> = plan::with_plan_file(std::env::args_os()).into_iter().collect();
+        let line = plan::with_plan_file(std::env::args_os());
         Self::quick(&line).map_or_else(|| Self::try_parse_from(line), Ok)
     }
 }
