@@ -34,16 +34,16 @@ const GZIP_FRAME: usize = 18;
 pub(crate) struct Options {
     /// Build as for a release: small, and minutes slower
     #[arg(long)]
-    dist: bool,
+    pub(crate) dist: bool,
     /// Leave out the tests in Node
     #[arg(long)]
-    no_node: bool,
+    pub(crate) no_node: bool,
     /// Test the packages of `embed/` with the module, in every language whose tools are there
     #[arg(long)]
     pub(crate) embed: bool,
     /// Copy the module into the packages of `embed/`
     #[arg(long)]
-    pack: bool,
+    pub(crate) pack: bool,
 }
 
 /// Builds the modules, checks that they import nothing, prints how large they are and where, and tests them in Node.
