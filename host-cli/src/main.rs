@@ -10,6 +10,7 @@ mod exit;
 mod flux;
 mod group;
 mod lease;
+mod modules;
 mod notify;
 mod paths;
 mod policy;

@@ -171,6 +171,9 @@ pub(crate) struct LintArgs {
     /// Leave out a rule of ours (docs/lint.md); may be repeated
     #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = rule)]
     pub(crate) ignore: Vec<String>,
+    /// Rules of your own as WebAssembly (docs/policy.md); may be repeated
+    #[arg(long, env = "BACKSTAY_POLICY_MODULE", value_name = "FILE", value_delimiter = ',')]
+    pub(crate) policy_module: Vec<PathBuf>,
     /// Fail when a rule of ours finds something as bad as this, too
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<FailOn>,

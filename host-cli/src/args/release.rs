@@ -148,6 +148,9 @@ pub(crate) struct ApplyArgs {
     /// What a HelmRelease among the files has decided.
     #[arg(skip)]
     pub(crate) decided: crate::flux::Decided,
+    /// Rules of readiness of your own as WebAssembly (docs/policy.md); may be repeated
+    #[arg(long, env = "BACKSTAY_POLICY_MODULE", value_name = "FILE", value_delimiter = ',')]
+    pub(crate) policy_module: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) grace: super::diagnose::GraceArgs,
     /// Record what the cluster shows, for `backstay diagnose --replay`

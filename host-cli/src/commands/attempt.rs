@@ -14,6 +14,7 @@ use crate::args::{Arguments, CommandLine, DryRun, GlobalArgs, OutputFormat, Test
 use crate::cluster::Cluster;
 use crate::exit::{Exit, exit_of};
 use crate::group::Member;
+use crate::modules::PolicyModules;
 use crate::policy::{PolicyFile, Strategy, beside};
 use crate::signals::Signals;
 
@@ -99,7 +100,10 @@ impl Apply {
             anstream::eprintln!("policy: {}", path.display());
         }
         let path = apply.policy.as_deref().or(found.as_deref());
-        PolicyFile::load(path, apply.profile.as_deref(), &apply.decided.policy)
+        let mut file = PolicyFile::load(path, apply.profile.as_deref(), &apply.decided.policy)?;
+        // The policy file speaks for this release, modules for a whole organisation: the file's rules are asked first.
+        file.readiness_rules.extend(PolicyModules::new(&apply.policy_module).readiness()?);
+        Ok(file)
     }
 
     /// What the policy file says counts where no flag does.

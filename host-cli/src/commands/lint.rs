@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use backstay_core::chart::{KubeVersion, LintInput, LintMessage, Severity, lint as look_over};
 use backstay_core::gotemplate::{Compatibility, Environment, Map};
 use backstay_core::plan::{Facts, Finding, Severity as Worst};
-use backstay_core::planner::{findings, findings_text, sarif};
+use backstay_core::planner::{documents, findings, findings_text, placed, sarif};
 use serde_json::{Value, json};
 
 use super::manuscript;
@@ -15,6 +15,7 @@ use crate::args::{GlobalArgs, LintArgs, LintFormat, RenderArgs, SourceArgs, Valu
 use crate::charts;
 use crate::cluster::wall_now;
 use crate::exit::{Exit, Stop};
+use crate::modules::{PolicyModules, Subject};
 
 pub(crate) async fn lint(global: &GlobalArgs, arguments: &LintArgs) -> anyhow::Result<ExitCode> {
     let compatibility = charts::compatibility(&arguments.compat);
@@ -37,7 +38,7 @@ pub(crate) async fn lint(global: &GlobalArgs, arguments: &LintArgs) -> anyhow::R
     let is_table = arguments.output == LintFormat::Table;
     for path in &paths {
         let found = one(global, arguments, path, &values, compatibility, kube_version.as_ref());
-        let ours = ours(global, arguments, path, &values, kube_version.as_ref());
+        let ours = ours(global, arguments, path, &values, kube_version.as_ref())?;
         let (is_failed, is_remarkable) = match &found {
             Ok(messages) => (
                 messages.iter().any(|message| message.severity >= least),
@@ -80,14 +81,14 @@ struct Ours {
     files: BTreeMap<String, String>,
 }
 
-/// Our rules. A chart that cannot be rendered has Helm's messages alone.
+/// Our rules, and those of policy modules. A chart that cannot be rendered has Helm's messages alone.
 fn ours(
     global: &GlobalArgs,
     arguments: &LintArgs,
     path: &str,
     values: &Map,
     kube_version: Option<&KubeVersion>,
-) -> Ours {
+) -> anyhow::Result<Ours> {
     let render = RenderArgs {
         values: ValueArgs::default(),
         helm: Default::default(),
@@ -100,7 +101,7 @@ fn ours(
         common: Default::default(),
     };
     let Ok(written) = manuscript::of_chart(global, path, &render, values, "release-name", false) else {
-        return Ours::default();
+        return Ok(Ours::default());
     };
     let number = |text: &str| text.trim_end_matches('+').parse().ok();
     let kubernetes =
@@ -108,7 +109,17 @@ fn ours(
     let facts = Facts { kubernetes, undo: true, ..Facts::default() };
     let namespace = global.namespace.as_deref().unwrap_or("default");
     let found = findings(namespace, &written.text, None, &facts, &written.lines, &arguments.ignore);
-    Ours { found: found.unwrap_or_default(), files: written.files }
+    let mut found = found.unwrap_or_default();
+    if !arguments.policy_module.is_empty() {
+        let documents = documents(&written.text, namespace).unwrap_or_default();
+        let subjects: Vec<Subject<'_>> = documents
+            .iter()
+            .map(|one| Subject { name: one.key.to_string(), source: &one.source, object: &one.object })
+            .collect();
+        found.extend(PolicyModules::new(&arguments.policy_module).lint(&subjects)?);
+        found = placed(found, &written.lines, &arguments.ignore);
+    }
+    Ok(Ours { found, files: written.files })
 }
 
 /// Everything that was found, as data.
