@@ -101,6 +101,10 @@ pub enum Compatibility {
 /// The answers to `lookup`.
 pub type Lookup = Rc<dyn Fn(&LookupKey) -> Result<Value, FunctionError>>;
 
+/// Gives the first number below a count for which a test holds. A test takes a part of a millisecond and none depends on
+/// another, so that a host with several processors may make many at once; the answer is the same.
+pub type FirstOf = fn(usize, &(dyn Fn(usize) -> bool + Sync)) -> Option<usize>;
+
 /// Everything outside the template that its functions may depend on. Rendering the same chart in the same environment gives the
 /// same bytes.
 pub struct Environment {
@@ -114,6 +118,8 @@ pub struct Environment {
     pub lookup: Lookup,
     /// Whether `required` and `fail` let templates go on, as `helm lint` has it (`LintMode`).
     pub lint: bool,
+    /// How the primes of RSA keys are looked for.
+    pub first_of: FirstOf,
 }
 
 impl Environment {
@@ -126,6 +132,7 @@ impl Environment {
             compatibility: Compatibility::default(),
             lookup: Rc::new(|_| Ok(Value::Map(crate::value::Map::new()))),
             lint: false,
+            first_of: |count, test| (0..count).find(|number| test(*number)),
         }
     }
 }

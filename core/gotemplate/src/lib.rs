@@ -34,7 +34,7 @@ mod value_walk;
 pub use data::{ValueBuilder, from_json, from_json_floats, map_to_json, to_json};
 pub use error::{RenderError, TemplateError};
 pub use function::{
-    Compatibility, Environment, Function, FunctionError, Lookup, LookupKey, Parameter, Runtime,
+    Compatibility, Environment, FirstOf, Function, FunctionError, Lookup, LookupKey, Parameter, Runtime,
 };
 pub use functions::{chart_message, go_regex, helm_functions, json_prefix, semver};
 pub use parse::ParseError;

@@ -1,12 +1,12 @@
 //! Charts and values from files, and manifests as objects: the adapter between the command line and `core/chart`, which
 //! reads no files itself.
 
-mod fetch;
 mod names;
 mod objects;
 mod post;
 mod render;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
@@ -196,8 +196,24 @@ pub(crate) async fn values(arguments: &ValueArgs, compatibility: Compatibility) 
         file: arguments.set_file.clone(),
         literal: arguments.set_literal.clone(),
     };
-    let mut read_file = |path: &str| fs::read_to_string(path).map_err(|error| format!("{path}: {error}"));
-    sources.merge(compatibility, &mut read_file).map_err(|error| Stop::refused(error.to_string()))
+    // Reading is not a thing that waits, so what lies elsewhere is noted, fetched and found in the next round.
+    let mut fetched = BTreeMap::new();
+    loop {
+        let mut missing = None;
+        let mut read_file = |path: &str| match fetched.get(path) {
+            Some(text) => Ok(String::clone(text)),
+            None if path == "-" || is_address(path) => {
+                missing = Some(path.to_owned());
+                Err(String::new())
+            }
+            None => fs::read_to_string(path).map_err(|error| format!("{path}: {error}")),
+        };
+        let merged = sources.merge(compatibility, &mut read_file);
+        let Some(path) = missing else { return merged.map_err(|error| Stop::refused(error.to_string())) };
+        let bytes = read_values_file(&path).await.map_err(|error| Stop::refused(format!("{error:#}")))?;
+        let text = String::from_utf8(bytes).map_err(|_| Stop::refused(format!("{path}: is not UTF-8")))?;
+        fetched.insert(path, text);
+    }
 }
 
 async fn read_values_file(name: &str) -> anyhow::Result<Vec<u8>> {
@@ -206,8 +222,13 @@ async fn read_values_file(name: &str) -> anyhow::Result<Vec<u8>> {
         std::io::stdin().read_to_end(&mut bytes)?;
         return Ok(bytes);
     }
-    if fetch::is_address(name) {
-        return fetch::fetch(name).await;
+    if is_address(name) {
+        return sources::fetch_values(name).await;
     }
     fs::read(name).map_err(|error| anyhow::anyhow!("values file {name}: {error}"))
+}
+
+/// Whether a values file is an address. Helm takes names with a scheme it does not know for paths.
+fn is_address(name: &str) -> bool {
+    name.split_once("://").is_some_and(|(scheme, _)| ["http", "https"].contains(&scheme))
 }

@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use backstay_core::chart::{self, Chart, RenderError};
 use backstay_core::gotemplate::{
@@ -162,6 +164,7 @@ fn environment(
 ) -> Environment {
     let mut environment = Environment::offline(i128::from(input.now.0) * 1_000_000, seed);
     environment.compatibility = input.compatibility;
+    environment.first_of = first_of;
     if let Some(answers) = answers {
         environment.lookup = Rc::new(move |key| match answers.borrow().get(key) {
             // Templates may change what they are given; the next round must find it as it was.
@@ -170,6 +173,32 @@ fn environment(
         });
     }
     environment
+}
+
+/// Looks for primes on all processors. The numbers are handed out in order, so that the first one found is known to be the
+/// first once everybody is done with a smaller one.
+fn first_of(count: usize, test: &(dyn Fn(usize) -> bool + Sync)) -> Option<usize> {
+    let (next, first) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
+    let work = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= count.min(first.load(Ordering::Relaxed)) {
+                break;
+            }
+            if test(number) {
+                first.fetch_min(number, Ordering::Relaxed);
+            }
+        }
+    };
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get).min(count);
+    std::thread::scope(|scope| {
+        for _ in 1..workers {
+            // A thread that cannot be had only makes it slower.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    Some(first.into_inner()).filter(|number| *number < count)
 }
 
 /// The same in the words of the core.

@@ -385,6 +385,12 @@ pub(crate) fn tls(arguments: &TransportArgs) -> TlsOptions {
     }
 }
 
+/// Fetches a file of values, as Helm does for `-f` and `--set-file` with an address.
+pub(crate) async fn fetch_values(address: &str) -> anyhow::Result<Vec<u8>> {
+    let web = Web::new(&TlsOptions::default())?;
+    Ok(web.get(address, &Credentials::default(), None, web::VALUES_MOST).await?.to_vec())
+}
+
 /// Fetches one version of a repository.
 pub(crate) async fn fetch_entry(
     settings: &Settings,

@@ -18,6 +18,8 @@ use super::tls::TlsOptions;
 
 /// The most bytes of a chart's archive.
 pub(crate) const ARCHIVE_MOST: usize = 128 * 1024 * 1024;
+/// The most bytes of a file of values.
+pub(crate) const VALUES_MOST: usize = 64 * 1024 * 1024;
 /// The most bytes of a repository's index.
 pub(crate) const INDEX_MOST: usize = 512 * 1024 * 1024;
 /// How long a server may take to begin an answer, and to go on with it (Helm: 120 s for the whole).

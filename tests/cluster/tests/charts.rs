@@ -207,7 +207,7 @@ fn values_from_addresses() {
     let address = format!("http://{}", listener.local_addr().unwrap());
     let server = std::thread::spawn(move || {
         use std::io::{Read as _, Write as _};
-        for _ in 0..2 {
+        for _ in 0..3 {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = [0; 4096];
             let count = stream.read(&mut request).unwrap();
@@ -222,12 +222,14 @@ fn values_from_addresses() {
     });
     let good = format!("{address}/v.yaml?x=1");
     world.backstay(&["template", "web", &folder, "-f", &good]).exits(0).shows("data: {a: \"fetched\"}");
+    let set = format!("a={good}");
+    world.backstay(&["template", "web", &folder, "--set-file", &set]).exits(0).shows("a: fetched");
     let gone = format!("{address}/gone.yaml");
-    world.backstay(&["template", "web", &folder, "-f", &gone]).exits(1).shows("404 Not Found no such page");
+    world.backstay(&["template", "web", &folder, "-f", &gone]).exits(1).shows("404 Not Found");
     server.join().unwrap();
     world
         .backstay(&["template", "web", &folder, "-f", "ftp://127.0.0.1/x"])
         .exits(1)
-        .shows("use http or https");
-    world.backstay(&["template", "web", &folder, "-f", &good]).exits(1).shows("cannot get");
+        .shows("values file ftp://127.0.0.1/x: No such file");
+    world.backstay(&["template", "web", &folder, "-f", &good]).exits(1).shows("cannot fetch");
 }
