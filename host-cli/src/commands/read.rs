@@ -153,10 +153,15 @@ pub(crate) async fn history(cluster: &Cluster, arguments: &HistoryArgs) -> anyho
 pub(crate) async fn status(cluster: &Cluster, arguments: &StatusArgs) -> anyhow::Result<ExitCode> {
     let record = read_one(cluster, &arguments.name, arguments.revision).await?;
     let release = &record.release;
-    let document = json!({
+    let mut document = json!({
         "name": release.name, "namespace": release.namespace, "version": release.version,
         "info": release.info, "config": release.config, "manifest": release.manifest, "hooks": release.hooks,
     });
+    if let Some(fields) = document.as_object_mut() {
+        // Helm leaves out what is empty.
+        fields.retain(|_, value| !matches!(value, Value::Object(fields) if fields.is_empty()));
+        fields.retain(|_, value| !matches!(value, Value::Array(items) if items.is_empty()));
+    }
     print_structured(arguments.output, &document, || print_status(release, record.healthy))
 }
 
