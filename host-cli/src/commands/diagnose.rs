@@ -1,12 +1,15 @@
 //! `backstay diagnose`: the eyes of a rollout on what is already there, and on recordings.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use backstay_core::health::{Assessment, Circumstances, FailFast as Level, Finding, Policy, promised_secret};
+use backstay_core::health::{
+    Assessment, Circumstances, FailFast as Level, Finding, Policy, crashed_restarts, promised_secret,
+};
 use backstay_core::object::{ResourceKey, Timestamp, format_duration};
 use backstay_core::plan::{is_always_ready, scopes_of};
 use backstay_core::rehearse::{Judgement, Recording, ReplayOutcome, replay};
@@ -88,11 +91,8 @@ pub(crate) async fn diagnose(cluster: &Cluster, arguments: &DiagnoseArgs) -> any
     let release = &record.release;
     let revision = revision_of(cluster, release).await?;
     let keys: Vec<ResourceKey> = revision.objects.iter().map(|object| object.key.clone()).collect();
-    let mut view = ClusterView::default();
     let objects: Vec<&Value> = revision.objects.iter().map(|object| &object.object).collect();
     let secrets = Secrets::of_objects(&objects);
-    see(cluster, &keys, &secrets, &mut view).await?;
-    let now = cluster.clock.now();
     // What happened before this revision says nothing about it.
     let since = release.info.last_deployed.as_ref().and_then(|time| time.timestamp()).unwrap_or_default();
     let is_given = |key: &&ResourceKey| matches!(key.kind.as_str(), "ConfigMap" | "Secret");
@@ -100,14 +100,16 @@ pub(crate) async fn diagnose(cluster: &Cluster, arguments: &DiagnoseArgs) -> any
     let promised: Vec<ResourceKey> =
         revision.objects.iter().filter_map(|object| promised_secret(&object.object)).collect();
     let policy = policy_of(arguments);
-    let circumstances =
-        Circumstances { provided: &provided, promised: &promised, ..Circumstances::new(now, since, &policy) };
-    view.reassess(&Measure { circumstances, patience_ms: None, baking_since: None });
-    let unready: Vec<&ResourceKey> = keys
-        .iter()
-        .filter(|key| view.assessment(key).is_some_and(|assessment| !assessment.readiness.is_current()))
-        .collect();
-    let evidence = evidence_of(cluster, release, secrets, &view, &unready).await?;
+    let mut ward = Ward::new(cluster, &keys, &secrets);
+    let circumstances = Circumstances {
+        provided: &provided,
+        promised: &promised,
+        ..Circumstances::new(since, since, &policy)
+    };
+    let now = ward.look_until_settled(&circumstances).await?;
+    let view = ward.view;
+    let unready: Vec<&ResourceKey> = keys.iter().filter(|key| is_unready(&view, key, &policy)).collect();
+    let evidence = evidence_of(cluster, release, secrets, &view, &unready, since).await?;
     let patients: Vec<Patient<'_>> = unready
         .iter()
         .zip(&evidence)
@@ -141,40 +143,85 @@ pub(super) async fn certain_cause(
     key: &ResourceKey,
     since: Timestamp,
 ) -> anyhow::Result<Option<String>> {
-    let mut view = ClusterView::default();
-    see(cluster, std::slice::from_ref(key), &Secrets::of_objects(&[]), &mut view).await?;
-    let now = cluster.clock.now();
     let policy = Policy::default();
-    let circumstances = Circumstances::new(now, since, &policy);
-    view.reassess(&Measure { circumstances, patience_ms: None, baking_since: None });
+    let secrets = Secrets::of_objects(&[]);
+    let mut ward = Ward::new(cluster, std::slice::from_ref(key), &secrets);
+    let now = ward.look(&Circumstances::new(since, since, &policy)).await?;
+    let view = ward.view;
     let Some(assessment) = view.assessment(key) else { return Ok(None) };
     let certain = assessment.findings.iter().find(|finding| is_certain(finding, now));
     Ok(certain.map(|finding| format!("{}: {}", finding.cause.code, finding.cause.message)))
 }
 
-/// Looks at the objects and what belongs to them.
-async fn see(
-    cluster: &Cluster,
-    keys: &[ResourceKey],
-    secrets: &Secrets,
-    view: &mut ClusterView,
-) -> anyhow::Result<()> {
-    let (sender, mut receiver) = mpsc::unbounded_channel();
-    look(cluster, &scopes_of(keys.iter()), &sender).await?;
-    drop(sender);
-    while let Some(mut seen) = receiver.recv().await {
-        secrets.clean_observed(&mut seen.object);
-        view.observe(seen.object, seen.deleted);
+/// Whether an object is not what it should be. One that is ready and has crashed before has to outlive that run to be called
+/// deployed; here it only counts against it when it crashed again and again.
+fn is_unready(view: &ClusterView, key: &ResourceKey, policy: &Policy) -> bool {
+    let is_current = view.assessment(key).is_none_or(|assessment| assessment.readiness.is_current());
+    let crashes_on = || {
+        let Some(object) = view.object(key) else { return false };
+        let restarts = crashed_restarts(object, &view.related_to(key));
+        restarts.values().any(|count| *count >= policy.crash_restarts)
+    };
+    !is_current && (view.settles_at(key).is_none() || crashes_on())
+}
+
+/// The objects of a release that are looked at.
+struct Ward<'a> {
+    cluster: &'a Cluster,
+    keys: &'a [ResourceKey],
+    secrets: &'a Secrets,
+    view: ClusterView,
+    seen: BTreeSet<ResourceKey>,
+}
+
+impl<'a> Ward<'a> {
+    fn new(cluster: &'a Cluster, keys: &'a [ResourceKey], secrets: &'a Secrets) -> Self {
+        Self { cluster, keys, secrets, view: ClusterView::default(), seen: BTreeSet::new() }
     }
-    // Nobody watches these: they are as they should be when they are there.
-    let plain: Vec<ResourceKey> =
-        keys.iter().filter(|key| is_always_ready(&key.group, &key.kind)).cloned().collect();
-    let there = look_at(cluster, &plain).await?;
-    for key in keys {
-        let is_there = there.get(key).is_some_and(Option::is_some);
-        view.track(key, is_there && is_always_ready(&key.group, &key.kind));
+
+    /// Looks, and once more when what has only just been started has run for as long as it has to; answers when that was.
+    async fn look_until_settled(&mut self, circumstances: &Circumstances<'_>) -> anyhow::Result<Timestamp> {
+        let mut now = self.look(circumstances).await?;
+        let limit = now.after(Duration::from_millis(circumstances.policy.settle_grace_ms));
+        while now < limit && self.keys.iter().any(|key| self.view.settles_at(key).is_some()) {
+            self.cluster.clock.sleep_until(limit).await;
+            now = self.look(circumstances).await?;
+        }
+        Ok(now)
     }
-    Ok(())
+
+    /// Looks at the objects and what belongs to them, and judges them; answers when that was.
+    async fn look(&mut self, circumstances: &Circumstances<'_>) -> anyhow::Result<Timestamp> {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        look(self.cluster, &scopes_of(self.keys.iter()), &sender).await?;
+        drop(sender);
+        let mut gone = std::mem::take(&mut self.seen);
+        while let Some(mut seen) = receiver.recv().await {
+            self.secrets.clean_observed(&mut seen.object);
+            if let Some(key) = ResourceKey::of(&seen.object) {
+                gone.remove(&key);
+                self.seen.insert(key);
+            }
+            self.view.observe(seen.object, seen.deleted);
+        }
+        for key in gone {
+            if let Some(object) = self.view.object(&key).cloned() {
+                self.view.observe(object, true);
+            }
+        }
+        // Nobody watches these: they are as they should be when they are there.
+        let plain: Vec<ResourceKey> =
+            self.keys.iter().filter(|key| is_always_ready(&key.group, &key.kind)).cloned().collect();
+        let there = look_at(self.cluster, &plain).await?;
+        for key in self.keys {
+            let is_there = there.get(key).is_some_and(Option::is_some);
+            self.view.track(key, is_there && is_always_ready(&key.group, &key.kind));
+        }
+        let now = self.cluster.clock.now();
+        let circumstances = Circumstances { now, ..*circumstances };
+        self.view.reassess(&Measure { circumstances, patience_ms: None, baking_since: None });
+        Ok(now)
+    }
 }
 
 async fn evidence_of(
@@ -183,6 +230,7 @@ async fn evidence_of(
     secrets: Secrets,
     view: &ClusterView,
     keys: &[&ResourceKey],
+    since: Timestamp,
 ) -> anyhow::Result<Vec<EvidenceBundle>> {
     let options = RecordOptions::default();
     let executor = Executor {
@@ -196,7 +244,7 @@ async fn evidence_of(
         evidence: Default::default(),
         notes: Default::default(),
     };
-    let subjects = keys.iter().map(|key| Subject::seen(view, key)).collect();
+    let subjects = keys.iter().map(|key| Subject::seen(view, key, Some(since))).collect();
     let deadline = cluster.clock.now().after(EVIDENCE_TIME);
     executor.keep_evidence(subjects, false, deadline).await;
     Ok(executor.evidence.take())

@@ -91,13 +91,12 @@ impl Subject {
     pub(crate) fn of(rollout: &Rollout, key: &ResourceKey) -> Self {
         Self {
             changes: changes(rollout.plan(), &key.path()),
-            since: rollout.state().map(|state| state.started_at),
-            ..Self::seen(rollout.view(), key)
+            ..Self::seen(rollout.view(), key, rollout.state().map(|state| state.started_at))
         }
     }
 
-    /// Takes what has been seen of an object.
-    pub(crate) fn seen(view: &ClusterView, key: &ResourceKey) -> Self {
+    /// Takes what has been seen of an object since a time.
+    pub(crate) fn seen(view: &ClusterView, key: &ResourceKey, since: Option<Timestamp>) -> Self {
         let related = view.related_to(key);
         let own = view.object(key).into_iter().filter(|object| kind(object) == "Pod");
         let pods = own.chain(related.owned.iter().copied().filter(|object| kind(object) == "Pod"));
@@ -111,7 +110,7 @@ impl Subject {
             pods: unready.take(PODS_MOST).cloned().collect(),
             events: related.events.into_iter().cloned().collect(),
             changes: Vec::new(),
-            since: None,
+            since,
         }
     }
 }

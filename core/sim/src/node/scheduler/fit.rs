@@ -30,7 +30,7 @@ impl Refusal {
     }
 }
 
-/// Processor and memory in the smallest unit of quantities.
+/// Processor and memory in thousandths of their units, the smallest that quantities know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wants {
     cpu: i128,
@@ -52,7 +52,7 @@ impl Wants {
 }
 
 fn amount(object: &Value, path: &[&str]) -> i128 {
-    at(object, path).and_then(Quantity::of).map_or(0, Quantity::units)
+    at(object, path).and_then(Quantity::of).map_or(0, |amount| amount.0)
 }
 
 fn of_container(spec: &Value) -> Wants {
@@ -140,7 +140,7 @@ fn allocatable(node: &Value, resource: &str) -> Option<i128> {
         .into_iter()
         .find_map(|field| at(node, &["status", field, resource]))
         .and_then(Quantity::of)
-        .map(Quantity::units)
+        .map(|amount| amount.0)
 }
 
 fn pod_limit(node: &Value) -> u64 {

@@ -34,6 +34,13 @@ fn where_pods_go() {
         assert_eq!(condition["message"], expected);
         assert!(lab.said("web", &format!("FailedScheduling: {expected}")));
     }
+    // Requests are counted in thousandths: many small ones fit.
+    let mut lab = Lab::new();
+    for count in 0..20 {
+        lab.pod(&format!("small-{count}"), json!({"resources": {"requests": {"cpu": "10m"}}}), json!({}));
+    }
+    lab.until(60_000);
+    assert_eq!(lab.words("small-19").last(), Some(&"ready"));
     // Two pods do not fit on one node; the second comes when the first has gone.
     let mut lab = Lab::new();
     lab.pod("one", big.clone(), json!({}));
