@@ -86,7 +86,8 @@ pub struct Policy {
     pub volume_grace_ms: u64,
     /// A claim whose provisioning is refused, for instance because there is no such storage class.
     pub provisioning_grace_ms: u64,
-    /// An admission webhook that does not answer.
+    /// An admission webhook that does not answer. Controllers try again after 0, 5 ms, 15 ms, …, 20½, 41, 82 s: a grace that
+    /// ends just before a try condemns what that try would find in order.
     pub webhook_grace_ms: u64,
     /// A Secret that is missing and that a controller writes for an object of the release: an ExternalSecret, a Certificate.
     pub controller_grace_ms: u64,
@@ -112,7 +113,7 @@ impl Default for Policy {
             quota_grace_ms: 5_000,
             volume_grace_ms: 180_000,
             provisioning_grace_ms: 5_000,
-            webhook_grace_ms: 60_000,
+            webhook_grace_ms: 90_000,
             controller_grace_ms: 120_000,
             settle_grace_ms: 5_000,
         }

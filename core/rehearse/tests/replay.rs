@@ -80,3 +80,23 @@ fn an_image_grace_saves_the_image_that_was_pushed_late() {
     let judgement = replay(&recorded("g13-image-pushed-late.ndjson"), &patient, None);
     assert_eq!(judgement.verdict, ReplayOutcome::Deployed, "{judgement:#?}");
 }
+
+/// Recorded by `backstay deploy --record` on a real node (`tests/cluster/tests/healing`): all of them were deployed.
+#[test]
+fn what_healed_is_deployed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../health/tests/recordings/healed");
+    let (mut count, mut wrong) = (0, Vec::new());
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let recording = recorded(&format!("healed/{name}"));
+        for level in [FailFast::Default, FailFast::Off] {
+            let judgement = replay(&recording, &Policy::at(level), None);
+            if judgement.verdict != ReplayOutcome::Deployed {
+                wrong.push(format!("{name} at {level:?}: {judgement:?}"));
+            }
+        }
+        count += 1;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count >= 25, "only {count} recordings are there");
+}

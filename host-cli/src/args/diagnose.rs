@@ -17,7 +17,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct GraceArgs {
     /// Grace for one kind of trouble, such as image=60s; may be repeated. Kinds: image, registry, reference, mount,
-    /// unschedulable, autoscaler, quota, volume, provisioning, webhook, controller, settle
+    /// unschedulable, autoscaler, quota, volume, provisioning, webhook, controller, declared, settle
     #[arg(long, value_name = "KIND=DURATION", value_parser = grace)]
     pub(crate) grace: Vec<Grace>,
     /// How many of a revision's pods have to crash before that is a verdict, in percent
@@ -46,6 +46,7 @@ fn grace(text: &str) -> Result<Grace, String> {
         "provisioning" => |policy| &mut policy.provisioning_grace_ms,
         "webhook" => |policy| &mut policy.webhook_grace_ms,
         "controller" => |policy| &mut policy.controller_grace_ms,
+        "declared" => |policy| &mut policy.declared_grace_ms,
         "settle" => |policy| &mut policy.settle_grace_ms,
         other => return Err(format!("there is no grace called {other:?}")),
     };
