@@ -240,7 +240,7 @@ fn pods_that_may_not_be_created() {
         (
             "webhook",
             "Internal error occurred: failed calling webhook \"w\": connection refused",
-            (CauseCode::WebhookUnreachable, grace(60_000), Some(63)),
+            (CauseCode::WebhookUnreachable, grace(90_000), Some(93)),
         ),
         ("server", "etcdserver: request timed out", (CauseCode::ApiUnreachable, Class::Recoverable, None)),
     ] {
