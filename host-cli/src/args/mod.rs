@@ -30,18 +30,20 @@ pub(crate) use release::{
 pub(crate) use sandbox::SandboxCommand;
 pub(crate) use source::{SourceArgs, TransportArgs, VerifyArgs};
 pub(crate) use tools::{
-    CompletionArgs, DependencyArgs, DependencyCommand, EnvArgs, PackageArgs, PullArgs, PushArgs,
-    RegistryCommand, RegistryLoginArgs, RepoAddArgs, RepoCommand, SearchCommand, SearchRepoArgs, TestArgs,
-    VersionArgs,
+    CompletionArgs, CreateArgs, DependencyArgs, DependencyCommand, EnvArgs, ManArgs, PackageArgs, PullArgs,
+    PushArgs, RegistryCommand, RegistryLoginArgs, RepoAddArgs, RepoCommand, SearchCommand, SearchRepoArgs,
+    TestArgs, VersionArgs,
 };
 
 use clap::{Parser, Subcommand};
+
+use crate::commands::VERSION_LINE;
 
 /// Deploys a Helm chart so that the release becomes healthy or goes back to what worked.
 #[derive(Debug, Parser)]
 #[command(
     name = "backstay",
-    version,
+    version = VERSION_LINE,
     about,
     arg_required_else_help = true,
     subcommand_required = true,
@@ -86,6 +88,7 @@ impl CommandLine {
             Self::Pull(_) | Self::Push(_) | Self::Package(_) | Self::Dependency(_) => true,
             Self::Repo(_) | Self::Search(_) | Self::Registry(_) => true,
             Self::Version(_) | Self::Env(_) | Self::Completion(_) | Self::Test(_) => true,
+            Self::Create(_) | Self::Man(_) => true,
             Self::Deploy(_) | Self::Install(_) | Self::Upgrade(_) => false,
             Self::Rollback(_) | Self::Uninstall(_) | Self::Resume(_) => false,
         }
@@ -139,6 +142,8 @@ pub(crate) enum CommandLine {
     Show(ShowCommand),
     /// Run the chart's tests of a release
     Test(TestArgs),
+    /// Make a chart to begin with
+    Create(CreateArgs),
     /// Fetch a chart
     #[command(visible_alias = "fetch")]
     Pull(Box<PullArgs>),
@@ -164,6 +169,9 @@ pub(crate) enum CommandLine {
     Env(EnvArgs),
     /// Write the completions of a shell
     Completion(CompletionArgs),
+    /// Write the manual pages
+    #[command(hide = true)]
+    Man(ManArgs),
     /// Show the evidence kept of a failed revision
     Evidence(StatusArgs),
     /// Say what keeps a release from being healthy, and why

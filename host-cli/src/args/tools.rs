@@ -299,6 +299,24 @@ pub(crate) struct EnvArgs {
     pub(crate) name: Option<String>,
 }
 
+/// `backstay create`.
+#[derive(Args, Debug)]
+pub(crate) struct CreateArgs {
+    /// Name of the chart; a path makes it there
+    pub(crate) name: String,
+    /// Begin with this chart instead: a name below Helm's folder of starters, or an absolute path
+    #[arg(short = 'p', long, value_name = "STARTER")]
+    pub(crate) starter: Option<String>,
+}
+
+/// `backstay man`.
+#[derive(Args, Debug)]
+pub(crate) struct ManArgs {
+    /// The folder to write the pages into
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+}
+
 /// `backstay completion`.
 #[derive(Args, Debug)]
 pub(crate) struct CompletionArgs {

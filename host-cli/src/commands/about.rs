@@ -4,21 +4,25 @@ use std::env;
 use std::process::ExitCode;
 use std::rc::Rc;
 
+use anyhow::Context as _;
 use backstay_core::gotemplate::{
     Compatibility, Environment, Options, Parsed, Templates, from_json, helm_functions,
 };
 use clap::CommandFactory as _;
 use serde_json::json;
 
-use crate::args::{Arguments, CompletionArgs, EnvArgs, GlobalArgs, VersionArgs};
+use crate::args::{Arguments, CompletionArgs, EnvArgs, GlobalArgs, ManArgs, VersionArgs};
 use crate::charts::seed;
 use crate::cluster::wall_now;
 use crate::sources::{Settings, cache_home, config_home, data_home};
 
 /// The version as Helm writes its own.
 const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"));
-/// The commit it was built from, where the build says so.
+/// The commit it was built from, where the build says so: BACKSTAY_COMMIT, or git's for a release (build.rs).
 const COMMIT: Option<&str> = option_env!("BACKSTAY_COMMIT");
+
+/// What `--version` prints after the name.
+pub(crate) const VERSION_LINE: &str = env!("BACKSTAY_VERSION_LINE");
 
 pub(crate) fn version(arguments: &VersionArgs) -> anyhow::Result<ExitCode> {
     let commit = COMMIT.unwrap_or_default();
@@ -109,6 +113,15 @@ fn variables(global: &GlobalArgs) -> Vec<(&'static str, String)> {
         found.push(("KUBECONFIG", kubeconfig));
     }
     found
+}
+
+/// Writes a page for the program and one for each command, `backstay-get-values.1`.
+pub(crate) fn manual(arguments: &ManArgs) -> anyhow::Result<ExitCode> {
+    let folder = &arguments.folder;
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    clap_mangen::generate_to(Arguments::command(), folder)
+        .with_context(|| format!("cannot write into {}", folder.display()))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn completion(arguments: &CompletionArgs) -> ExitCode {

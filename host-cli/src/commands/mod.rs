@@ -4,6 +4,7 @@ mod about;
 mod advice;
 mod apply;
 mod attempt;
+mod create;
 mod dependency;
 mod dependency_list;
 mod dependency_lock;
@@ -35,6 +36,7 @@ mod test;
 mod timeout;
 mod ui;
 
+pub(crate) use about::VERSION_LINE;
 pub(crate) use apply::deploy as deploy_one;
 pub(crate) use dependency::fetch_dependencies;
 pub(crate) use recording::Recorder;
@@ -60,6 +62,8 @@ pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         CommandLine::Version(arguments) => about::version(&arguments),
         CommandLine::Env(arguments) => about::environment(&global, &arguments),
         CommandLine::Completion(arguments) => Ok(about::completion(&arguments)),
+        CommandLine::Man(arguments) => about::manual(&arguments),
+        CommandLine::Create(arguments) => create::create(&arguments).map(|()| ExitCode::SUCCESS),
         CommandLine::Pull(arguments) => pull::pull(&global, &arguments).await,
         CommandLine::Push(arguments) => pull::push(&global, &arguments).await,
         CommandLine::Registry(command) => pull::registry(&global, &command).await,
@@ -144,6 +148,7 @@ async fn on_cluster(
         CommandLine::Pull(_) | CommandLine::Push(_) | CommandLine::Registry(_) => Ok(ExitCode::SUCCESS),
         CommandLine::Version(_) | CommandLine::Env(_) | CommandLine::Completion(_) => Ok(ExitCode::SUCCESS),
         CommandLine::Package(_) | CommandLine::Dependency(_) => Ok(ExitCode::SUCCESS),
+        CommandLine::Create(_) | CommandLine::Man(_) => Ok(ExitCode::SUCCESS),
         CommandLine::Repo(_) | CommandLine::Search(_) => Ok(ExitCode::SUCCESS),
     }
 }
