@@ -110,8 +110,10 @@ impl ReleaseLease {
             }
             Some(lease) => {
                 let spec = lease.spec.clone().unwrap_or_default();
-                if let Some(holder) = holder(&spec, now)
-                    .filter(|_| !self.seized.get() && spec.holder_identity.as_deref() != Some(&self.identity))
+                let is_ours = spec.holder_identity.as_deref() == Some(&self.identity);
+                if !self.seized.get()
+                    && !is_ours
+                    && let Some(holder) = self.holder(api, &lease).await
                 {
                     return Err(LeaseFailure::Held(holder));
                 }
@@ -142,7 +144,29 @@ impl ReleaseLease {
             found => found?,
         };
         let Some(lease) = found else { return Ok(SignOfLife::Unknown) };
-        Ok(holder(&lease.spec.unwrap_or_default(), Time::now()).map_or(SignOfLife::None, SignOfLife::Held))
+        Ok(self.holder(api, &lease).await.map_or(SignOfLife::None, SignOfLife::Held))
+    }
+
+    /// Who holds a Lease, in words. By the server's clock alone: that of the holder, or ours, may be wrong by minutes.
+    async fn holder(&self, api: &Api<Lease>, lease: &Lease) -> Option<String> {
+        let spec = lease.spec.as_ref()?;
+        spec.holder_identity.as_deref().filter(|name| !name.is_empty())?;
+        let written = lease.metadata.managed_fields.iter().flatten();
+        let written = written.filter_map(|entry| entry.time.as_ref()).map(|time| time.0).max();
+        match (written, self.server_time(api).await) {
+            (Some(written), Some(now)) => holder(spec, written, now),
+            _ => holder(spec, spec.renew_time.as_ref()?.0, Time::now()),
+        }
+    }
+
+    /// The server's time: what it would write on a Lease that is made now.
+    async fn server_time(&self, api: &Api<Lease>) -> Option<Time> {
+        let never_made = Lease {
+            metadata: ObjectMeta { generate_name: Some(format!("{}-", self.name)), ..ObjectMeta::default() },
+            spec: None,
+        };
+        let dry_run = PostParams { dry_run: true, ..PostParams::default() };
+        Some(api.create(&dry_run, &never_made).await.ok()?.metadata.creation_timestamp?.0)
     }
 
     /// Lets the next [`ReleaseLease::acquire`] take it whoever holds it.
@@ -215,18 +239,19 @@ impl ReleaseLease {
     }
 }
 
-/// Who holds a Lease, in words; `None` when nobody does (any more).
-fn holder(spec: &LeaseSpec, now: Time) -> Option<String> {
+/// Who holds a Lease that was last written then, in words; `None` when nobody does (any more).
+fn holder(spec: &LeaseSpec, written: Time, now: Time) -> Option<String> {
     let name = spec.holder_identity.as_deref().filter(|name| !name.is_empty())?;
-    let since = |time: &MicroTime| Duration::try_from(now.duration_since(time.0)).unwrap_or_default();
-    let silent = spec.renew_time.as_ref().map(since)?;
+    let between = |from: Time, to: Time| Duration::try_from(to.duration_since(from)).unwrap_or_default();
+    let renewed = spec.renew_time.as_ref()?.0;
+    let silent = between(written, now);
     let limit = Duration::from_secs(
         u64::try_from(spec.lease_duration_seconds.unwrap_or(DURATION_SECONDS)).unwrap_or(0),
     );
     if silent > limit {
         return None;
     }
-    let held = spec.acquire_time.as_ref().map(since).unwrap_or_default();
+    let held = silent + spec.acquire_time.as_ref().map(|time| between(time.0, renewed)).unwrap_or_default();
     let seconds = |time: Duration| format_duration(Duration::from_secs(time.as_secs()));
     Some(format!(
         "{name} holds the release since {}, last sign of life {} ago",
@@ -257,24 +282,31 @@ mod tests {
 
     #[test]
     fn a_lease_is_held_while_its_holder_gives_signs_of_life() {
-        let now = Time::from_second(1_800_000_000).unwrap();
-        let ago = |seconds: i64| Some(MicroTime(Time::from_second(1_800_000_000 - seconds).unwrap()));
-        for (name, renewed, held) in [
-            (Some("a"), ago(5), true),
-            (Some("a"), ago(29), true),
-            (Some("a"), ago(31), false),
-            (Some("a"), None, false),
-            (Some(""), ago(5), false),
-            (None, ago(5), false),
+        let at = |second: i64| Time::from_second(1_800_000_000 + second).unwrap();
+        let micro = |second: i64| Some(MicroTime(at(second)));
+        // The holder's clock is `ahead` of the server's, whose clock alone counts.
+        for (name, ahead, silent, since) in [
+            (Some("a"), 0, 5, Some("1m, last sign of life 5s ago")),
+            (Some("a"), 0, 30, Some("1m25s, last sign of life 30s ago")),
+            (Some("a"), 0, 31, None),
+            (Some("a"), 300, 5, Some("1m, last sign of life 5s ago")),
+            (Some("a"), -300, 5, Some("1m, last sign of life 5s ago")),
+            (Some("a"), 300, 31, None),
+            (Some(""), 0, 5, None),
+            (None, 0, 5, None),
         ] {
             let spec = LeaseSpec {
                 holder_identity: name.map(str::to_owned),
-                renew_time: renewed.clone(),
-                acquire_time: ago(60),
+                renew_time: micro(ahead),
+                acquire_time: micro(ahead - 55),
                 lease_duration_seconds: Some(30),
                 ..LeaseSpec::default()
             };
-            assert_eq!(holder(&spec, now).is_some(), held, "{name:?} {renewed:?}");
+            let said = holder(&spec, at(0), at(silent));
+            let expected = since.map(|since| format!("a holds the release since {since}"));
+            assert_eq!(said, expected, "{name:?} {ahead} {silent}");
         }
+        let given_back = LeaseSpec { holder_identity: Some("a".into()), ..LeaseSpec::default() };
+        assert_eq!(holder(&given_back, at(0), at(1)), None);
     }
 }

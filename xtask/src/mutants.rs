@@ -17,6 +17,9 @@ pub(crate) struct Options {
     /// Only mutants whose name contains this
     #[arg(long, default_value = "")]
     only: String,
+    /// Write what caught each into `tests/mutants/caught.md`; all have to be run for it
+    #[arg(long, conflicts_with = "only")]
+    write: bool,
 }
 
 struct Mutant {
@@ -36,6 +39,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let copy = std::env::temp_dir().join(format!("backstay-mutants-{}", std::process::id()));
     copy_sources(&copy)?;
     let mut survivors = Vec::new();
+    let mut rows = String::new();
     for mutant in mutants.iter().filter(|mutant| mutant.name.contains(&options.only)) {
         let began = Instant::now();
         let caught = try_one(&copy, mutant);
@@ -43,7 +47,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         let seconds = began.elapsed().as_secs_f64();
         match caught {
             Some(how) => {
-                println!("    caught    {:<28} {:<8} {seconds:>5.1} s  {how}", mutant.name, mutant.caught_by)
+                println!("    caught    {:<28} {:<8} {seconds:>5.1} s  {how}", mutant.name, mutant.caught_by);
+                rows += &format!("| {} | {} | {how} |\n", mutant.name, mutant.caught_by);
             }
             None => {
                 println!("    SURVIVED  {:<28} {:<8} {seconds:>5.1} s", mutant.name, mutant.caught_by);
@@ -53,7 +58,28 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     fs::remove_dir_all(&copy).with_context(|| format!("{}: cannot be removed", copy.display()))?;
     ensure!(survivors.is_empty(), "mutants survived: {}", survivors.join(", "));
+    if options.write {
+        let file = paths::repository().join("tests/mutants/caught.md");
+        fs::write(&file, format!("{HEAD}{rows}"))
+            .with_context(|| format!("{}: cannot be written", file.display()))?;
+    }
     Ok(())
+}
+
+/// How the written table begins.
+const HEAD: &str = "# What caught each deliberate bug\n\nWritten by `cargo xtask mutants --write`. The second column is the \
+    promise that `table.txt` names, the third what failed first.\n\n| Mutant | Promise | Failed first |\n| --- | --- | --- |\n";
+
+/// The tests of a package, those that catch most first.
+fn stages(package: &str) -> &'static [&'static [&'static str]] {
+    match package {
+        "backstay-rehearse" => &[
+            &["--test", "soak"],
+            &["--test", "crashes", "--test", "limits", "--test", "verdicts"],
+            &["--tests"],
+        ],
+        _ => &[&["--tests"]],
+    }
 }
 
 /// Runs the tests with a mutant in place; `None` when they pass all the same.
@@ -68,14 +94,24 @@ fn try_one(copy: &Path, mutant: &Mutant) -> anyhow::Result<Option<String>> {
         mutant.original
     );
     fs::write(&file, text.replace(&mutant.original, &mutant.mutated))?;
-    // One cache for all mutants and for the next run.
-    let target = paths::repository().join("target/mutants");
-    let mut command = Command::new("cargo");
-    command.current_dir(copy).args(["test", "--quiet", "--package", &mutant.package, "--tests"]);
-    command.env("CARGO_TARGET_DIR", target).env("RUST_BACKTRACE", "0").env("BACKSTAY_SOAK", "0..40");
-    let output = command.stdin(Stdio::null()).output();
+    let mut caught = Ok(None);
+    for tests in stages(&mutant.package) {
+        caught = test(copy, &mutant.package, tests);
+        if !matches!(caught, Ok(None)) {
+            break;
+        }
+    }
     fs::write(&file, &text)?;
-    let output = output?;
+    caught
+}
+
+/// Runs some tests; what failed first, if anything did.
+fn test(copy: &Path, package: &str, tests: &[&str]) -> anyhow::Result<Option<String>> {
+    let mut command = Command::new("cargo");
+    command.current_dir(copy).args(["test", "--quiet", "--package", package]).args(tests);
+    // One cache for all mutants and for the next run.
+    command.env("CARGO_TARGET_DIR", paths::built("mutants")).env("RUST_BACKTRACE", "0");
+    let output = command.env("BACKSTAY_SOAK", "0..64").stdin(Stdio::null()).output()?;
     if output.status.success() {
         return Ok(None);
     }
@@ -84,11 +120,17 @@ fn try_one(copy: &Path, mutant: &Mutant) -> anyhow::Result<Option<String>> {
     if said.contains("error: could not compile") || said.contains("error[E") {
         bail!("it does not compile:\n{}", crate::run::last_lines(&said, 20));
     }
-    let named = |line: &&str| {
-        line.contains("invariant: \"") || line.contains(" is wrong: ") || line.contains("panicked at")
-    };
-    let first = said.lines().find(named).unwrap_or_default().trim();
-    Ok(Some(first.chars().take(70).collect()))
+    Ok(Some(first_failure(&said)))
+}
+
+/// The first failure in a test's output, in a few words.
+fn first_failure(said: &str) -> String {
+    let promise = |line: &&str| line.contains("invariant: \"") || line.contains(" is wrong: ");
+    let first = said.lines().find(promise).or_else(|| said.lines().find(|line| line.contains("panicked at")));
+    let first = first.unwrap_or("the tests").trim();
+    let what = first.split_once(" is wrong: ").map_or(first, |(_, why)| why);
+    let what = what.split_once("Violation {").map_or(what, |(_, violation)| violation);
+    what.split(';').next().unwrap_or(what).chars().take(110).collect::<String>().replace('|', "/")
 }
 
 /// Everything the tests are built from, without what was built.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use backstay_core::object::Timestamp;
 use tokio::sync::oneshot;
@@ -10,17 +10,23 @@ use tokio::sync::oneshot;
 /// A clock that can be slept on.
 #[derive(Clone, Debug)]
 pub(crate) enum Clock {
-    /// The wall clock.
-    Wall,
+    /// The wall clock as it was when the process began, and the time since then: a clock that is set in the middle of a rollout,
+    /// by whatever it is set, decides nothing.
+    Wall(Timestamp, Instant),
     /// The sandbox's time.
     Model(ModelClock),
 }
 
 impl Clock {
+    /// The time of a real cluster.
+    pub(crate) fn wall() -> Self {
+        Self::Wall(wall_now(), Instant::now())
+    }
+
     /// Now.
     pub(crate) fn now(&self) -> Timestamp {
         match self {
-            Self::Wall => wall_now(),
+            Self::Wall(began, since) => began.after(since.elapsed()),
             Self::Model(clock) => clock.time().now,
         }
     }
@@ -28,7 +34,7 @@ impl Clock {
     /// Sleeps until a time; returns at once when it has passed.
     pub(crate) async fn sleep_until(&self, until: Timestamp) {
         match self {
-            Self::Wall => tokio::time::sleep(until.since(wall_now())).await,
+            Self::Wall(..) => tokio::time::sleep(until.since(self.now())).await,
             Self::Model(clock) => clock.sleep_until(until).await,
         }
     }

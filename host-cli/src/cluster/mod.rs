@@ -55,7 +55,7 @@ impl Cluster {
         Ok(Self {
             discovery: Rc::new(Discovery::new(client.clone())),
             client,
-            clock: Clock::Wall,
+            clock: Clock::wall(),
             namespace,
             server,
             sandbox: None,

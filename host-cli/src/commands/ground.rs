@@ -62,7 +62,12 @@ pub(crate) async fn check_pending(
 ) -> anyhow::Result<Option<String>> {
     let sign = ground.records.lease().look().await?;
     if let SignOfLife::Held(holder) = &sign {
-        return Err(Stop::with(Exit::Held, format!("{release} is being changed: {holder}")));
+        return Err(Stop::with(
+            Exit::Held,
+            format!(
+                "{release} is being changed: {holder}; --wait-for-lock 2m waits for it, --take-over does not"
+            ),
+        ));
     }
     let Some(pending) = ground.history.pending(cluster.clock.now()) else { return Ok(None) };
     let age = pending.age.map_or_else(|| "an unknown time".to_owned(), format_duration);
