@@ -164,6 +164,37 @@ fn output_fits_the_schemas_and_tells_no_secret() {
     let plain = place.deploy(&["--set", "tag=v3,fault=crash", "--debug"]);
     assert_eq!(plain.status.code(), Some(1), "{}", text(&plain));
     says_no_secret("a failed deploy with --debug", &text(&plain));
+    // Every decision comes with its rule.
+    for line in [
+        "debug: deployment/web: rule crash-loop: may heal",
+        "debug: decided: deployment/web: rule crash-loop: certain at once",
+    ] {
+        assert!(text(&plain).contains(line), "{line:?} is missing in {}", text(&plain));
+    }
+}
+
+#[test]
+fn evidence_is_of_one_cluster_and_revision() {
+    let (here, there) = (Place::new("evidence"), Place::new("evidence-elsewhere"));
+    assert_eq!(here.deploy(&["--set", "tag=v1,fault="]).status.code(), Some(0));
+    assert_eq!(here.deploy(&["--set", "tag=v2,fault=crash"]).status.code(), Some(1));
+    for words in
+        [vec!["evidence", "shop"], vec!["evidence", "shop", "2"], vec!["evidence", "shop", "--revision", "2"]]
+    {
+        let shown = here.run(&words);
+        assert_eq!(shown.status.code(), Some(0), "{words:?}: {}", text(&shown));
+        assert!(text(&shown).contains("revision 2"), "{words:?}: {}", text(&shown));
+    }
+    assert_eq!(here.run(&["evidence", "shop", "1"]).status.code(), Some(1));
+    // A release of the same name on another cluster, with the same state folder.
+    let sandbox = format!("--sandbox={}", there.0.join("sandbox.json").display());
+    let state = here.0.join("state");
+    let output = Command::new(env!("CARGO_BIN_EXE_backstay"))
+        .args(["evidence", "shop", &sandbox])
+        .env("XDG_STATE_HOME", &state)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
 }
 
 #[test]

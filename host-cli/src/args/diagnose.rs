@@ -94,6 +94,21 @@ pub(crate) struct DiagnoseArgs {
     pub(crate) output: OutputFormat,
 }
 
+/// `backstay evidence`.
+#[derive(Args, Debug)]
+pub(crate) struct EvidenceArgs {
+    /// Release name
+    pub(crate) name: String,
+    /// Revision; without it, the last that failed
+    pub(crate) revision: Option<u32>,
+    /// The same as a flag
+    #[arg(long = "revision", value_name = "REVISION", conflicts_with = "revision", hide = true)]
+    pub(crate) of: Option<u32>,
+    /// table, json or yaml
+    #[arg(short = 'o', long, value_enum, default_value = "table")]
+    pub(crate) output: OutputFormat,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

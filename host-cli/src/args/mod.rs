@@ -18,7 +18,7 @@ mod tools;
 pub(crate) use chart::{
     LintArgs, LintFormat, NameArgs, RenderArgs, ShowArgs, ShowCommand, TemplateArgs, ValueArgs,
 };
-pub(crate) use diagnose::DiagnoseArgs;
+pub(crate) use diagnose::{DiagnoseArgs, EvidenceArgs};
 pub(crate) use global::{GlobalArgs, OutputFormat};
 pub(crate) use helm::server_side;
 pub(crate) use plan::{DiffArgs, PlanArgs, RbacArgs, RehearseArgs, TimeoutArgs, UiArgs};
@@ -173,7 +173,7 @@ pub(crate) enum CommandLine {
     #[command(hide = true)]
     Man(ManArgs),
     /// Show the evidence kept of a failed revision
-    Evidence(StatusArgs),
+    Evidence(EvidenceArgs),
     /// Say what keeps a release from being healthy, and why
     Diagnose(DiagnoseArgs),
     /// The cluster in a file: show it, forget it, or serve it to kubectl and helm

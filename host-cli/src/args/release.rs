@@ -505,7 +505,7 @@ pub(crate) struct HistoryArgs {
     pub(crate) output: OutputFormat,
 }
 
-/// `backstay status` and `backstay evidence`.
+/// `backstay status`.
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
     /// Release name

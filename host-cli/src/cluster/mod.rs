@@ -32,8 +32,27 @@ pub(crate) struct Cluster {
     pub(crate) namespace: String,
     /// The API server's address, for messages.
     pub(crate) server: String,
+    /// Tells it from other clusters in names of files.
+    pub(crate) slug: String,
     /// The sandbox behind the client, if it is one.
     pub(crate) sandbox: Option<Arc<Sandbox>>,
+}
+
+/// A text as a part of a file's name: its end, where it is long.
+fn slug(text: &str) -> String {
+    let plain: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+    let from = plain.len().saturating_sub(120);
+    plain[from..].trim_matches('-').to_owned()
+}
+
+fn slug_of_sandbox(path: &std::path::Path) -> String {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    format!("sandbox-{}", slug(&whole.display().to_string()))
+}
+
+fn slug_of_server(url: &str) -> String {
+    slug(url.split_once("://").map_or(url, |(_, rest)| rest))
 }
 
 impl Cluster {
@@ -57,9 +76,21 @@ impl Cluster {
             client,
             clock: Clock::wall(),
             namespace,
+            slug: slug_of_server(&server),
             server,
             sandbox: None,
         })
+    }
+
+    /// What the flags name, without asking it: its name in names of files, and the namespace.
+    pub(crate) async fn named(global: &GlobalArgs) -> anyhow::Result<(String, String)> {
+        let namespace = |otherwise: &str| global.namespace.clone().unwrap_or_else(|| otherwise.to_owned());
+        if let Some(path) = &global.sandbox {
+            let path = path.clone().unwrap_or_else(paths::sandbox_file);
+            return Ok((slug_of_sandbox(&path), namespace("default")));
+        }
+        let config = config(global).await?;
+        Ok((slug_of_server(&config.cluster_url.to_string()), namespace(&config.default_namespace)))
     }
 
     fn sandboxed(global: &GlobalArgs, path: Option<&std::path::Path>) -> anyhow::Result<Self> {
@@ -77,6 +108,7 @@ impl Cluster {
             clock: Clock::Model(sandbox.clock()),
             namespace,
             server: "the sandbox".to_owned(),
+            slug: slug_of_sandbox(&path),
             sandbox: Some(sandbox),
         })
     }

@@ -8,7 +8,8 @@ use backstay_core::object::{list_at, text_at};
 use backstay_core::rollout::Verdict;
 use serde::{Deserialize, Serialize};
 
-use crate::args::{GlobalArgs, StatusArgs};
+use crate::args::{EvidenceArgs, GlobalArgs};
+use crate::cluster::Cluster;
 use crate::execute::EvidenceBundle;
 use crate::exit::{Exit, Stop};
 use crate::paths;
@@ -29,8 +30,8 @@ pub(crate) struct EvidenceFile {
 }
 
 /// Writes evidence below the state folder, and into `also` if given. Returns where it is.
-pub(crate) fn write(file: &EvidenceFile, also: Option<&Path>) -> anyhow::Result<PathBuf> {
-    let path = place(&file.namespace, &file.release, file.revision);
+pub(crate) fn write(file: &EvidenceFile, cluster: &str, also: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let path = folder(cluster, &file.namespace, &file.release).join(format!("{}.json", file.revision));
     write_to(file, &path)?;
     if let Some(folder) = also {
         let name = format!("{}-{}-{}.json", file.namespace, file.release, file.revision);
@@ -46,14 +47,15 @@ fn write_to(file: &EvidenceFile, path: &Path) -> anyhow::Result<()> {
     std::fs::write(path, bytes).with_context(|| format!("cannot write evidence to {}", path.display()))
 }
 
-fn place(namespace: &str, release: &str, revision: u32) -> PathBuf {
-    paths::state_dir().join("evidence").join(namespace).join(release).join(format!("{revision}.json"))
+/// Releases of one name may be on several clusters.
+fn folder(cluster: &str, namespace: &str, release: &str) -> PathBuf {
+    paths::state_dir().join("evidence").join(cluster).join(namespace).join(release)
 }
 
-pub(crate) fn show(global: &GlobalArgs, arguments: &StatusArgs) -> anyhow::Result<ExitCode> {
-    let namespace = global.namespace.as_deref().unwrap_or("default");
-    let revision =
-        if arguments.revision == 0 { newest(namespace, &arguments.name) } else { Some(arguments.revision) };
+pub(crate) async fn show(global: &GlobalArgs, arguments: &EvidenceArgs) -> anyhow::Result<ExitCode> {
+    let (cluster, namespace) = Cluster::named(global).await?;
+    let folder = folder(&cluster, &namespace, &arguments.name);
+    let revision = arguments.revision.or(arguments.of).or_else(|| newest(&folder));
     let missing = || {
         let name = &arguments.name;
         Stop::with(
@@ -63,7 +65,7 @@ pub(crate) fn show(global: &GlobalArgs, arguments: &StatusArgs) -> anyhow::Resul
             ),
         )
     };
-    let path = place(namespace, &arguments.name, revision.ok_or_else(missing)?);
+    let path = folder.join(format!("{}.json", revision.ok_or_else(missing)?));
     let bytes = std::fs::read(&path).map_err(|_| missing())?;
     let document: serde_json::Value = serde_json::from_slice(&bytes)
         .with_context(|| format!("{} is damaged; delete it", path.display()))?;
@@ -129,8 +131,7 @@ fn containers(status: &serde_json::Value) {
 }
 
 /// The newest revision of a release with evidence.
-fn newest(namespace: &str, release: &str) -> Option<u32> {
-    let folder = paths::state_dir().join("evidence").join(namespace).join(release);
+fn newest(folder: &Path) -> Option<u32> {
     let entries = std::fs::read_dir(folder).ok()?;
     entries.filter_map(|entry| entry.ok()?.path().file_stem()?.to_str()?.parse::<u32>().ok()).max()
 }

@@ -72,7 +72,7 @@ pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         CommandLine::Repo(command) => repo::repo(&global, &command).await,
         CommandLine::Search(command) => search::search(&global, &command),
         CommandLine::Sandbox(command) => sandbox::run(&global, &command).await,
-        CommandLine::Evidence(evidence) => evidence::show(&global, &evidence),
+        CommandLine::Evidence(evidence) => evidence::show(&global, &evidence).await,
         CommandLine::Diagnose(arguments) if arguments.replay.is_some() => {
             diagnose::judge_recording(&arguments)
         }

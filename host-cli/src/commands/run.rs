@@ -298,7 +298,7 @@ fn summarise(
             verdict: verdict.clone(),
             objects: bundles.clone(),
         };
-        match evidence::write(&file, request.evidence_dir.as_deref()) {
+        match evidence::write(&file, &cluster.slug, request.evidence_dir.as_deref()) {
             Ok(path) => evidence_path = Some(path),
             Err(error) => notes.push(format!("the evidence could not be kept on disk: {error:#}")),
         }

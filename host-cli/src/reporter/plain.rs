@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use backstay_core::health::Status;
+use backstay_core::health::{Cause, Class, Status};
 use backstay_core::object::{ResourceKey, Timestamp, format_duration};
 use backstay_core::plan::Change;
 use backstay_core::rollout::{ActionKind, Event, Phase, Rollout};
@@ -26,6 +26,25 @@ impl PlainReporter {
     /// For one release of a group.
     pub(super) fn of(self, id: &str) -> Self {
         Self { prefix: format!("{id}: "), ..self }
+    }
+
+    /// The rule by which a cause counts.
+    fn rule(&self, cause: &Cause) -> String {
+        let at = |time: Timestamp| format!("{:.1}s", time.since(self.began).as_secs_f64());
+        let seen = at(cause.first_seen);
+        let rule = match cause.class {
+            Class::FatalNow => "certain at once".to_owned(),
+            Class::AfterGrace { grace_ms } => {
+                let grace = std::time::Duration::from_millis(grace_ms);
+                format!(
+                    "certain after a grace of {}, at {}",
+                    format_duration(grace),
+                    at(cause.first_seen.after(grace))
+                )
+            }
+            Class::Recoverable => "may heal, decides nothing".to_owned(),
+        };
+        format!("rule {}: {rule}; first seen at {seen}", cause.code)
     }
 
     fn line(&self, now: Timestamp, text: &str) {
@@ -93,9 +112,15 @@ impl Reporter for PlainReporter {
                 if self.shown.get(key) != Some(&text) {
                     self.line(now, &text);
                     self.shown.insert(key.clone(), text);
+                    if let Some(cause) = suspicion.as_ref().filter(|_| self.debug) {
+                        self.line(now, &format!("debug: {key}: {}", self.rule(cause)));
+                    }
                 }
             }
             Event::Condemned { cause, others } => {
+                if self.debug {
+                    self.line(now, &format!("debug: decided: {}: {}", cause.object, self.rule(cause)));
+                }
                 self.line(now, &format!("{}  FAILED  {}  {}", cause.object, cause.code, cause.message));
                 for other in others {
                     self.line(now, &format!("{}  FAILED  {}  {}", other.object, other.code, other.message));

@@ -35,7 +35,13 @@ const AWAY: &[&str] = &[
     "internal server error",
     "no space left on device",
     "status code 5",
+    "status code 429",
+    "status: 429",
     "failed to do request",
+    "gateway timeout",
+    "name resolution",
+    "qps exceeded",
+    "resourceexhausted",
 ];
 
 /// The registry knows who asks and says no, or wants to know who asks.
@@ -47,7 +53,18 @@ const DENIED: &[&str] = &[
     "insufficient_scope",
     "access denied",
     "denied:",
+    "is denied",
+    "denied on resource",
+    "permissiondenied",
     "forbidden",
+    "not authorized",
+    "status code 401",
+    "status code 403",
+    "status: 401",
+    "status: 403",
+    "invalid username/password",
+    "image rejected",
+    "signature was required",
 ];
 
 /// The registry answers that there is no such image, or none for this machine.
@@ -60,6 +77,11 @@ const ABSENT: &[&str] = &[
     "name_unknown",
     "does not exist",
     "no such image",
+    "not known to the registry",
+    "not known to registry",
+    "was deleted or has expired",
+    "status code 404",
+    "status: 404",
     "no match for platform",
     "no matching manifest",
     "not present with pull policy of never",
@@ -185,6 +207,114 @@ mod tests {
             ("something nobody has seen before", CauseCode::ImagePullFailed),
         ] {
             check(text, expected);
+        }
+    }
+
+    #[test]
+    fn the_words_of_public_and_private_registries() {
+        use CauseCode::{ImageNotFound as Absent, ImagePullDenied as Denied, ImagePullFailed as Away};
+        for (text, expected) in [
+            // Amazon ECR
+            (
+                "failed to resolve reference \"1.dkr.ecr.eu-west-1.amazonaws.com/app:9\": 1.dkr.ecr.eu-west-1.amazonaws.com/app:9: not found",
+                Absent,
+            ),
+            (
+                "name unknown: The repository with name 'app' does not exist in the registry with id '1'",
+                Absent,
+            ),
+            (
+                "unexpected status from HEAD request to https://1.dkr.ecr.eu-west-1.amazonaws.com/v2/app/manifests/9: 403 Forbidden",
+                Denied,
+            ),
+            ("denied: Your authorization token has expired. Reauthenticate and try again.", Denied),
+            (
+                "Error response from daemon: Get https://1.dkr.ecr.eu-west-1.amazonaws.com/v2/app/manifests/9: no basic auth credentials",
+                Denied,
+            ),
+            // Google
+            ("manifest unknown: Failed to fetch \"9\" from request \"/v2/p/app/manifests/9\".", Absent),
+            (
+                "failed to authorize: failed to fetch oauth token: unexpected status from GET request to https://gcr.io/v2/token: 403 Forbidden",
+                Denied,
+            ),
+            (
+                "Permission \"artifactregistry.repositories.downloadArtifacts\" denied on resource \"projects/p/locations/us/repositories/r\" (or it may not exist)",
+                Denied,
+            ),
+            // Harbor
+            (
+                "unauthorized: unauthorized to access repository: shop/app, action: pull: unauthorized to access repository: shop/app, action: pull",
+                Denied,
+            ),
+            ("unknown: artifact shop/app:9 not found", Absent),
+            ("received unexpected HTTP status: 504 Gateway Timeout", Away),
+            // Quay
+            (
+                "initializing source docker://quay.io/o/app:9: reading manifest 9 in quay.io/o/app: unauthorized: access to the requested resource is not authorized",
+                Denied,
+            ),
+            ("unknown: Tag 9 was deleted or has expired. To pull, revive via time machine", Absent),
+            // Docker Hub
+            (
+                "toomanyrequests: You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: https://www.docker.com/increase-rate-limit",
+                Away,
+            ),
+            (
+                "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed",
+                Denied,
+            ),
+            (
+                "Error response from daemon: pull access denied for o/app, repository does not exist or may require 'docker login': denied: requested access to the resource is denied",
+                Denied,
+            ),
+            ("unauthorized: incorrect username or password", Denied),
+            // Azure, GitHub, Artifactory, Nexus
+            ("manifest unknown: manifest tagged by \"9\" is not found", Absent),
+            (
+                "failed to fetch anonymous token: unexpected status from GET request to https://ghcr.io/token: 401 Unauthorized",
+                Denied,
+            ),
+            ("manifest unknown: The named manifest is not known to the registry.", Absent),
+            // CRI-O
+            ("reading manifest 9 in r.example/o/app: requested access to the resource is denied", Denied),
+            ("Requesting bearer token: invalid status code from registry 403 (Forbidden)", Denied),
+            ("reading manifest 9 in r.example/o/app: StatusCode: 404, \"404 page not found\"", Absent),
+            (
+                "reading manifest 9 in r.example/app: name unknown: repository name not known to registry",
+                Absent,
+            ),
+            (
+                "pinging container registry r.example: Get \"https://r.example/v2/\": dial tcp: lookup r.example: Temporary failure in name resolution",
+                Away,
+            ),
+            ("Source image rejected: A signature was required, but no signature exists", Denied),
+            ("pinging container registry r.example: received unexpected HTTP status: 502 Bad Gateway", Away),
+            (
+                "unable to retrieve auth token: invalid username/password: unauthorized: access forbidden",
+                Denied,
+            ),
+            // containerd
+            (
+                "failed to do request: Head \"https://r.example/v2/app/manifests/9\": dial tcp 10.0.0.9:443: i/o timeout",
+                Away,
+            ),
+            (
+                "failed to copy: httpReadSeeker: failed open: unexpected status code https://r.example/v2/app/blobs/sha256:1: 500 Internal Server Error",
+                Away,
+            ),
+            (
+                "failed to extract layer sha256:1: write /var/lib/containerd/x: no space left on device: unknown",
+                Away,
+            ),
+            ("tls: failed to verify certificate: x509: certificate signed by unknown authority", Away),
+            ("http: server gave HTTP response to HTTPS client", Away),
+            ("no match for platform in manifest: not found", Absent),
+            // The kubelet itself
+            ("pull QPS exceeded", Away),
+        ] {
+            let (code, _) = classify("ErrImagePull", text, "r.example/o/app:9", &Policy::default());
+            assert_eq!(code, expected, "{text}");
         }
     }
 
