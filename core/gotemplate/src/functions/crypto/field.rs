@@ -6,9 +6,7 @@
 use std::cmp::Ordering;
 
 use super::kernel;
-
-/// Bits of an exponent that are dealt with by one multiplication.
-const WINDOW: usize = 4;
+use super::modular::{Modular, inverse};
 
 /// Numbers modulo an odd one.
 pub(super) struct Field<'a> {
@@ -25,88 +23,17 @@ pub(super) struct Field<'a> {
 impl<'a> Field<'a> {
     pub(super) fn new(modulus: &'a [u64]) -> Self {
         let low = modulus.first().copied().unwrap_or(1);
-        // Newton: each step doubles the number of right bits.
-        let inverse = (0..6).fold(low, |x, _| x.wrapping_mul(2u64.wrapping_sub(low.wrapping_mul(x))));
         // With the highest bit set, 2^bits lies between the modulus and its double.
         let mut one = vec![0; modulus.len()];
         subtract(&mut one, modulus);
         let mut minus_one = modulus.to_vec();
         subtract(&mut minus_one, &one);
         let wide = vec![0; modulus.len() * 2];
-        Self { modulus, inverse: inverse.wrapping_neg(), one, minus_one, wide }
+        Self { modulus, inverse: inverse(low).wrapping_neg(), one, minus_one, wide }
     }
+}
 
-    /// One round of Miller and Rabin, to a base in Montgomery's form or to 2.
-    pub(super) fn passes(&mut self, base: Option<&[u64]>) -> bool {
-        // modulus - 1 = odd * 2^twos; the modulus is odd, so that only its lowest bit goes.
-        let modulus = self.modulus;
-        let even = |index: usize| modulus.get(index).map_or(0, |limb| limb & !u64::from(index == 0));
-        let bit = |at: usize| even(at / 64) >> (at % 64) & 1 == 1;
-        let bits = modulus.len() * 64;
-        let twos = (1..bits).find(|at| bit(*at)).unwrap_or(bits);
-        let mut power = match base {
-            None => self.power_of_two(twos, bits, &bit),
-            Some(base) => self.power(base, twos, bits, &bit),
-        };
-        if power == self.one || power == self.minus_one {
-            return true;
-        }
-        for _ in 1..twos {
-            self.square(&mut power);
-            if power == self.minus_one {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// 2 to the bits from `low` on: a squaring each, and a doubling for every one that is set.
-    fn power_of_two(&mut self, low: usize, high: usize, bit: &dyn Fn(usize) -> bool) -> Vec<u64> {
-        let mut power = self.one.clone();
-        for at in (low..high).rev() {
-            self.square(&mut power);
-            if bit(at) {
-                self.double(&mut power);
-            }
-        }
-        power
-    }
-
-    /// A base to the bits from `low` on, some of them at once.
-    fn power(&mut self, base: &[u64], low: usize, high: usize, bit: &dyn Fn(usize) -> bool) -> Vec<u64> {
-        let mut base = base.to_vec();
-        self.reduce(&mut base, 0);
-        let mut powers = vec![self.one.clone(), base.clone()];
-        for _ in 2..1 << WINDOW {
-            let mut next = powers.last().cloned().unwrap_or_default();
-            self.multiply(&mut next, &base);
-            powers.push(next);
-        }
-        let mut power = self.one.clone();
-        let mut at = high;
-        while at > low {
-            let width = WINDOW.min(at - low);
-            let mut digit = 0;
-            for _ in 0..width {
-                at -= 1;
-                self.square(&mut power);
-                digit = digit << 1 | usize::from(bit(at));
-            }
-            if let (1.., Some(factor)) = (digit, powers.get(digit)) {
-                self.multiply(&mut power, factor);
-            }
-        }
-        power
-    }
-
-    fn double(&self, number: &mut [u64]) {
-        let mut carry = 0;
-        for limb in number.iter_mut() {
-            (*limb, carry) = ((*limb << 1) | carry, *limb >> 63);
-        }
-        self.reduce(number, carry);
-    }
-
+impl Field<'_> {
     /// Takes the modulus away, once, from a number that is not below it.
     fn reduce(&self, number: &mut [u64], carry: u64) {
         if carry != 0 || number.iter().rev().cmp(self.modulus.iter().rev()) != Ordering::Less {
@@ -114,14 +41,39 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// `number * number / 2^bits`.
-    fn square(&mut self, number: &mut [u64]) {
+    /// Montgomery's reduction.
+    fn reduce_wide(&mut self, number: &mut [u64]) {
+        let wide = &mut self.wide;
+        let carry = match self.modulus.try_into() {
+            Ok(modulus) => kernel::reduce::<32>(wide, modulus, self.inverse),
+            _ => reduce_any(wide, self.modulus, self.inverse),
+        };
+        if let Some(high) = self.wide.get(self.modulus.len()..) {
+            number.copy_from_slice(high);
+        }
+        self.reduce(number, carry);
+    }
+}
+
+impl Modular for Field<'_> {
+    type Number = Vec<u64>;
+
+    fn one(&self) -> Vec<u64> {
+        self.one.clone()
+    }
+
+    fn any(&self, limbs: &[u64]) -> Vec<u64> {
+        let mut number = limbs.to_vec();
+        self.reduce(&mut number, 0);
+        number
+    }
+
+    fn square(&mut self, number: &mut Vec<u64>) {
         square_into(&mut self.wide, number);
         self.reduce_wide(number);
     }
 
-    /// `number * other / 2^bits`.
-    fn multiply(&mut self, number: &mut [u64], other: &[u64]) {
+    fn multiply(&mut self, number: &mut Vec<u64>, other: &Vec<u64>) {
         self.wide.fill(0);
         let count = other.len();
         for (at, digit) in number.iter().enumerate() {
@@ -135,18 +87,16 @@ impl<'a> Field<'a> {
         self.reduce_wide(number);
     }
 
-    /// Montgomery's reduction.
-    fn reduce_wide(&mut self, number: &mut [u64]) {
-        let wide = &mut self.wide;
-        let carry = match (self.modulus.try_into(), self.modulus.try_into()) {
-            (Ok(modulus), _) => kernel::reduce::<16>(wide, modulus, self.inverse),
-            (_, Ok(modulus)) => kernel::reduce::<32>(wide, modulus, self.inverse),
-            _ => reduce_any(wide, self.modulus, self.inverse),
-        };
-        if let Some(high) = self.wide.get(self.modulus.len()..) {
-            number.copy_from_slice(high);
+    fn double(&self, number: &mut Vec<u64>) {
+        let mut carry = 0;
+        for limb in number.iter_mut() {
+            (*limb, carry) = ((*limb << 1) | carry, *limb >> 63);
         }
         self.reduce(number, carry);
+    }
+
+    fn is_one(&self, number: &Vec<u64>, negative: bool) -> bool {
+        *number == if negative { self.minus_one.as_slice() } else { self.one.as_slice() }
     }
 }
 

@@ -7,8 +7,10 @@ mod der;
 mod field;
 mod kernel;
 mod key;
+mod modular;
 mod password;
 mod prime;
+mod wide;
 
 use std::net::IpAddr;
 

@@ -4,6 +4,8 @@ use rand_core::RngCore as _;
 
 use super::super::random::Source;
 use super::field::Field;
+use super::modular::Modular as _;
+use super::wide::Wide;
 
 /// Candidates are freed of all factors below this before a test is spent on them. A factor is worth its division where tests
 /// take long: eight times as long with every doubling of the limbs.
@@ -113,7 +115,11 @@ fn plus(number: &[u64], more: u64) -> Option<Vec<u64>> {
 }
 
 fn passes(number: &[u64], base: Option<&[u64]>) -> bool {
-    Field::new(number).passes(base)
+    match number.try_into() {
+        // A module has no product of 128 bits: longer limbs are no gain there.
+        Ok(modulus) if cfg!(not(target_family = "wasm")) => Wide::new(modulus).passes(number, base),
+        _ => Field::new(number).passes(number, base),
+    }
 }
 
 /// Whether an odd number with its highest bit set that passes with base 2 is prime, as far as Miller and Rabin can tell.
