@@ -257,6 +257,12 @@ fn clusters_heal() {
             .meanwhile(20, post(SECRETS, LATE_SECRET)),
         case("webhook of the deployment down for 20 s", &["webhook-down@deployment/web~20s"]),
         case("webhook of the database down for 40 s", &["webhook-down@statefulset/db~40s"]).after(both_new()),
+        case("webhook of the database down for 75 s", &["webhook-down@statefulset/db~75s"]).after(both_new()),
+        case(
+            "a container without a probe that crashes once after 3 s",
+            &["crash-after(3000)@deployment/web~4s"],
+        )
+        .web(without_probe(BETTER)),
         case("Job of the release fails twice and is tried again", &["job-fails(2)@job/import"])
             .after(with_job(4)),
         Case {
@@ -313,4 +319,46 @@ fn the_way_to_the_api_heals() {
         case("backstay itself dies twice", slow)
             .trouble(Trouble { crash_after: vec![12, 30], ..Trouble::default() }),
     ]);
+}
+
+/// The names of all cases, read from this file.
+fn names() -> Vec<&'static str> {
+    let tests = include_str!("heals.rs").split("/// The names of all cases").next().unwrap();
+    let made = tests.split("case(").skip(2);
+    made.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next()).collect()
+}
+
+#[test]
+fn the_list_is_complete() {
+    let names = names();
+    let mut distinct = names.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(distinct.len(), names.len(), "a name is used twice");
+    assert!(names.len() >= 40, "only {} cases", names.len());
+    // What was promised to be among them, by the words of the promise.
+    for (promised, name) in [
+        ("slow start with startupProbe", "slow start with startupProbe"),
+        ("one crash then ready", "one crash"),
+        (
+            "crash until the database of the same release answers",
+            "crash until the database of the release answers",
+        ),
+        ("registry 503 then ok", "registry away for 20 s"),
+        ("image pushed 20 s late with a grace", "image pushed 20 s late, with a grace"),
+        ("node added after 90 s", "a node is added after 90 s"),
+        ("quota freed by old pods", "quota that old pods free, found after 60 s"),
+        ("leader election restart", "leader election: ends once after it was ready"),
+        ("init container retries", "init container that is tried again"),
+        ("webhook briefly down", "webhook of the deployment down for 20 s"),
+        ("webhook down, found at the controller's next try", "webhook of the database down for 75 s"),
+        ("API server restart in the wait", "API restarts while we wait"),
+        ("Secret created late", "Secret volume created 20 s late"),
+        ("PVC bound late", "claim bound 40 s late"),
+        ("eviction", "eviction"),
+        ("HPA changing replicas", "autoscaler: four replicas"),
+        ("a Deployment scaled by somebody else", "scaled down to one by somebody else"),
+    ] {
+        assert!(names.contains(&name), "{promised} is missing: {names:#?}");
+    }
 }

@@ -39,6 +39,8 @@ pub enum InputError {
 const READ_ID_FIRST: u32 = 0x8000_0000;
 /// The least time an action gets, however late it is.
 const ACTION_LEAST_MS: u64 = 10_000;
+/// How long a server that does not answer is waited for before anything has begun, in milliseconds.
+const PREFLIGHT_MS: u64 = 60_000;
 
 /// One rollout. A copy goes its own way: for whoever wants to know what would come next.
 #[derive(Clone)]
@@ -272,7 +274,11 @@ impl Rollout {
             Outcome::Failed { causes, .. } => {
                 let cause = causes.into_iter().next().unwrap_or_else(|| self.unexplained());
                 let at = self.now.after(core::time::Duration::from_millis(backoff_ms(attempt)));
-                let limit_ms = self.policy.forward_ms.min(60_000);
+                let patience_ms = match cause.code {
+                    CauseCode::WebhookUnreachable => self.policy.health.webhook_grace_ms,
+                    _ => PREFLIGHT_MS,
+                };
+                let limit_ms = self.policy.forward_ms.min(patience_ms);
                 if self.state.is_none() && self.now.since(self.began_at).as_millis() >= u128::from(limit_ms) {
                     self.finish(Verdict::Unreachable { cause });
                 } else {

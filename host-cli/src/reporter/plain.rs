@@ -33,7 +33,7 @@ impl PlainReporter {
         let at = |time: Timestamp| format!("{:.1}s", time.since(self.began).as_secs_f64());
         let seen = at(cause.first_seen);
         let rule = match cause.class {
-            Class::FatalNow => "certain at once".to_owned(),
+            Class::FatalNow | Class::AfterGrace { grace_ms: 0 } => "certain at once".to_owned(),
             Class::AfterGrace { grace_ms } => {
                 let grace = std::time::Duration::from_millis(grace_ms);
                 format!(

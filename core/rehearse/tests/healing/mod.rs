@@ -94,6 +94,13 @@ pub(crate) fn probed(image: &str, probe: &str, failures: u32) -> PlannedObject {
     })
 }
 
+/// Ready, to Kubernetes, from the moment it runs.
+pub(crate) fn without_probe(image: &str) -> PlannedObject {
+    web(image, |spec| {
+        spec["template"]["spec"]["containers"][0].as_object_mut().unwrap().remove("readinessProbe");
+    })
+}
+
 pub(crate) fn with_init(image: &str) -> PlannedObject {
     web(image, |spec| {
         spec["template"]["spec"]["initContainers"] = json!([{"name": "init", "image": "registry.example/init:v1", "command": ["sh", "-c", "sleep 1; exit 0"]}]);
