@@ -87,7 +87,7 @@ pub(crate) async fn check_pending(
     };
     if quiet {
         return Ok(Some(format!(
-            "revision {} was left {} by {who} {age} ago; taking the release over",
+            "revision {} was left {} by {who} {age} ago; its run is gone",
             pending.revision, pending.status
         )));
     }

@@ -207,7 +207,8 @@ async fn finish(
         return Err(Stop::with(
             Exit::Held,
             format!(
-                "revision {revision} of {name} was left unfinished; `backstay resume {name}` finishes it"
+                "revision {revision} of {name} was left unfinished and stays so; `backstay resume {name} -n {}` finishes it",
+                cluster.namespace
             ),
         ));
     }

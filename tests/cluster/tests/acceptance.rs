@@ -208,7 +208,7 @@ promise!(p08_interrupted, Node::Real, |world: &World| {
         std::thread::sleep(Duration::from_secs(5));
         last = world.deploy("app", &["tag=1.5.0"]);
     }
-    last.exits(0).shows("taking the release over");
+    last.exits(0).shows("its run is gone");
     assert_eq!(running(world, "app"), ("1.5.0".to_owned(), 2));
 });
 
