@@ -181,8 +181,21 @@ fn begin_at(recording: &Recording, index: usize) -> Option<Beginning> {
     let seen = recording.time(sight.t);
     let is_new = is_made_within(recording, &sight.object) && changed_from_nothing(recording, index);
     let since = made_at(&sight.object).filter(|_| is_new).map_or(seen, |made| made.min(seen));
+    let since = made_in_one_look(recording, sight.t).map_or(since, |made| made.min(since));
     let release = release_of(&sight.object).map(ToString::to_string);
     Some(Beginning { index, since, release, judges_all: false })
+}
+
+/// When the first object was made that shows for the first time in the look that was taken then; `None` of the first look, and
+/// where no earlier look says since when it can have been there. Who looks now and then sees a change late.
+fn made_in_one_look(recording: &Recording, t: f64) -> Option<Timestamp> {
+    let sights = recording.sights();
+    let (from, to) =
+        (sights.partition_point(|sight| sight.t < t), sights.partition_point(|sight| sight.t <= t));
+    let before = recording.time(sights.get(from.checked_sub(1)?)?.t);
+    let known: BTreeSet<&str> = sights.iter().take(from).map(|sight| uid(&sight.object)).collect();
+    let new = sights.get(from..to)?.iter().filter(|sight| !known.contains(uid(&sight.object)));
+    new.filter_map(|sight| made_at(&sight.object)).filter(|made| *made > before).min()
 }
 
 fn changed_from_nothing(recording: &Recording, index: usize) -> bool {

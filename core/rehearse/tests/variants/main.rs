@@ -4,6 +4,7 @@
 
 mod client;
 mod pairs;
+mod polled;
 mod workloads;
 
 use std::path::Path;
