@@ -3,6 +3,7 @@
 
 mod charts;
 mod failures;
+mod group;
 mod readiness;
 mod render;
 mod trial;
@@ -41,6 +42,8 @@ enum What {
     Failures(failures::Options),
     /// A healthy release of 100 objects: requests of waiting, and how soon after readiness the command is gone
     Wait(wait::Options),
+    /// A hundred small releases: as a group, beside Helm in a loop and with `xargs -P`
+    Group(group::Options),
     /// One judgement beside kstatus in Go, and one observation among 10 to 100,000 objects
     Readiness,
 }
@@ -75,6 +78,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         Some(What::Render(options)) => return render::run(options),
         Some(What::Failures(options)) => return failures::run(options),
         Some(What::Wait(options)) => return wait::run(options),
+        Some(What::Group(options)) => return group::run(options),
         Some(What::Readiness) => return readiness::run(),
         None => {}
     }
