@@ -6,10 +6,11 @@ use std::process::Command;
 use std::{env, fs, io};
 
 /// The page's files with their media types.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("index.html", "text/html; charset=utf-8"),
     ("style.css", "text/css"),
     ("page.js", "text/javascript"),
+    ("backstay-first.wasm", "application/wasm"),
     ("backstay.wasm", "application/wasm"),
 ];
 

@@ -1,4 +1,4 @@
-// Builds the page into `dist`: node build.mjs MODULE.wasm
+// Builds the page into `dist`: node build.mjs FIRST.wasm FULL.wasm
 // The worker goes into the page's script as text, so that it inherits the page's content security policy.
 
 import { build } from "esbuild";
@@ -22,9 +22,9 @@ async function filesBelow(folder) {
   );
 }
 
-const module = process.argv[2];
-if (!module) {
-  console.error("usage: node build.mjs MODULE.wasm");
+const [first, full] = process.argv.slice(2);
+if (!first || !full) {
+  console.error("usage: node build.mjs FIRST.wasm FULL.wasm");
   process.exit(2);
 }
 await mkdir(out, { recursive: true });
@@ -41,4 +41,5 @@ await build({
 });
 await build({ ...common, entryPoints: ["src/style.css"], outfile: join(out, "style.css") });
 await writeFile(join(out, "index.html"), await readFile(join(here, "src", "index.html")));
-await copyFile(module, join(out, "backstay.wasm"));
+await copyFile(first, join(out, "backstay-first.wasm"));
+await copyFile(full, join(out, "backstay.wasm"));

@@ -39,6 +39,9 @@ pub enum CallError {
     /// The input was understood and cannot be used.
     #[error("{0}")]
     Refused(String),
+    /// This is the small module, and the answer needs what only the full one has.
+    #[error("the small module leaves this to the full one; ask that")]
+    Elsewhere,
     /// The same, with a code and what belongs to it.
     #[error(transparent)]
     Typed(#[from] Box<Refusal>),
@@ -87,6 +90,7 @@ impl CallError {
             Self::BadRequest(_) => "bad-request",
             Self::UnknownCall(_) => "unknown-call",
             Self::Refused(_) => "refused",
+            Self::Elsewhere => "elsewhere",
             Self::Typed(refusal) => refusal.code,
         }
     }
@@ -102,20 +106,36 @@ impl CallError {
 
 type Call = fn(Value) -> Result<Value, CallError>;
 
+/// The call in the full module, what stands for it in the small one.
+#[cfg(feature = "full")]
+macro_rules! full {
+    ($call:expr) => {
+        $call
+    };
+}
+
+/// The call in the full module, what stands for it in the small one.
+#[cfg(not(feature = "full"))]
+macro_rules! full {
+    ($call:expr) => {
+        |_| Err(CallError::Elsewhere)
+    };
+}
+
 const CALLS: [(&str, Call); 13] = [
     ("version", version),
     ("render", render::call),
     ("parse-manifest", parse_manifest),
-    ("plan", plan),
-    ("rehearse", rehearse),
+    ("plan", full!(plan)),
+    ("rehearse", full!(rehearse)),
     ("timeout", timeout::call),
-    ("lint", lint::call),
+    ("lint", full!(lint::call)),
     ("preview", look_ahead::preview),
-    ("rehearsals", look_ahead::rehearse),
-    ("rbac", look_ahead::rbac),
-    ("replay", replay::call),
+    ("rehearsals", full!(look_ahead::rehearse)),
+    ("rbac", full!(look_ahead::rbac)),
+    ("replay", full!(replay::call)),
     ("unpack", unpack::call),
-    ("rollout", rollout::call),
+    ("rollout", full!(rollout::call)),
 ];
 
 /// The names of all calls.
@@ -155,7 +175,9 @@ fn answer(request: &str) -> Result<Value, CallError> {
         .iter()
         .find(|(name, _)| *name == request.call)
         .ok_or_else(|| CallError::UnknownCall(request.call.clone()))?;
-    call(request.input)
+    let answer = call(request.input);
+    // A template may have caught the error, or not seen one.
+    if backstay_gotemplate::elsewhere::take() { Err(CallError::Elsewhere) } else { answer }
 }
 
 fn input<T: DeserializeOwned>(input: Value) -> Result<T, CallError> {

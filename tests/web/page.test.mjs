@@ -141,7 +141,7 @@ check("a share link carries everything, and nothing goes to the server", async (
   assert.equal(await second.inputValue("#slider-nodes"), "9");
   assert.equal(await text(second, "#recommended"), timeout);
   assert.equal(await second.locator(".chip").count(), 1);
-  assert.ok(server.asked.every((path) => ["/", "/page.js", "/style.css", "/backstay.wasm"].includes(path)), server.asked.join());
+  assert.ok(server.asked.every((path) => ["/", "/page.js", "/style.css", "/backstay-first.wasm", "/backstay.wasm"].includes(path)), server.asked.join());
 });
 
 check("a damaged link is told, and the example is shown", async (page) => {

@@ -24,8 +24,11 @@ export class Core {
   #worker: Worker;
   #waiting = new Map<number, (answer: Answer) => void>();
   #next = 1;
+  #address: string;
+  #full: Promise<void> | undefined;
 
-  private constructor(module: WebAssembly.Module) {
+  private constructor(module: WebAssembly.Module, full: string) {
+    this.#address = full;
     const address = URL.createObjectURL(new Blob([WORKER_SOURCE], { type: "text/javascript" }));
     this.#worker = new Worker(address);
     this.#worker.onmessage = ({ data }: MessageEvent<WorkerReply>) => {
@@ -36,31 +39,54 @@ export class Core {
     this.#send({ module });
   }
 
-  static async load(address: string): Promise<Core> {
-    const response = await fetch(address);
-    if (!response.ok) throw new Error(`${address}: the server answers ${response.status}`);
-    // Some servers do not know the media type that compiling from a stream insists on.
-    const streams = response.headers.get("content-type")?.startsWith("application/wasm") === true;
-    const module = streams
-      ? await WebAssembly.compileStreaming(response)
-      : await WebAssembly.compile(await response.arrayBuffer());
-    const imports = WebAssembly.Module.imports(module);
-    if (imports.length > 0) throw new Error(`the module imports ${imports.map((one) => one.name).join(", ")}`);
-    return new Core(module);
+  /** Loads the small module; the full one takes its place as soon as a call needs it. */
+  static async load(first: string, full: string): Promise<Core> {
+    return new Core(await fetched(first), full);
   }
 
   #send(request: WorkerRequest): void {
     this.#worker.postMessage(request);
   }
 
-  /** Calls by name; throws what is an error. */
-  async call<T>(call: string, input: unknown = {}): Promise<T> {
+  async #answer(call: string, input: unknown): Promise<Answer> {
     const id = this.#next++;
-    const answer = await new Promise<Answer>((resolve) => {
+    return new Promise<Answer>((resolve) => {
       this.#waiting.set(id, resolve);
       this.#send({ id, call, input });
     });
+  }
+
+  async #whole(): Promise<void> {
+    this.#full ??= fetched(this.#address).then((module) => this.#send({ module }));
+    try {
+      await this.#full;
+    } catch (problem) {
+      this.#full = undefined;
+      throw new Error(`what this needs cannot be loaded: ${problem instanceof Error ? problem.message : String(problem)}`);
+    }
+  }
+
+  /** Calls by name; throws what is an error. */
+  async call<T>(call: string, input: unknown = {}): Promise<T> {
+    let answer = await this.#answer(call, input);
+    if ("error" in answer && answer.error.code === "elsewhere") {
+      await this.#whole();
+      answer = await this.#answer(call, input);
+    }
     if ("error" in answer) throw new CoreError(answer.error);
     return answer.ok as T;
   }
+}
+
+async function fetched(address: string): Promise<WebAssembly.Module> {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`${address}: the server answers ${response.status}`);
+  // Some servers do not know the media type that compiling from a stream insists on.
+  const streams = response.headers.get("content-type")?.startsWith("application/wasm") === true;
+  const module = streams
+    ? await WebAssembly.compileStreaming(response)
+    : await WebAssembly.compile(await response.arrayBuffer());
+  const imports = WebAssembly.Module.imports(module);
+  if (imports.length > 0) throw new Error(`the module imports ${imports.map((one) => one.name).join(", ")}`);
+  return module;
 }

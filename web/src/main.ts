@@ -318,7 +318,7 @@ async function start(): Promise<void> {
   tabs.start();
   fillForm();
   try {
-    core = await Core.load("backstay.wasm");
+    core = await Core.load("backstay-first.wasm", "backstay.wasm");
     const { faults: names } = await core.call<Version>("version");
     faults = rehearsal.form(names, (wanted) => void runFaults(wanted));
     rule(core);

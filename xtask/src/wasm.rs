@@ -1,6 +1,7 @@
 //! `cargo xtask wasm`: the core as WebAssembly, with nothing imported from whoever embeds it, tested in Node.
 
 mod imports;
+mod ship;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+
+pub(crate) use ship::both;
 
 use crate::{embed, paths, run, setup};
 
@@ -50,7 +53,10 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     setup::install_wasm_target()?;
     for package in PACKAGES {
-        let file = build(package, if options.dist { SHIPPED } else { "release" })?;
+        let file = match (package, options.dist) {
+            (EMBEDDED, true) => ship::full()?,
+            (_, dist) => build(package, if dist { SHIPPED } else { "release" }, &[])?,
+        };
         let module = fs::read(&file).with_context(|| format!("{}: cannot be read", file.display()))?;
         let imports = imports::of(&module).with_context(|| format!("{}: is not a module", file.display()))?;
         if !imports.is_empty() {
@@ -82,12 +88,6 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The module as it is shipped.
-pub(crate) fn module() -> anyhow::Result<PathBuf> {
-    setup::install_wasm_target()?;
-    build(EMBEDDED, SHIPPED)
-}
-
 /// How many bytes these are with gzip.
 pub(crate) fn packed(bytes: &[u8]) -> usize {
     miniz_oxide::deflate::compress_to_vec(bytes, 9).len() + GZIP_FRAME
@@ -104,10 +104,11 @@ fn test_in_node(module: &Path) -> anyhow::Result<()> {
 }
 
 /// Builds one package as a module and gives the file, as cargo reports it.
-fn build(package: &str, profile: &str) -> anyhow::Result<PathBuf> {
+fn build(package: &str, profile: &str, flags: &[&str]) -> anyhow::Result<PathBuf> {
     let mut command = Command::new("cargo");
     command.current_dir(paths::repository()).stderr(Stdio::inherit());
     command.args(["rustc", "--lib", "--crate-type", "cdylib", "--target", setup::WASM_TARGET]);
+    command.args(flags);
     command.args(["--package", package, "--profile", profile, "--message-format", "json-render-diagnostics"]);
     let messages = run::read(&mut command)?;
     let reported = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());

@@ -34,6 +34,11 @@ pub fn validate_schemas(chart: &Chart, values: &Map) -> Result<(), String> {
 }
 
 fn check_chart(chart: &Chart, values: &Map, text: &mut String) {
+    #[cfg(not(feature = "full"))]
+    if chart.schema.is_some() {
+        backstay_gotemplate::elsewhere::note();
+    }
+    #[cfg(feature = "full")]
     if let Some(schema) = &chart.schema {
         let wrong = match serde_json::from_slice::<Value>(schema) {
             Ok(schema) => {

@@ -6,6 +6,7 @@
 mod builtins;
 mod compare;
 mod data;
+pub mod elsewhere;
 mod error;
 mod exec;
 mod exec_call;

@@ -7,6 +7,7 @@ use ::toml::Value as Toml;
 use super::arguments::{any, text};
 use super::structured::error_map;
 use super::{dates, json};
+use crate::elsewhere::full;
 use crate::function::{Function, FunctionError, Parameter, Runtime};
 use crate::print_quote::{quote, quote_rune};
 use crate::value::{Map, Text, Value};
@@ -17,7 +18,7 @@ const ANY: &[Parameter] = &[Parameter::Any];
 pub(super) const FUNCTIONS: &[Function] = &[
     Function { name: "toToml", parameters: ANY, variadic: None, call: to_toml },
     Function { name: "mustToToml", parameters: ANY, variadic: None, call: must_to_toml },
-    Function { name: "fromToml", parameters: &[Parameter::Text], variadic: None, call: from_toml },
+    Function { name: "fromToml", parameters: &[Parameter::Text], variadic: None, call: full!(from_toml) },
 ];
 
 /// Deeper than this only cycles go.
@@ -38,6 +39,7 @@ fn must_to_toml(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, Funct
     write(&any(arguments, 0)).map(Value::from).map_err(FunctionError::new)
 }
 
+#[cfg_attr(not(feature = "full"), allow(dead_code, reason = "the small build leaves it to the full one"))]
 fn from_toml(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
     let source = text(arguments, 0);
     Ok(match source.parse::<::toml::Table>() {

@@ -2,6 +2,11 @@
 //!
 //! RSA, ECDSA on P-256 and Ed25519; DSA keys and other curves, which no chart uses, are refused.
 
+#![cfg_attr(
+    not(feature = "full"),
+    allow(dead_code, reason = "the small build leaves these functions to the full one")
+)]
+
 mod certificate;
 mod der;
 mod field;
@@ -20,6 +25,7 @@ use key::Key;
 use super::arguments::{int, list, text};
 use super::encoding::base64_decode;
 use super::random::Source;
+use crate::elsewhere::full;
 use crate::function::{Function, FunctionError, Parameter, Runtime};
 use crate::value::{List, Value};
 
@@ -31,44 +37,44 @@ const TWO_TEXTS: &[Parameter] = &[TEXT, TEXT];
 
 /// The functions of this module.
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function { name: "genPrivateKey", parameters: &[TEXT], variadic: None, call: gen_private_key },
-    Function { name: "genCA", parameters: &[TEXT, INT], variadic: None, call: gen_ca },
-    Function { name: "genCAWithKey", parameters: &[TEXT, INT, TEXT], variadic: None, call: gen_ca },
+    Function { name: "genPrivateKey", parameters: &[TEXT], variadic: None, call: full!(gen_private_key) },
+    Function { name: "genCA", parameters: &[TEXT, INT], variadic: None, call: full!(gen_ca) },
+    Function { name: "genCAWithKey", parameters: &[TEXT, INT, TEXT], variadic: None, call: full!(gen_ca) },
     Function {
         name: "genSelfSignedCert",
         parameters: &[TEXT, LIST, LIST, INT],
         variadic: None,
-        call: gen_self_signed,
+        call: full!(gen_self_signed),
     },
     Function {
         name: "genSelfSignedCertWithKey",
         parameters: &[TEXT, LIST, LIST, INT, TEXT],
         variadic: None,
-        call: gen_self_signed,
+        call: full!(gen_self_signed),
     },
     Function {
         name: "genSignedCert",
         parameters: &[TEXT, LIST, LIST, INT, CERTIFICATE],
         variadic: None,
-        call: gen_signed,
+        call: full!(gen_signed),
     },
     Function {
         name: "genSignedCertWithKey",
         parameters: &[TEXT, LIST, LIST, INT, CERTIFICATE, TEXT],
         variadic: None,
-        call: gen_signed,
+        call: full!(gen_signed),
     },
-    Function { name: "buildCustomCert", parameters: TWO_TEXTS, variadic: None, call: build_custom },
+    Function { name: "buildCustomCert", parameters: TWO_TEXTS, variadic: None, call: full!(build_custom) },
     Function {
         name: "derivePassword",
         parameters: &[INT, TEXT, TEXT, TEXT, TEXT],
         variadic: None,
-        call: derive_password,
+        call: full!(derive_password),
     },
-    Function { name: "bcrypt", parameters: &[TEXT], variadic: None, call: bcrypt },
-    Function { name: "htpasswd", parameters: TWO_TEXTS, variadic: None, call: htpasswd },
-    Function { name: "encryptAES", parameters: TWO_TEXTS, variadic: None, call: encrypt_aes },
-    Function { name: "decryptAES", parameters: TWO_TEXTS, variadic: None, call: decrypt_aes },
+    Function { name: "bcrypt", parameters: &[TEXT], variadic: None, call: full!(bcrypt) },
+    Function { name: "htpasswd", parameters: TWO_TEXTS, variadic: None, call: full!(htpasswd) },
+    Function { name: "encryptAES", parameters: TWO_TEXTS, variadic: None, call: full!(encrypt_aes) },
+    Function { name: "decryptAES", parameters: TWO_TEXTS, variadic: None, call: full!(decrypt_aes) },
 ];
 
 /// As Sprig has it, `genPrivateKey` answers with the error.

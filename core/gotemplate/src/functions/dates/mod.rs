@@ -75,6 +75,17 @@ fn zone_of(name: &str, at: &Time) -> Zone {
     if matches!(name, "" | "UTC" | "Local") {
         return Zone::utc();
     }
+    zone_in_database(name, at)
+}
+
+#[cfg(not(feature = "full"))]
+fn zone_in_database(_: &str, _: &Time) -> Zone {
+    crate::elsewhere::note();
+    Zone::utc()
+}
+
+#[cfg(feature = "full")]
+fn zone_in_database(name: &str, at: &Time) -> Zone {
     // Go finds zones as files, where capitals count.
     let exact = |zone: &jiff::tz::TimeZone| zone.iana_name() == Some(name);
     let Some(zone) = jiff::tz::TimeZone::get(name).ok().filter(exact) else { return Zone::utc() };

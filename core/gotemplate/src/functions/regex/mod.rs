@@ -100,7 +100,13 @@ fn expression(source: &str) -> Result<Rc<Expression>, SyntaxError> {
         if let Some(known) = compiled.get(source) {
             return Ok(known.clone());
         }
-        let expression = Rc::new(Expression::new(source)?);
+        let expression = Expression::new(source);
+        // The tables for \p are left out. Other mistakes are rare.
+        #[cfg(not(feature = "full"))]
+        if expression.is_err() || source.contains("\\p") || source.contains("\\P") {
+            crate::elsewhere::note();
+        }
+        let expression = Rc::new(expression?);
         if compiled.len() >= KEPT {
             compiled.clear();
         }
