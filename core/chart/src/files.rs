@@ -145,6 +145,6 @@ pub(crate) fn filter(files: Vec<SourceFile>) -> Result<Vec<ChartFile>, ChartErro
         kept.push(ChartFile::new(file.path, &file.content));
     }
     // Go walks each folder sorted by name, so `a/b` comes before `a-b` although `-` sorts before `/`.
-    kept.sort_by(|a, b| a.name.split('/').cmp(b.name.split('/')));
+    backstay_object::sort_by(&mut kept, |a, b| a.name.split('/').cmp(b.name.split('/')));
     Ok(kept)
 }

@@ -128,8 +128,12 @@ pub fn sort_manifests(
         Compatibility::Helm3 => INSTALL_ORDER.len() - 2,
         Compatibility::Helm4 => INSTALL_ORDER.len(),
     };
-    sorted.hooks.sort_by(|a, b| kind_order(&a.kind, known).cmp(&kind_order(&b.kind, known)));
-    sorted.objects.sort_by(|a, b| kind_order(&a.kind, known).cmp(&kind_order(&b.kind, known)));
+    backstay_object::sort_by(&mut sorted.hooks, |a, b| {
+        kind_order(&a.kind, known).cmp(&kind_order(&b.kind, known))
+    });
+    backstay_object::sort_by(&mut sorted.objects, |a, b| {
+        kind_order(&a.kind, known).cmp(&kind_order(&b.kind, known))
+    });
     Ok(sorted)
 }
 

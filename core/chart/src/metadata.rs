@@ -221,7 +221,12 @@ impl Metadata {
                         .map(|text| (key.clone(), text))
                         .ok_or_else(|| fields.wrong(other, "annotations", "string")),
                 };
-                self.annotations = Some(map.iter().map(read).collect::<Result<_, _>>()?);
+                let mut annotations = BTreeMap::new();
+                for entry in map {
+                    let (key, value) = read(entry)?;
+                    annotations.insert(key, value);
+                }
+                self.annotations = Some(annotations);
             }
             Some(other) => return Err(fields.wrong(other, "annotations", "map[string]string")),
         }

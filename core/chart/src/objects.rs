@@ -330,7 +330,9 @@ pub(crate) struct Files(BTreeMap<Text, Rc<[u8]>>);
 
 impl Files {
     pub(crate) fn new(files: &[ChartFile]) -> Self {
-        Self(files.iter().map(|file| (Rc::from(file.name.as_str()), file.data.clone())).collect())
+        let mut own = BTreeMap::new();
+        own.extend(files.iter().map(|file| (Rc::from(file.name.as_str()), file.data.clone())));
+        Self(own)
     }
 
     fn content(&self, name: &str) -> &[u8] {
@@ -398,7 +400,9 @@ impl Object for Files {
             _ => {
                 let glob = Glob::new(path);
                 let matching = self.0.iter().filter(|(name, _)| glob.matches(name));
-                Value::object(Self(matching.map(|(name, data)| (name.clone(), data.clone())).collect()))
+                let mut found = BTreeMap::new();
+                found.extend(matching.map(|(name, data)| (name.clone(), data.clone())));
+                Value::object(Self(found))
             }
         }))
     }

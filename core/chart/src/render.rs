@@ -7,6 +7,7 @@ use backstay_gotemplate::{
     Compatibility, Environment, FunctionTable, LookupKey, Map, MapType, Options, Parsed,
     RenderError as EngineError, Templates, Value, helm_functions,
 };
+use backstay_object::sort_by;
 
 use crate::capabilities::Capabilities;
 use crate::chart::{Chart, CrdFile};
@@ -344,7 +345,7 @@ impl<'a> Prepared<'a> {
         builder.chart(chart, chart.name(), true, values);
         let found = builder.found;
         let mut order: Vec<String> = found.keys().cloned().collect();
-        order.sort_by(|a, b| depth(b).cmp(&depth(a)).then_with(|| b.cmp(a)));
+        sort_by(&mut order, |a, b| depth(b).cmp(&depth(a)).then_with(|| b.cmp(a)));
         let templates = Templates::new(functions);
         Self { found, order, environment, templates, defined: Vec::new() }
     }
@@ -421,7 +422,11 @@ fn render_files(
     let functions = cache.functions(input.environment.compatibility);
     let mut prepared = Prepared::new(chart, values, input, functions);
     prepared.parse(cache, &mut Err)?;
-    prepared.files().map(|name| Ok((name.clone(), prepared.render(name)?))).collect()
+    let mut rendered = BTreeMap::new();
+    for name in prepared.files() {
+        rendered.insert(name.clone(), prepared.render(name)?);
+    }
+    Ok(rendered)
 }
 
 fn depth(path: &str) -> usize {

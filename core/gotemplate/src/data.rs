@@ -144,5 +144,9 @@ pub fn to_json(value: &Value) -> serde_json::Value {
 /// Plain JSON of a map.
 #[must_use]
 pub fn map_to_json(map: &Map) -> serde_json::Map<String, serde_json::Value> {
-    map.borrow().iter().map(|(key, value)| (key.to_string(), to_json(value))).collect()
+    let mut json = serde_json::Map::new();
+    for (key, value) in map.borrow().iter() {
+        json.insert(key.to_string(), to_json(value));
+    }
+    json
 }

@@ -84,8 +84,11 @@ impl Default for FunctionTable {
 
 impl FromIterator<&'static Function> for FunctionTable {
     fn from_iter<I: IntoIterator<Item = &'static Function>>(functions: I) -> Self {
-        let functions: BTreeMap<_, _> =
-            functions.into_iter().map(|function| (function.name, function)).collect();
+        let mut known = BTreeMap::new();
+        for function in functions {
+            known.insert(function.name, function);
+        }
+        let functions = known;
         let own = BUILTINS.iter().filter(|builtin| !functions.contains_key(builtin.name));
         let all = functions.values().map(|function| Callable::Function(function));
         // Three quarters stay free, so that an unknown name is soon known for one.

@@ -486,7 +486,12 @@ impl Default for Map {
 
 impl FromIterator<(Text, Value)> for Map {
     fn from_iter<I: IntoIterator<Item = (Text, Value)>>(entries: I) -> Self {
-        Self::of(MapType::Any, entries.into_iter().collect())
+        // One by one: `collect` would sort first, with a sort compiled anew for every kind of iterator.
+        let mut map = BTreeMap::new();
+        for (key, value) in entries {
+            map.insert(key, value);
+        }
+        Self::of(MapType::Any, map)
     }
 }
 

@@ -12,6 +12,7 @@ mod kinds;
 mod look;
 mod quantity;
 mod selector;
+mod sort;
 mod time;
 
 pub use duration::{DurationError, format_duration, parse_duration};
@@ -20,4 +21,5 @@ pub use kinds::{KINDS, KindInfo, kind_info, kind_info_by_plural};
 pub use look::*;
 pub use quantity::{Quantity, QuantityError};
 pub use selector::{labels_match, selector_matches};
+pub use sort::sort_by;
 pub use time::{Timestamp, TimestampError};

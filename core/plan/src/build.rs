@@ -87,7 +87,8 @@ pub fn build(input: PlanInput) -> Result<Plan, PlanError> {
     let waves = wave_numbers(&input.objects)?;
     let current = by_key(input.current.as_ref());
     let healthy = by_key(input.healthy.as_ref());
-    let wanted: BTreeSet<&ResourceKey> = input.objects.iter().map(|object| &object.key).collect();
+    let mut wanted: BTreeSet<&ResourceKey> = BTreeSet::new();
+    wanted.extend(input.objects.iter().map(|object| &object.key));
 
     let mut steps: Vec<Step> = Vec::with_capacity(input.objects.len());
     for (object, wave) in input.objects.iter().zip(&waves) {
@@ -103,7 +104,7 @@ pub fn build(input: PlanInput) -> Result<Plan, PlanError> {
             owned: object.owned,
         });
     }
-    steps.sort_by_key(|step| step.wave);
+    backstay_object::sort_by(&mut steps, |one, other| one.wave.cmp(&other.wave));
     let last_wave = steps.last().map_or(0, |step| step.wave);
     let mut deletions: Vec<Step> = current
         .values()
@@ -111,7 +112,9 @@ pub fn build(input: PlanInput) -> Result<Plan, PlanError> {
         .filter(|object| !matches!(input.live.get(&object.key), Some(None)))
         .map(|object| deletion(object, last_wave, &healthy))
         .collect();
-    deletions.sort_by_key(|step| uninstall_rank(&step.key.kind));
+    backstay_object::sort_by(&mut deletions, |one, other| {
+        uninstall_rank(&one.key.kind).cmp(&uninstall_rank(&other.key.kind))
+    });
     steps.extend(deletions);
 
     let undo = undo_target(&input);
@@ -230,9 +233,11 @@ fn without_server_fields(live: &Value) -> Value {
 }
 
 fn by_key(revision: Option<&PreviousRevision>) -> BTreeMap<&ResourceKey, &PlannedObject> {
-    revision.map_or_else(BTreeMap::new, |revision| {
-        revision.objects.iter().map(|object| (&object.key, object)).collect()
-    })
+    let mut objects = BTreeMap::new();
+    objects.extend(
+        revision.into_iter().flat_map(|revision| &revision.objects).map(|object| (&object.key, object)),
+    );
+    objects
 }
 
 fn hooks(objects: &[PlannedObject]) -> Vec<PlannedHook> {
@@ -269,8 +274,9 @@ fn wave_numbers(objects: &[PlannedObject]) -> Result<Vec<u32>, PlanError> {
         })?;
         numbers.push(number);
     }
-    let distinct: BTreeSet<i32> = numbers.iter().copied().collect();
-    let ranks: BTreeMap<i32, u32> = distinct.into_iter().zip(0..).collect();
+    let (mut distinct, mut ranks) = (BTreeSet::new(), BTreeMap::new());
+    distinct.extend(numbers.iter().copied());
+    ranks.extend(distinct.into_iter().zip(0_u32..));
     Ok(numbers.iter().filter_map(|number| ranks.get(number).copied()).collect())
 }
 

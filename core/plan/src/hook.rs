@@ -144,7 +144,7 @@ pub(crate) fn hooks_of(hooks: &[PlannedHook], event: HookEvent) -> Vec<usize> {
         .filter(|(_, hook)| hook.events.contains(&event))
         .map(|(index, hook)| (hook.weight, hook.object.key.name.to_string(), index))
         .collect();
-    indexes.sort();
+    backstay_object::sort_by(&mut indexes, Ord::cmp);
     indexes.into_iter().map(|(.., index)| index).collect()
 }
 

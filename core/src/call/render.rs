@@ -178,8 +178,8 @@ fn environment(given: &Input) -> Result<Environment, CallError> {
             namespace: answer.namespace.clone(),
             name: answer.name.clone(),
         };
-        let known: BTreeMap<LookupKey, Value> =
-            answers.iter().map(|answer| (key(answer), answer.object.clone())).collect();
+        let mut known: BTreeMap<LookupKey, Value> = BTreeMap::new();
+        known.extend(answers.iter().map(|answer| (key(answer), answer.object.clone())));
         environment.lookup = Rc::new(move |key| match known.get(key) {
             Some(Value::Null) => Ok(Data::Map(Map::new())),
             Some(object) => Ok(from_json_floats(object)),

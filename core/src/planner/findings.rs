@@ -59,7 +59,7 @@ pub fn placed(mut found: Vec<Finding>, lines: &Lines, ignore: &[String]) -> Vec<
         finding.line = lines.line(&finding.object, &finding.field);
         finding.template_line = lines.template_line(&finding.source, &finding.field);
     }
-    found.sort_by(|one, other| {
+    backstay_object::sort_by(&mut found, |one, other| {
         let key = |finding: &Finding| (finding.source.clone(), finding.line, finding.code.clone());
         other.severity.cmp(&one.severity).then_with(|| key(one).cmp(&key(other)))
     });

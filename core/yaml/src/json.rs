@@ -55,7 +55,11 @@ impl Builder for JsonBuilder {
     }
 
     fn map(&mut self, entries: Vec<(String, Value)>) -> Value {
-        Value::Object(entries.into_iter().collect::<Map<String, Value>>())
+        let mut map = Map::new();
+        for (key, value) in entries {
+            map.insert(key, value);
+        }
+        Value::Object(map)
     }
 
     fn entries(&mut self, value: &Value) -> Option<Vec<(String, Value)>> {

@@ -34,7 +34,9 @@ fn pod_amounts(spec: &Value, section: &str) -> Amounts {
         // A limit without a request is the request.
         let requests = requests.or_else(|| at(container, &["resources", "limits"]));
         let entries = requests.and_then(Value::as_object).into_iter().flatten();
-        entries.filter_map(|(name, value)| Some((name.clone(), Quantity::of(value)?.0))).collect()
+        let mut amounts = Amounts::new();
+        amounts.extend(entries.filter_map(|(name, value)| Some((name.clone(), Quantity::of(value)?.0))));
+        amounts
     };
     let mut sum = Amounts::new();
     let is_sidecar = |container: &&Value| text_at(container, &["restartPolicy"]) == Some("Always");

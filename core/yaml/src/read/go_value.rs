@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::Builder;
 use super::build::key_text;
 use crate::number::format_float;
+use crate::order::sort_by_less;
 use crate::resolve::Scalar;
 
 /// A decoded value.
@@ -121,7 +122,7 @@ impl fmt::Display for Go {
             }
             Go::Map(entries) => {
                 let mut sorted: Vec<&(Go, Rc<Go>)> = entries.iter().collect();
-                sorted.sort_by(|a, b| a.0.order(&b.0));
+                sort_by_less(&mut sorted, &|a, b| a.0.order(&b.0).is_lt());
                 f.write_str("map[interface {}]interface {}{")?;
                 for (index, (key, value)) in sorted.into_iter().enumerate() {
                     f.write_str(if index > 0 { ", " } else { "" })?;
@@ -197,7 +198,7 @@ fn finite(value: &Go) -> Result<(), String> {
                 .iter()
                 .map(|(key, value)| (key_text(key.scalar()).unwrap_or_default(), value))
                 .collect();
-            sorted.sort_by(|a, b| a.0.cmp(&b.0));
+            sort_by_less(&mut sorted, &|a, b| a.0 < b.0);
             sorted.into_iter().try_for_each(|(_, value)| finite(value))
         }
         _ => Ok(()),
