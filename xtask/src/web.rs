@@ -18,8 +18,8 @@ const FULL: &str = "backstay.wasm";
 /// At most so many bytes with gzip may the page's own files have.
 const PAGE_BUDGET: usize = 24_000;
 
-/// At most so many bytes with gzip may all have that the page loads first.
-const FIRST_BUDGET: usize = 600_000;
+/// At most so many bytes with gzip may all have that the page loads first: 600 KiB.
+const FIRST_BUDGET: usize = 614_400;
 
 /// How to build.
 #[derive(Debug, Default, Args)]
