@@ -73,7 +73,12 @@ impl Driver {
         loop {
             let deadline = loop {
                 match rollout.poll_output() {
-                    Output::Record { entry } => unwritten.push(entry),
+                    Output::Record { entry } => {
+                        for note in crate::hook_runs::notes(rollout, &entry) {
+                            self.records.note_hook(&note);
+                        }
+                        unwritten.push(entry);
+                    }
                     Output::Act { action } => {
                         if let Some(verdict) = self.make_durable(rollout, &action, &mut unwritten).await? {
                             return Ok(verdict);

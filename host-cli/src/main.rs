@@ -9,6 +9,7 @@ mod execute;
 mod exit;
 mod flux;
 mod group;
+mod hook_runs;
 mod lease;
 mod modules;
 mod notify;
@@ -19,6 +20,7 @@ mod records;
 mod reporter;
 mod signals;
 mod sources;
+mod storage;
 mod table;
 mod watch;
 

@@ -10,7 +10,10 @@ use kube::Client;
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
+use crate::storage::Driver;
 
+/// What the plan says records are needed for.
+const RECORDS: &str = "Helm's release records";
 /// How many questions are asked at once.
 const AT_ONCE: usize = 16;
 
@@ -23,8 +26,11 @@ pub(crate) async fn access(
     create_namespace: bool,
 ) -> anyhow::Result<Vec<Finding>> {
     let plurals = plurals(cluster, plan).await;
-    let needs =
+    let mut needs =
         needs_of(plan, create_namespace, |key| plurals.get(&(key.group.clone(), key.kind.clone())).cloned());
+    let records = needs.iter_mut().filter(|need| need.resource == "secrets" && need.why == RECORDS);
+    records
+        .for_each(|need| need.resource = Driver::of_environment().map_or("secrets", Driver::resource).into());
     let spaces: BTreeSet<&str> =
         needs.iter().map(|need| need.namespace.as_str()).filter(|space| !space.is_empty()).collect();
     let reviews = spaces.into_iter().map(|space| async move { (space, rules(&cluster.client, space).await) });

@@ -6,14 +6,16 @@ use anyhow::Context as _;
 use backstay_core::object::Timestamp;
 use backstay_core::release::{History, Record, Release, Status, description, history_selector, secret_name};
 use backstay_core::rollout::{JournalEntry, RecordChange};
-use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cluster::Cluster;
 use crate::execute::EvidenceBundle;
+use crate::hook_runs::{self, HookRunNote};
 use crate::lease::{LeaseFailure, ReleaseLease};
+use crate::storage::{self, StorageApi, from_object, to_object};
 
 /// The records of one release, as seen and written by one rollout.
 pub(crate) struct Records {
@@ -179,6 +181,15 @@ impl Records {
                 inner.journal.push_str(&line);
                 inner.journal.push('\n');
             }
+        }
+    }
+
+    /// Notes how a hook does; it becomes durable with the next write.
+    pub(crate) fn note_hook(&self, note: &HookRunNote) {
+        let mut inner = self.inner.borrow_mut();
+        let record = if note.of_undo { inner.undo.as_mut() } else { inner.held.as_mut() };
+        if let Some(record) = record {
+            hook_runs::apply(&mut record.release.hooks, note);
         }
     }
 
@@ -422,9 +433,9 @@ impl Records {
     }
 
     async fn create(&self, record: &Record, now: Timestamp) -> Result<Record, RecordFailure> {
-        let secret = to_secret(record, now)?;
+        let secret = to_object(record, now)?;
         match self.api().create(&PostParams::default(), &secret).await {
-            Ok(stored) => Ok(from_secret(&stored)?),
+            Ok(stored) => Ok(from_object(&stored)?),
             Err(kube::Error::Api(status)) if status.code == 409 => {
                 // The reply to an earlier try may have been lost: then it is there, and carries our journal.
                 let theirs = self.fetch(&record.secret_name()).await?;
@@ -447,9 +458,9 @@ impl Records {
         if record.resource_version.is_none() {
             return Err(RecordFailure::Fenced(name));
         }
-        let secret = to_secret(record, now)?;
+        let secret = to_object(record, now)?;
         match self.api().replace(&name, &PostParams::default(), &secret).await {
-            Ok(stored) => Ok(from_secret(&stored)?),
+            Ok(stored) => Ok(from_object(&stored)?),
             Err(kube::Error::Api(status)) if status.code == 409 => Err(RecordFailure::Fenced(name)),
             Err(error) => {
                 Err(anyhow::Error::from(error).context(format!("cannot write record {name}")).into())
@@ -458,7 +469,7 @@ impl Records {
     }
 
     async fn fetch(&self, name: &str) -> anyhow::Result<Option<Record>> {
-        self.api().get_opt(name).await?.as_ref().map(from_secret).transpose()
+        self.api().get_opt(name).await?.as_ref().map(from_object).transpose()
     }
 
     async fn create_namespace(&self) -> anyhow::Result<()> {
@@ -479,27 +490,27 @@ impl Records {
         }
     }
 
-    fn api(&self) -> Api<Secret> {
-        Api::namespaced(self.cluster.client.clone(), &self.namespace)
+    fn api(&self) -> StorageApi {
+        storage::api(&self.cluster.client, Some(&self.namespace))
     }
 }
 
 /// All records of a namespace, or of all of them, or of one release. Damaged ones are left out, as Helm does.
-pub(crate) async fn list(api: &Api<Secret>, release: Option<&str>) -> anyhow::Result<Vec<Record>> {
+pub(crate) async fn list(api: &StorageApi, release: Option<&str>) -> anyhow::Result<Vec<Record>> {
     let secrets = api.list(&ListParams::default().labels(&history_selector(release))).await?;
-    Ok(secrets.items.iter().filter_map(|secret| from_secret(secret).ok()).collect())
+    Ok(secrets.items.iter().filter_map(|secret| from_object(secret).ok()).collect())
 }
 
 /// Writes a record back that nothing else has changed since it was read.
 pub(crate) async fn replace(client: &kube::Client, record: &Record, now: Timestamp) -> anyhow::Result<()> {
-    let secret = to_secret(record, now)?;
-    let api: Api<Secret> = Api::namespaced(client.clone(), &record.release.namespace);
+    let secret = to_object(record, now)?;
+    let api = storage::api(client, Some(&record.release.namespace));
     let name = secret.metadata.name.clone().unwrap_or_default();
     api.replace(&name, &PostParams::default(), &secret).await?;
     Ok(())
 }
 
-async fn delete(api: &Api<Secret>, name: &str) -> anyhow::Result<()> {
+async fn delete(api: &StorageApi, name: &str) -> anyhow::Result<()> {
     match api.delete(name, &DeleteParams::default()).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
@@ -514,14 +525,4 @@ fn completed(release: &Release) -> String {
         Status::PendingRollback => release.info.description.clone(),
         _ => description::UPGRADE_COMPLETE.to_owned(),
     }
-}
-
-fn to_secret(record: &Record, now: Timestamp) -> anyhow::Result<Secret> {
-    Ok(serde_json::from_value(record.to_secret(now)?)?)
-}
-
-fn from_secret(secret: &Secret) -> anyhow::Result<Record> {
-    let mut value: Value = serde_json::to_value(secret)?;
-    backstay_core::object::set_at(&mut value, &["kind"], "Secret".into());
-    Ok(Record::from_secret(&value)?)
 }

@@ -70,9 +70,54 @@ pub(crate) fn print_structured(
     Ok(ExitCode::SUCCESS)
 }
 
+/// The same, the fields of JSON in this order: scripts read it as Helm writes it. YAML has them sorted, as Helm's.
+pub(crate) fn print_ordered(
+    format: OutputFormat,
+    document: &Value,
+    order: &[&str],
+    table: impl FnOnce(),
+) -> anyhow::Result<ExitCode> {
+    if format == OutputFormat::Json {
+        anstream::println!("{}", ordered(document, order));
+        return Ok(ExitCode::SUCCESS);
+    }
+    print_structured(format, document, table)
+}
+
+/// What a user wrote has an order of its own: by name.
+const AS_WRITTEN: [&str; 3] = ["config", "labels", "annotations"];
+
+fn ordered(document: &Value, order: &[&str]) -> String {
+    match document {
+        Value::Object(fields) => {
+            let rank = |name: &str| order.iter().position(|known| *known == name).unwrap_or(order.len());
+            let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
+            fields.sort_by_key(|(name, _)| (rank(name), name.as_str()));
+            let fields = fields.into_iter().map(|(name, value)| {
+                let order = if AS_WRITTEN.contains(&name.as_str()) { &[] } else { order };
+                format!("{}:{}", Value::from(name.as_str()), ordered(value, order))
+            });
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(|item| ordered(item, order)).collect();
+            format!("[{}]", items.join(","))
+        }
+        other => other.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_come_in_helms_order() {
+        let document =
+            serde_json::json!([{"a": 1, "status": "x", "name": "n\"", "config": {"status": 1, "name": 2}}]);
+        let expected = r#"[{"name":"n\"","status":"x","a":1,"config":{"name":2,"status":1}}]"#;
+        assert_eq!(ordered(&document, &["name", "status"]), expected);
+    }
 
     #[test]
     fn columns_are_padded_and_parted_by_tabs() {

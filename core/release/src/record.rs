@@ -219,6 +219,16 @@ impl Record {
         })
     }
 
+    /// The labels it is stored with, those of the storage among them, as Helm's `get metadata` and selectors see them.
+    #[must_use]
+    pub fn stored_labels(&self) -> BTreeMap<String, String> {
+        let mut labels = self.labels(self.modified_at.or(self.created_at).unwrap_or_default());
+        if self.modified_at.is_none() {
+            labels.remove("modifiedAt");
+        }
+        labels
+    }
+
     fn labels(&self, now: Timestamp) -> BTreeMap<String, String> {
         let seconds = |time: Timestamp| (time.as_millis() / 1000).to_string();
         let release = &self.release;

@@ -10,10 +10,10 @@ use backstay_core::yaml::to_yaml;
 use serde_json::{Map, Value};
 
 use super::apply::values_of;
-use super::read::{ansi_c, app_version_of, metadata, read_one};
+use super::read::{ansi_c, app_version_of, metadata, read_one, suites};
 use crate::args::{GetArgs, GetOne, GetWhat};
 use crate::cluster::Cluster;
-use crate::table::print_structured;
+use crate::table::{print_ordered, print_structured};
 
 pub(crate) async fn get(cluster: &Cluster, arguments: &GetArgs) -> anyhow::Result<ExitCode> {
     match &arguments.what {
@@ -29,8 +29,10 @@ pub(crate) async fn get(cluster: &Cluster, arguments: &GetArgs) -> anyhow::Resul
         }
         GetWhat::Metadata { one, output } => {
             let record = fetch(cluster, one).await?;
-            let document = metadata_of(&record.release);
-            return print_structured(*output, &document, || anstream::print!("{}", lines_of(&document)));
+            let document = metadata_of(&record);
+            return print_ordered(*output, &document, METADATA, || {
+                anstream::print!("{}", lines_of(&document))
+            });
         }
         GetWhat::Manifest(one) => anstream::println!("{}", fetch(cluster, one).await?.release.manifest),
         GetWhat::Hooks(one) => anstream::print!("{}", hooks_of(&fetch(cluster, one).await?.release)),
@@ -82,10 +84,7 @@ fn all_of(release: &Release) -> anyhow::Result<String> {
         app_version_of(release),
         release.info.description,
     ));
-    let mut tests = release.hooks.iter().filter(|hook| hook.events.iter().any(|event| event == "test"));
-    if tests.next().is_none() {
-        text.push_str("TEST SUITE: None\n");
-    }
+    text.push_str(&suites(release));
     text.push_str(&format!("USER-SUPPLIED VALUES:\n{}\n", to_yaml(&given(release))?));
     text.push_str(&format!("COMPUTED VALUES:\n{}\n", to_yaml(&computed(release)?)?));
     text.push_str(&format!("HOOKS:\n{}MANIFEST:\n{}\n", hooks_of(release), release.manifest));
@@ -96,8 +95,25 @@ fn all_of(release: &Release) -> anyhow::Result<String> {
     Ok(text)
 }
 
+/// In the order of Helm's.
+const METADATA: &[&str] = &[
+    "name",
+    "chart",
+    "version",
+    "appVersion",
+    "annotations",
+    "labels",
+    "dependencies",
+    "namespace",
+    "revision",
+    "status",
+    "deployedAt",
+    "applyMethod",
+];
+
 /// The fields of Helm's `get metadata` (`pkg/action/get_metadata.go` v4.3), in their order.
-fn metadata_of(release: &Release) -> Value {
+fn metadata_of(record: &Record) -> Value {
+    let release = &record.release;
     let mut map = Map::new();
     let mut put = |key: &str, value: Value| map.insert(key.to_owned(), value);
     let chart = |field| metadata(release, field).unwrap_or_default();
@@ -109,10 +125,8 @@ fn metadata_of(release: &Release) -> Value {
     if let Some(annotations) = of_chart("annotations").filter(Value::is_object) {
         put("annotations", annotations);
     }
-    if !release.labels.is_empty() {
-        let labels = release.labels.iter().map(|(key, value)| (key.clone(), Value::from(value.clone())));
-        put("labels", Value::Object(labels.collect()));
-    }
+    let labels = record.stored_labels().into_iter().map(|(key, value)| (key, Value::from(value)));
+    put("labels", Value::Object(labels.collect()));
     if let Some(dependencies) = of_chart("dependencies").filter(Value::is_array) {
         put("dependencies", dependencies);
     }

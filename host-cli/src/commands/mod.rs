@@ -46,7 +46,8 @@ use std::process::ExitCode;
 
 use crate::args::{Arguments, CommandLine};
 use crate::cluster::Cluster;
-use crate::exit::{Exit, Stop, exit_of};
+use crate::exit::{Exit, exit_of};
+use crate::storage::Driver;
 
 /// Runs the command and says how the process ends.
 pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -77,12 +78,12 @@ pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             diagnose::judge_recording(&arguments)
         }
         CommandLine::Deploy(deploy) if deploy.group.is_some() => {
-            check_driver()?;
+            Driver::of_environment()?;
             let file = deploy.group.clone().unwrap_or_default();
             crate::group::deploy(&global, *deploy, &file).await
         }
         command => {
-            check_driver()?;
+            Driver::of_environment()?;
             let cluster = Cluster::connect(&global).await?;
             let ended = on_cluster(&cluster, &global, command).await;
             let saved = cluster.sandbox.as_ref().map_or(Ok(()), |sandbox| sandbox.save());
@@ -95,17 +96,6 @@ pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             saved?;
             Ok(code)
         }
-    }
-}
-
-/// Records are Secrets. Looking for them where another driver keeps them elsewhere would find no release, and install a
-/// second one over the first.
-fn check_driver() -> anyhow::Result<()> {
-    match std::env::var("HELM_DRIVER").as_deref() {
-        Err(_) | Ok("" | "secret" | "secrets") => Ok(()),
-        Ok(other) => Err(Stop::refused(format!(
-            "HELM_DRIVER={other} is refused: records are kept in Secrets only; unset it if the releases are there"
-        ))),
     }
 }
 

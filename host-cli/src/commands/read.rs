@@ -3,23 +3,19 @@
 use std::process::ExitCode;
 
 use backstay_core::object::Timestamp;
-use backstay_core::release::{History, Record, Release, Status};
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::Api;
+use backstay_core::release::{HelmTime, History, Hook, Record, Release, Status};
 use serde_json::{Value, json};
 
 use crate::args::{HistoryArgs, ListArgs, StatusArgs};
 use crate::cluster::Cluster;
 use crate::exit::{Exit, Stop};
 use crate::records;
-use crate::table::{Table, print_structured};
+use crate::storage::{self, StorageApi};
+use crate::table::{Table, print_ordered};
 
 pub(crate) async fn list(cluster: &Cluster, arguments: &ListArgs) -> anyhow::Result<ExitCode> {
-    let api: Api<Secret> = if arguments.all_namespaces {
-        Api::all(cluster.client.clone())
-    } else {
-        Api::namespaced(cluster.client.clone(), &cluster.namespace)
-    };
+    let namespace = (!arguments.all_namespaces).then_some(cluster.namespace.as_str());
+    let api = storage::api(&cluster.client, namespace);
     let mut latest: Vec<Record> = Vec::new();
     for record in records::list(&api, None).await? {
         let same = |other: &&mut Record| {
@@ -76,8 +72,40 @@ pub(crate) async fn list(cluster: &Cluster, arguments: &ListArgs) -> anyhow::Res
         ));
         table.row(row.into_iter().map(|(_, text)| text));
     }
-    print_structured(arguments.output, &Value::Array(documents), || table.print())
+    print_ordered(arguments.output, &Value::Array(documents), LIST, || table.print())
 }
+
+/// The fields of `list`, `history` and `status` in the order of Helm's (`pkg/cmd/{list,history}.go`, `pkg/release/v1`).
+const LIST: &[&str] = &["name", "namespace", "revision", "updated", "status", "chart", "app_version"];
+const HISTORY: &[&str] =
+    &["revision", "updated", "status", "chart", "app_version", "rollback_revision", "description"];
+const RELEASE: &[&str] = &[
+    "name",
+    "info",
+    "first_deployed",
+    "last_deployed",
+    "deleted",
+    "description",
+    "status",
+    "rollback_revision",
+    "notes",
+    "config",
+    "kind",
+    "path",
+    "manifest",
+    "hooks",
+    "events",
+    "last_run",
+    "started_at",
+    "completed_at",
+    "phase",
+    "weight",
+    "delete_policies",
+    "output_log_policies",
+    "version",
+    "namespace",
+    "apply_method",
+];
 
 /// By name and by labels.
 fn narrow(latest: &mut Vec<Record>, arguments: &ListArgs) -> anyhow::Result<()> {
@@ -97,7 +125,7 @@ fn narrow(latest: &mut Vec<Record>, arguments: &ListArgs) -> anyhow::Result<()> 
                 anyhow::bail!("selector {condition:?}: give KEY=VALUE or KEY!=VALUE, parted by commas");
             };
             let has = |record: &Record| {
-                record.release.labels.get(key.trim()).is_some_and(|label| label == value.trim())
+                record.stored_labels().get(key.trim()).is_some_and(|label| label == value.trim())
             };
             latest.retain(|record| has(record) == equal);
         }
@@ -130,14 +158,18 @@ pub(crate) async fn history(cluster: &Cluster, arguments: &HistoryArgs) -> anyho
     for record in records.iter().skip(skip) {
         let release = &record.release;
         let time = release.info.last_deployed.as_ref().and_then(|time| time.timestamp());
-        documents.push(json!({
+        let mut document = json!({
             "revision": release.version,
             "updated": release.info.last_deployed.as_ref().map(|time| time.as_str()),
             "status": release.info.status,
             "chart": chart_of(release),
             "app_version": app_version_of(release),
             "description": release.info.description,
-        }));
+        });
+        if release.info.rollback_revision > 0 {
+            document["rollback_revision"] = release.info.rollback_revision.into();
+        }
+        documents.push(document);
         table.row([
             release.version.to_string(),
             time.map(ansi_c).unwrap_or_default(),
@@ -147,7 +179,7 @@ pub(crate) async fn history(cluster: &Cluster, arguments: &HistoryArgs) -> anyho
             release.info.description.clone(),
         ]);
     }
-    print_structured(arguments.output, &Value::Array(documents), || table.print())
+    print_ordered(arguments.output, &Value::Array(documents), HISTORY, || table.print())
 }
 
 pub(crate) async fn status(cluster: &Cluster, arguments: &StatusArgs) -> anyhow::Result<ExitCode> {
@@ -156,13 +188,15 @@ pub(crate) async fn status(cluster: &Cluster, arguments: &StatusArgs) -> anyhow:
     let mut document = json!({
         "name": release.name, "namespace": release.namespace, "version": release.version,
         "info": release.info, "config": release.config, "manifest": release.manifest, "hooks": release.hooks,
+        "apply_method": release.apply_method,
     });
     if let Some(fields) = document.as_object_mut() {
         // Helm leaves out what is empty.
+        fields.retain(|_, value| !value.is_null());
         fields.retain(|_, value| !matches!(value, Value::Object(fields) if fields.is_empty()));
         fields.retain(|_, value| !matches!(value, Value::Array(items) if items.is_empty()));
     }
-    print_structured(arguments.output, &document, || print_status(release, record.healthy))
+    print_ordered(arguments.output, &document, RELEASE, || print_status(release, record.healthy))
 }
 
 /// Helm's status block, with what else is known.
@@ -177,14 +211,36 @@ pub(crate) fn print_status(release: &Release, healthy: bool) {
     if healthy {
         anstream::println!("HEALTHY: proven by backstay");
     }
+    anstream::print!("{}", suites(release));
     if !release.info.notes.is_empty() {
         anstream::println!("NOTES:\n{}", release.info.notes.trim_end());
     }
 }
 
+/// How the chart's tests ran (Helm `statusPrinter`); one that never ran is left out.
+pub(super) fn suites(release: &Release) -> String {
+    let is_test = |hook: &&Hook| hook.events.iter().any(|event| event == "test" || event == "test-success");
+    let tests: Vec<&Hook> = release.hooks.iter().filter(is_test).collect();
+    if tests.is_empty() {
+        return "TEST SUITE: None\n".to_owned();
+    }
+    let mut text = String::new();
+    for test in tests {
+        let run = &test.last_run;
+        let time = |time: &Option<HelmTime>| time.as_ref().and_then(HelmTime::timestamp).map(ansi_c);
+        let Some(started) = time(&run.started_at) else { continue };
+        let completed = time(&run.completed_at).unwrap_or_default();
+        text.push_str(&format!(
+            "TEST SUITE:     {}\nLast Started:   {started}\nLast Completed: {completed}\nPhase:          {}\n",
+            test.name, run.phase
+        ));
+    }
+    text
+}
+
 /// The history of a release that must exist.
 pub(crate) async fn read_history(cluster: &Cluster, name: &str) -> anyhow::Result<History> {
-    let api: Api<Secret> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let api = storage::api(&cluster.client, Some(&cluster.namespace));
     let history = History::new(records::list(&api, Some(name)).await?);
     if history.latest().is_none() {
         return Err(Stop::with(Exit::Failed, not_found(cluster, &api, name).await));
@@ -193,7 +249,7 @@ pub(crate) async fn read_history(cluster: &Cluster, name: &str) -> anyhow::Resul
 }
 
 /// `release: not found`, Helm's words, with the nearest name there is.
-async fn not_found(cluster: &Cluster, api: &Api<Secret>, name: &str) -> String {
+async fn not_found(cluster: &Cluster, api: &StorageApi, name: &str) -> String {
     let names: Vec<String> = match records::list(api, None).await {
         Ok(records) => records.into_iter().map(|record| record.release.name).collect(),
         Err(_) => Vec::new(),

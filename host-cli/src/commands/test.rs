@@ -8,14 +8,14 @@ use std::time::Duration;
 use backstay_core::health::Cause;
 use backstay_core::object::{ResourceKey, Timestamp, condition_is_true, list_at, text_at};
 use backstay_core::plan::{HookEvent, PlannedHook};
-use backstay_core::release::{Hook, Record, Release};
+use backstay_core::release::{Record, Release};
 use backstay_core::rollout::Outcome;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, LogParams};
 use serde_json::Value;
 
 use super::diagnose::certain_cause;
-use super::read::{ansi_c, read_one};
+use super::read::{ansi_c, read_one, suites};
 use crate::args::TestArgs;
 use crate::charts::revision_of;
 use crate::cluster::Cluster;
@@ -252,25 +252,7 @@ fn print(release: &Release) {
     anstream::println!("STATUS: {}", release.info.status);
     anstream::println!("REVISION: {}", release.version);
     anstream::println!("DESCRIPTION: {}", release.info.description);
-    let is_test = |hook: &&Hook| hook.events.iter().any(|event| event == "test" || event == "test-success");
-    let tests: Vec<&Hook> = release.hooks.iter().filter(is_test).collect();
-    if tests.is_empty() {
-        anstream::println!("TEST SUITE: None");
-    }
-    for test in tests {
-        let run = &test.last_run;
-        let time = |time: &Option<_>| {
-            let time: Option<&backstay_core::release::HelmTime> = time.as_ref();
-            time.and_then(|time| time.timestamp()).map(ansi_c)
-        };
-        let Some(started) = time(&run.started_at) else { continue };
-        let completed = time(&run.completed_at).unwrap_or_default();
-        anstream::println!(
-            "TEST SUITE:     {}\nLast Started:   {started}\nLast Completed: {completed}\nPhase:          {}",
-            test.name,
-            run.phase
-        );
-    }
+    anstream::print!("{}", suites(release));
 }
 
 /// What every container of every test pod wrote.

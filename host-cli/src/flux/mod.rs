@@ -10,14 +10,13 @@ pub(crate) use release::CommonMetadata;
 use std::process::ExitCode;
 
 use backstay_core::release::{History, Status};
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::Api;
 
 use crate::args::{DeployArgs, GlobalArgs};
 use crate::cluster::Cluster;
 use crate::commands::deploy_one;
 use crate::exit::{Exit, Stop};
 use crate::records;
+use crate::storage;
 use files::Files;
 use release::{Dependency, HelmRelease};
 
@@ -238,7 +237,7 @@ async fn depends(cluster: &Cluster, files: &Files, release: &HelmRelease) -> any
             continue;
         }
         let namespace = namespace.unwrap_or(&cluster.namespace);
-        let api: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
+        let api = storage::api(&cluster.client, Some(namespace));
         let history = History::new(records::list(&api, Some(&dependency.name)).await?);
         let is_deployed =
             history.latest().is_some_and(|latest| latest.release.info.status == Status::Deployed);

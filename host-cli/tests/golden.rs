@@ -1,0 +1,215 @@
+//! What `list`, `history`, `status` and `get` print, letter by letter what both real Helms print of the same releases: a sandbox
+//! is served on a loopback port, and each asks it. Without the binaries only our own half runs.
+#![allow(clippy::unwrap_used, reason = "a test that cannot do its work has to fail loudly")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A folder with a chart and a sandbox that is served.
+struct Place {
+    folder: PathBuf,
+    server: Option<Child>,
+}
+
+const TEMPLATE: &str = "apiVersion: v1
+kind: ConfigMap
+metadata: {name: '{{ .Release.Name }}'}
+data: {motd: '{{ .Values.motd }}'}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: '{{ .Release.Name }}-smoke', annotations: {helm.sh/hook: test}}
+spec: {restartPolicy: Never, containers: [{name: main, image: busybox, command: [sh, -c, 'exit {{ .Values.code }}']}]}
+";
+
+fn helm(version: &str) -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let cache = set("BACKSTAY_CACHE_DIR")
+        .or_else(|| set("XDG_CACHE_HOME").map(|base| base.join("backstay")))
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cache/backstay")))?;
+    Some(cache.join(format!("tools/helm-{version}/helm"))).filter(|path| path.exists())
+}
+
+fn ours() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_backstay"))
+}
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("backstay-golden-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("chart/templates")).unwrap();
+        let file = |name: &str, text: &str| std::fs::write(folder.join("chart").join(name), text).unwrap();
+        file("Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.2.3\nappVersion: '7.1'\n");
+        file("values.yaml", "motd: hello\ncode: 0\nlist: [1, 2]\n");
+        file("templates/all.yaml", TEMPLATE);
+        file("templates/NOTES.txt", "{{ .Release.Name }} says {{ .Values.motd }}\n");
+        Self { folder, server: None }
+    }
+
+    fn run(&self, program: &Path, line: &str, driver: &str) -> (i32, String) {
+        let output = Command::new(program)
+            .args(line.split(' '))
+            .current_dir(&self.folder)
+            .env_remove("BACKSTAY_POLICY")
+            .env("XDG_STATE_HOME", self.folder.join("state"))
+            .env("HELM_DRIVER", driver)
+            .env("TZ", "UTC")
+            .output()
+            .unwrap();
+        let mut text = String::from_utf8(output.stdout).unwrap();
+        if !output.status.success() {
+            text.push_str(&String::from_utf8_lossy(&output.stderr));
+        }
+        (output.status.code().unwrap(), text)
+    }
+
+    /// Serves the sandbox and waits for its kubeconfig.
+    fn serve(&mut self) {
+        let server = Command::new(ours())
+            .args(["sandbox", "serve", "--sandbox=cluster.json", "--write-kubeconfig=kubeconfig"])
+            .current_dir(&self.folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.server = Some(server);
+        let written = || std::fs::metadata(self.folder.join("kubeconfig")).is_ok_and(|file| file.len() > 0);
+        for _ in 0..200 {
+            if written() {
+                std::thread::sleep(Duration::from_millis(100));
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(written(), "the sandbox is not served");
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            let _gone = server.kill();
+            let _status = server.wait();
+        }
+        let _gone = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// What both Helms print as we do.
+const BOTH: [&str; 19] = [
+    "list",
+    "list -A",
+    "list -o json",
+    "list -A -o yaml",
+    "list -q -A",
+    "list -f w",
+    "list --failed",
+    "list -l name=web",
+    "list -A -m 1",
+    "history web",
+    "history web --max 2",
+    "get values web",
+    "get values web -o json",
+    "get values web --all",
+    "get values web --all -o json",
+    "get values web --revision 2 -o yaml",
+    "get manifest web",
+    "get hooks web",
+    "get notes web",
+];
+
+/// What has fields that Helm 3 does not know.
+const NEW: [&str; 9] = [
+    "history web -o json",
+    "history web -o yaml",
+    "get metadata web",
+    "get metadata web -o json",
+    "get metadata web -o yaml",
+    "get all web",
+    "status web",
+    "status web --revision 2",
+    "status web -o json",
+];
+
+/// Without what is ours, and without the live objects, which only Helm 4's status shows.
+fn common(text: &str) -> String {
+    let mut text = text.replace("HEALTHY: proven by backstay\n", "");
+    if let (Some(from), Some(to)) = (text.find("RESOURCES:\n"), text.find("TEST SUITE:")) {
+        text.replace_range(from..to, "");
+    }
+    if let Some(from) = text.find(",\"resources\":{") {
+        let to = text.find("},\"config\"").or_else(|| text.find("},\"manifest\"")).unwrap();
+        text.replace_range(from..to, "");
+    }
+    text
+}
+
+#[test]
+#[allow(clippy::print_stderr, reason = "a test says what it skips")]
+fn releases_are_shown_as_helm_shows_them() {
+    let mut place = Place::new("shown");
+    for (line, code) in [
+        ("deploy web ./chart --description first --test", 0),
+        ("deploy web ./chart --set code=2 --test", 1),
+        ("deploy web ./chart --set motd=bye,code=0 --test -l team=a", 0),
+        ("deploy api ./chart -n prod --create-namespace", 0),
+    ] {
+        let (found, text) = place.run(ours(), &format!("{line} --sandbox=cluster.json"), "");
+        assert_eq!(found, code, "{line}\n{text}");
+    }
+    place.serve();
+    for (version, commands) in [("v3.22.0", BOTH.to_vec()), ("v4.3.1", [&BOTH[..], &NEW[..]].concat())] {
+        let Some(helm) = helm(version) else {
+            eprintln!("skipped: no helm {version}; `cargo xtask setup` builds it");
+            continue;
+        };
+        for line in commands {
+            let line = format!("{line} --kubeconfig kubeconfig");
+            let (theirs, ours) = (place.run(&helm, &line, ""), place.run(ours(), &line, ""));
+            assert_eq!((theirs.0, common(&theirs.1)), (ours.0, common(&ours.1)), "{version}: {line}");
+        }
+        for line in ["history nope", "status nope", "get values nope", "get manifest web --revision 9"] {
+            let line = format!("{line} --kubeconfig kubeconfig");
+            let (theirs, ours) = (place.run(&helm, &line, ""), place.run(ours(), &line, ""));
+            assert_eq!(theirs.0, ours.0, "{version}: {line}\n{}\n{}", theirs.1, ours.1);
+        }
+    }
+}
+
+#[test]
+#[allow(clippy::print_stderr, reason = "a test says what it skips")]
+fn config_maps_hold_records_for_both() {
+    let mut place = Place::new("driver");
+    let (code, text) = place.run(ours(), "deploy web ./chart --sandbox=cluster.json", "memory");
+    assert!(code == 4 && text.contains("HELM_DRIVER=memory is refused"), "{text}");
+    assert_eq!(place.run(ours(), "deploy web ./chart --sandbox=cluster.json", "configmap").0, 0);
+    let broken = "deploy web ./chart --set code=1 --test --sandbox=cluster.json";
+    assert_eq!(place.run(ours(), broken, "configmap").0, 1);
+    let model = std::fs::read_to_string(place.folder.join("cluster.json")).unwrap();
+    assert!(model.contains("sh.helm.release.v1.web.v3") && !model.contains("helm.sh/release.v1"));
+    // The other driver sees nothing.
+    assert_eq!(place.run(ours(), "list -q --sandbox=cluster.json", "secret").1, "");
+    place.serve();
+    let history = "history web --kubeconfig kubeconfig -o yaml";
+    let mut revisions = 3;
+    for version in ["v3.22.0", "v4.3.1"] {
+        let Some(helm) = helm(version) else {
+            eprintln!("skipped: no helm {version}; `cargo xtask setup` builds it");
+            continue;
+        };
+        let upgrade = format!("upgrade web ./chart --set motd={version} --kubeconfig kubeconfig");
+        let (code, text) = place.run(&helm, &upgrade, "configmap");
+        assert_eq!(code, 0, "{version}\n{text}");
+        let (code, text) = place.run(ours(), "rollback web --kubeconfig kubeconfig --wait", "configmap");
+        assert_eq!(code, 0, "{version}\n{text}");
+        revisions += 2;
+        let text = place.run(&helm, history, "configmap").1;
+        assert_eq!(
+            text.matches("revision: ").count() - text.matches("rollback_revision").count(),
+            revisions,
+            "{text}"
+        );
+        assert_eq!(text.matches("status: deployed").count(), 1, "{text}");
+    }
+}
