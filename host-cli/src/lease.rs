@@ -193,11 +193,7 @@ impl ReleaseLease {
             // A lost reply to our own renewal looks the same: whose it is decides.
             Err(error) if has_code(&error, 409) || has_code(&error, 404) => {
                 let found = api.get_opt(&self.name).await?;
-                let ours = |lease: &Lease| {
-                    lease.spec.as_ref().and_then(|spec| spec.holder_identity.clone())
-                        == Some(self.identity.clone())
-                };
-                match found.filter(ours) {
+                match found.filter(|lease| self.is_ours(lease)) {
                     Some(lease) => {
                         *self.held.borrow_mut() = Some(lease);
                         Ok(())
@@ -219,12 +215,23 @@ impl ReleaseLease {
         }
         for pause in RELEASE_PAUSES {
             match api.replace(&self.name, &PostParams::default(), &lease).await {
-                // Given back, or somebody else's by now, or never to be ours to write; else it is kept until it expires.
+                // A sign of life whose reply was lost has changed it since: it is given back as it is now.
+                Err(error) if has_code(&error, 409) => match api.get_opt(&self.name).await {
+                    Ok(Some(found)) if self.is_ours(&found) => lease.metadata = found.metadata,
+                    // Given back already, or somebody else's by now.
+                    Ok(_) => return,
+                    Err(_) => tokio::time::sleep(pause).await,
+                },
+                // Given back, or never to be ours to write; else it is kept until it expires.
                 Ok(_) => return,
                 Err(kube::Error::Api(status)) if status.code < 500 => return,
                 Err(_) => tokio::time::sleep(pause).await,
             }
         }
+    }
+
+    fn is_ours(&self, lease: &Lease) -> bool {
+        lease.spec.as_ref().is_some_and(|spec| spec.holder_identity.as_deref() == Some(&self.identity))
     }
 
     fn spec(&self, now: Time, transitions: i32) -> LeaseSpec {

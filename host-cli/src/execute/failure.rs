@@ -2,6 +2,7 @@
 
 use backstay_core::health::{Cause, CauseCode, Class, refusal};
 use backstay_core::object::{ResourceKey, Timestamp};
+use backstay_core::release::OwnershipError;
 use backstay_core::rollout::{FailureKind, Outcome};
 
 use super::contested::{contested, named};
@@ -22,7 +23,12 @@ pub(crate) fn explain(key: &ResourceKey, error: &anyhow::Error, now: Timestamp) 
     } else {
         CauseCode::ObjectRejected
     };
-    (FailureKind::Refused, cause(key, code, format!("{error:#}"), now))
+    let mut cause = cause(key, code, format!("{error:#}"), now);
+    if error.is::<OwnershipError>() {
+        "it is somebody else's: give the chart's another name, or take it over with --take-ownership"
+            .clone_into(&mut cause.hint);
+    }
+    (FailureKind::Refused, cause)
 }
 
 fn explain_client(key: &ResourceKey, error: &kube::Error, now: Timestamp) -> (FailureKind, Cause) {

@@ -188,6 +188,7 @@ impl Table {
         let (tried, clean) = (points.len(), points.len() - wrong.len());
         let _always = writeln!(self.lines, "{what:<56} {tried:>5} {clean:>5}");
         eprintln!("{what}: {tried} tried, {clean} clean");
+        wrong.iter().for_each(|point| eprintln!("{point}"));
         self.dirty.extend(wrong);
     }
 
@@ -221,6 +222,12 @@ pub fn same_as(peace: &Peace, case: &Case, point: &str, ended: &Run, world: &Wor
         found = picture(world);
     }
     Err(format!("{point}: the cluster differs\nis     {found}\npeace  {}\n{}", peace.picture, ended.text()))
+}
+
+/// Whether a case is asked for: `BACKSTAY_TEST_CASE` names the only one.
+#[must_use]
+pub fn is_wanted(case: &Case) -> bool {
+    std::env::var("BACKSTAY_TEST_CASE").map_or(true, |name| name == case.name)
 }
 
 /// How many of all points are tried: all with `BACKSTAY_TEST_POINTS=all`, else about this many.

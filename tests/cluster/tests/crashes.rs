@@ -1,14 +1,14 @@
 //! The host is killed at each of its writes in turn, before the write arrives and after it, on a real control plane. Taken up
 //! again from another home, it must come to the same end as a run that nobody disturbed.
 //!
-//! A few points of each by default; `BACKSTAY_TEST_POINTS=all` tries every one.
+//! A few points of each by default; `BACKSTAY_TEST_POINTS=all` tries every one, `BACKSTAY_TEST_CASE` a single case.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use backstay_tests_cluster::disturb::{
-    CASES, Case, KubectlProxy, Peace, Table, is_thorough, same_as, sample,
+    CASES, Case, KubectlProxy, Peace, Table, is_thorough, is_wanted, same_as, sample,
 };
 use backstay_tests_cluster::{Cut, Node, Proxy, Run, Weather, World};
 
@@ -19,7 +19,7 @@ fn a_kill_at_any_write_ends_as_if_nothing_had_happened() {
     }
     let api = KubectlProxy::start();
     let mut table = Table::default();
-    for case in &CASES {
+    for case in CASES.iter().filter(|case| is_wanted(case)) {
         let peace = case.in_peace(api.address);
         for (number, cut) in [Cut::Before, Cut::After].into_iter().enumerate() {
             // The sample alternates; all points are tried both ways.

@@ -1,7 +1,7 @@
 //! What the network, the API server, others and helm do to a rollout, on a real control plane: verdict and cluster must be those
 //! of a run that nobody disturbed.
 //!
-//! A few points of each by default; `BACKSTAY_TEST_POINTS=all` tries every one.
+//! A few points of each by default; `BACKSTAY_TEST_POINTS=all` tries every one, `BACKSTAY_TEST_CASE` a single case.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod others;
@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use backstay_tests_cluster::disturb::{
-    CASES, Case, KubectlProxy, Peace, Table, is_thorough, same_as, sample,
+    CASES, Case, KubectlProxy, Peace, Table, is_thorough, is_wanted, same_as, sample,
 };
 use backstay_tests_cluster::{Cut, Node, PATIENCE, Proxy, Weather, World};
 
@@ -21,7 +21,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 /// The cases with how they end in peace; the sample has only the one that goes forth and back.
 fn cases(api: SocketAddr, few: &[&str]) -> Vec<(&'static Case, Peace)> {
-    let wanted = |case: &&Case| is_thorough() || few.contains(&case.name);
+    let wanted = |case: &&Case| is_wanted(case) && (is_thorough() || few.contains(&case.name));
     CASES.iter().filter(wanted).map(|case| (case, case.in_peace(api))).collect()
 }
 
