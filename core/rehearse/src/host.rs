@@ -22,6 +22,8 @@ use crate::trouble::{Chances, Meanwhile, Trouble};
 pub(crate) const READ_ID_FIRST: u32 = 0x8000_0000;
 /// How long a request takes there and back.
 const LATENCY: (u64, u64) = (5, 60);
+/// When a watch that was late is asked again.
+const LATENESS: Duration = Duration::from_secs(2);
 /// More outputs than any bounded rollout has; a tenth of the turns.
 const OUTPUTS_MOST: u64 = 200_000;
 
@@ -82,6 +84,8 @@ pub struct Rehearsal {
     owed: Vec<Value>,
     /// When the watches were last looked at.
     news_at: Timestamp,
+    /// Whether a watch had nothing to say although it was asked.
+    is_late: bool,
 }
 
 impl Rehearsal {
@@ -110,6 +114,7 @@ impl Rehearsal {
             sleeper: None,
             owed: Vec::new(),
             news_at: Timestamp(0),
+            is_late: false,
         }
     }
 
@@ -217,6 +222,8 @@ impl Rehearsal {
         next = earliest(next, self.sleeper.as_ref().map(|sleeper| sleeper.wakes_at));
         let owes = !self.owed.is_empty() && !self.trouble.is_down(now);
         next = earliest(next, owes.then_some(news_at));
+        // News that is late comes, also when nothing new happens.
+        next = earliest(next, self.is_late.then(|| self.news_at.after(LATENESS).max(news_at)));
         // Nothing at all is due: let a second pass, so that the bound on time ends it.
         let next = next.unwrap_or_else(|| now.after(Duration::from_secs(1)));
         self.cluster.advance_to(next);
@@ -267,8 +274,10 @@ impl Rehearsal {
             self.tell(Input::Observed { object, deleted: false });
         }
         let mut watches = std::mem::take(&mut self.watches);
+        self.is_late = false;
         for watch in &mut watches {
             if self.chances.percent(self.trouble.late_percent) {
+                self.is_late = true;
                 continue;
             }
             if self.chances.percent(self.trouble.gap_percent) {
