@@ -160,7 +160,7 @@ fn java(place: &Place) -> anyhow::Result<()> {
         command.arg(format!("-Dmaven.repo.local={}", repository.display()));
         command
     };
-    let repository = place.fetched(&format!("maven-{}", versions.join("-")), |folder| {
+    let repository = place.fetched(&format!("maven-whole-{}", versions.join("-")), |folder| {
         // What runs tests is fetched when there is a test to run: a quick one is.
         let one = ["-Dtest=BackstayTest#errorsHaveACode", "test"];
         run::seen(maven(folder).args(one)).context("embed/java needs a package registry once")
