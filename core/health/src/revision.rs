@@ -15,7 +15,8 @@ const REVISION: &str = "deployment.kubernetes.io/revision";
 const TEMPLATE_HASH: &str = "pod-template-hash";
 
 /// The ReplicaSet that has a Deployment's present template. Falls back to the Deployment's own word for it, its revision
-/// annotation, once the controller has seen the present generation.
+/// annotation, once the controller has seen the present generation and unless it makes the new ReplicaSet later: when the old
+/// pods are gone (`Recreate`), or when the Deployment is no longer paused (Kubernetes `pkg/controller/deployment`).
 #[must_use]
 pub fn new_replica_set<'a>(deployment: &Value, related: &Related<'a>) -> Option<&'a Value> {
     let owner = uid(deployment);
@@ -30,9 +31,15 @@ pub fn new_replica_set<'a>(deployment: &Value, related: &Related<'a>) -> Option<
     sets()
         .find(|set| at(set, &["spec", "template"]).is_some_and(|other| same_template(template, other)))
         .or_else(|| {
-            let revision = annotation(deployment, REVISION).filter(|_| is_observed(deployment))?;
+            let is_told = is_observed(deployment) && !makes_it_later(deployment);
+            let revision = annotation(deployment, REVISION).filter(|_| is_told)?;
             sets().find(|set| annotation(set, REVISION) == Some(revision))
         })
+}
+
+fn makes_it_later(deployment: &Value) -> bool {
+    text_at(deployment, &["spec", "strategy", "type"]) == Some("Recreate")
+        || at(deployment, &["spec", "paused"]).is_some_and(|paused| *paused == true)
 }
 
 /// The pods of an object's new revision, without those being deleted.
@@ -100,4 +107,35 @@ fn same_texts(left: &Value, right: &Value, field: &str) -> bool {
 
 fn texts<'a>(template: &'a Value, field: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
     map_at(template, &["metadata", field]).into_iter().flatten().filter(|(key, _)| *key != TEMPLATE_HASH)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// The controller has seen a new template; there is only the ReplicaSet of the old one yet.
+    #[test]
+    fn the_old_replica_set_is_not_taken_for_the_new_one() {
+        let set = json!({"kind": "ReplicaSet", "metadata": {"name": "web-1", "annotations": {REVISION: "1"},
+            "ownerReferences": [{"uid": "web", "controller": true}]},
+            "spec": {"template": {"spec": {"containers": [{"image": "web:1"}]}}}});
+        for (image, strategy, paused, expected) in [
+            ("web:1", "Recreate", false, true),
+            ("web:2", "Recreate", false, false),
+            ("web:2", "RollingUpdate", true, false),
+            ("web:2", "RollingUpdate", false, true),
+        ] {
+            let deployment = json!({"kind": "Deployment", "metadata": {"name": "web", "uid": "web", "generation": 2,
+                "annotations": {REVISION: "1"}}, "status": {"observedGeneration": 2},
+                "spec": {"strategy": {"type": strategy}, "paused": paused,
+                    "template": {"spec": {"containers": [{"image": image}]}}}});
+            let related = Related { owned: vec![&set], events: vec![] };
+            let found = new_replica_set(&deployment, &related).is_some();
+            assert_eq!(found, expected, "{image} {strategy} paused {paused}");
+        }
+    }
 }
