@@ -106,7 +106,7 @@ fn labels_and_what_get_shows() {
         world.backstay(&command)
     };
     deploy(&["--labels", "team=blue,tier=web"]).exits(0);
-    world.backstay(&["get", "metadata", "web"]).exits(0).shows("LABELS: team=blue,tier=web\n");
+    world.backstay(&["get", "metadata", "web"]).exits(0).shows("team=blue,tier=web,version=1\n");
     deploy(&["--labels", "tier=null,stage=prod", "--set", "a=two", "--description", "for prod"]).exits(0);
     deploy(&["--labels", "owner=me"]).exits(4).shows("system reserved label name");
     deploy(&["--labels", "nothing"]).exits(64).shows("key=value");
@@ -123,7 +123,12 @@ fn labels_and_what_get_shows() {
         assert_eq!(metadata[field], value, "{field} in {metadata}");
     }
     assert_eq!(metadata["revision"], 2);
-    assert_eq!(metadata["labels"], serde_json::json!({"stage": "prod", "team": "blue"}));
+    // As in Helm, the labels that the record has for itself are shown, too.
+    for (label, value) in
+        [("stage", Some("prod")), ("team", Some("blue")), ("tier", None), ("owner", Some("helm"))]
+    {
+        assert_eq!(metadata["labels"][label].as_str(), value, "{label} in {metadata}");
+    }
     let all = world.backstay(&["get", "all", "web"]).exits(0);
     for words in [
         "NAME: web\nLAST DEPLOYED: ",
