@@ -86,9 +86,8 @@ impl ClusterView {
         let Some(key) = ResourceKey::of(&object) else { return };
         if deleted {
             // Who lists after a gap knows no more of what is gone than its name: what it was is remembered here.
-            let known = self.objects.get(&key).cloned();
+            let known = self.forget(&key);
             self.mark_stale(&key, known.as_ref().unwrap_or(&object));
-            self.forget(&key);
             return;
         }
         self.link(&key, &object);
@@ -364,8 +363,8 @@ impl ClusterView {
         }
     }
 
-    fn forget(&mut self, key: &ResourceKey) {
-        let Some(object) = self.objects.remove(key) else { return };
+    fn forget(&mut self, key: &ResourceKey) -> Option<Value> {
+        let object = self.objects.remove(key)?;
         self.key_of_uid.remove(uid(&object));
         self.owned_by_uid.remove(uid(&object));
         if let Some(owner) = controller_owner(&object).and_then(|owner| text_at(owner, &["uid"])) {
@@ -379,6 +378,7 @@ impl ClusterView {
         {
             slices.remove(key);
         }
+        Some(object)
     }
 
     /// Marks the tracked objects that an observation may change: the object itself, its owners, the Service of a slice,

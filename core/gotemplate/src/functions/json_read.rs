@@ -242,7 +242,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// `\uXXXX`, two of them for a pair of surrogates; a lone one becomes U+FFFD.
+    /// `\u` and four digits, two of them for a pair of surrogates; a lone one becomes U+FFFD.
     fn code(&mut self, out: &mut String) -> Result<(), String> {
         let first = self.hex()?;
         let mut code = first;

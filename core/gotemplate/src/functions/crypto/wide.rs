@@ -22,6 +22,8 @@ pub(super) struct Wide {
     modulus: Number,
     /// `-1 / modulus` modulo `2^BITS`.
     inverse: u64,
+    /// One, below the modulus.
+    one: Number,
 }
 
 /// The same for the place of every limb.
@@ -34,7 +36,7 @@ macro_rules! every_limb {
 /// its own bits zero. Written out for every column, because the places are then known to the compiler.
 macro_rules! montgomery {
     ($field:expr, $column:ident, $($number:expr),+) => {{
-        let Wide { modulus, inverse } = $field;
+        let Wide { modulus, inverse, .. } = $field;
         let (mut sum, mut factors, mut result) = (0_u128, [0; LIMBS], [0; LIMBS]);
         montgomery!(@low sum factors modulus inverse $column ($($number),+) 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
         montgomery!(@high sum factors modulus result $column ($($number),+) 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32);
@@ -58,7 +60,16 @@ impl Wide {
     /// For an odd modulus with the highest of its 1024 bits set.
     pub(super) fn new(modulus: &[u64; 16]) -> Self {
         let modulus = narrow(modulus);
-        Self { modulus, inverse: inverse(modulus[0]).wrapping_neg() & MASK }
+        let mut one = [0; LIMBS];
+        one[LIMBS - 1] = 1 << (SIZE - BITS * (LIMBS - 1));
+        let mut wide = Self { modulus, inverse: inverse(modulus[0]).wrapping_neg() & MASK, one };
+        // From 2^1024 to Montgomery's factor.
+        for _ in SIZE..BITS * LIMBS {
+            one = wide.reduced(&one);
+            wide.double(&mut one);
+        }
+        wide.one = wide.reduced(&one);
+        wide
     }
 
     #[inline(never)]
@@ -85,14 +96,7 @@ impl Modular for Wide {
     type Number = Number;
 
     fn one(&self) -> Number {
-        let mut one = [0; LIMBS];
-        one[LIMBS - 1] = 1 << (SIZE - BITS * (LIMBS - 1));
-        // From 2^1024 to Montgomery's factor.
-        for _ in SIZE..BITS * LIMBS {
-            one = self.reduced(&one);
-            self.double(&mut one);
-        }
-        self.reduced(&one)
+        self.one
     }
 
     fn any(&self, limbs: &[u64]) -> Number {
@@ -116,12 +120,13 @@ impl Modular for Wide {
     }
 
     fn is_one(&self, number: &Number, negative: bool) -> bool {
-        let mut one = self.one();
+        let mut number = self.reduced(number);
         if negative {
-            let positive = std::mem::replace(&mut one, self.modulus);
-            subtract(&mut one, &positive);
+            // Minus one is what one and the modulus are apart.
+            let positive = std::mem::replace(&mut number, self.modulus);
+            subtract(&mut number, &positive);
         }
-        self.reduced(number) == one
+        number == self.one
     }
 }
 
@@ -157,7 +162,7 @@ fn between<const PLACE: usize>(a: &Number, b: &Number) -> u128 {
     });
     sum
 }
-/// The same without the last.
+/// The same without the last, which is of a factor that is still zero: leaving it out saves a fifth of the time.
 #[inline(always)]
 fn before<const PLACE: usize>(a: &Number, b: &Number) -> u128 {
     let mut sum = 0_u128;
@@ -183,19 +188,16 @@ fn square_column<const PLACE: usize>(number: &Number) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::testing::Bench;
     use super::super::field::Field;
     use super::*;
+    use crate::function::Runtime as _;
 
     /// Both arithmetics say the same of a number: they differ in Montgomery's factor, not in what they are asked.
     #[test]
     fn both_arithmetics_agree() {
-        let mut state = 88_172_645_463_325_252_u64;
-        let mut random = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state
-        };
+        let mut bench = Bench::new();
+        let mut random = || bench.random();
         for round in 0..12 {
             let mut modulus = [0; 16];
             modulus.fill_with(&mut random);
