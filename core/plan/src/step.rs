@@ -92,6 +92,20 @@ pub enum Change {
     Adopt,
 }
 
+impl Change {
+    /// What is done, in the words people read.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Change => "change",
+            Self::Unchanged => "keep",
+            Self::Delete => "delete",
+            Self::Adopt => "take over",
+        }
+    }
+}
+
 /// One object of the plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {

@@ -8,16 +8,6 @@ use serde_json::{Value, json};
 
 use super::{duration, findings_text};
 
-const fn verb(change: Change) -> &'static str {
-    match change {
-        Change::Create => "create",
-        Change::Change => "change",
-        Change::Unchanged => "keep",
-        Change::Delete => "delete",
-        Change::Adopt => "take over",
-    }
-}
-
 const fn undo_verb(undo: &UndoWork) -> Option<&'static str> {
     match undo {
         UndoWork::Nothing => None,
@@ -96,7 +86,7 @@ pub fn preview_text(plan: &Plan, timing: &Timing, found: &[Finding]) -> String {
     for wave in 0..plan.wave_count() {
         let _written = writeln!(text, "wave {wave}");
         for step in plan.wave(wave).into_iter().filter_map(|index| plan.steps.get(index)) {
-            let _written = writeln!(text, "  {:<9}  {}", verb(step.change), step.key);
+            let _written = writeln!(text, "  {:<9}  {}", step.change.word(), step.key);
         }
     }
     let gone: Vec<_> = plan.steps.iter().filter(|step| step.desired.is_none()).collect();
@@ -104,7 +94,7 @@ pub fn preview_text(plan: &Plan, timing: &Timing, found: &[Finding]) -> String {
         text.push_str("afterwards\n");
     }
     for step in gone {
-        let _written = writeln!(text, "  {:<9}  {}", verb(step.change), step.key);
+        let _written = writeln!(text, "  {:<9}  {}", step.change.word(), step.key);
     }
     hooks(after, &mut text);
     let _written = writeln!(text, "way back: {}", way_back(plan));

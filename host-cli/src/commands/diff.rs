@@ -9,7 +9,7 @@ use backstay_core::yaml::to_yaml;
 use serde_json::{Value, json};
 use similar::TextDiff;
 
-use super::dry_run::{refusal, word};
+use super::dry_run::refusal;
 use super::ground::{Ground, executor_of, look_at, plan_of};
 use super::run::Request;
 use crate::cluster::Cluster;
@@ -86,7 +86,7 @@ async fn differences(
         let before = previous.and_then(|revision| named(&revision.objects, &step.key));
         found.push(Difference {
             key: step.key.clone(),
-            verb: word(step.change),
+            verb: step.change.word(),
             source: step.source.clone(),
             live: unified([live.as_ref(), after.as_ref()], ["live", "new"], &secrets, manner),
             manifest: against_before(before, step, plan.from, &secrets, manner),
@@ -221,7 +221,7 @@ impl Difference {
 
     /// Somebody changed the live object: the chart's content is the same as before, and will be put back.
     fn is_drift(&self) -> bool {
-        !self.live.is_empty() && self.manifest.is_empty() && self.verb == word(Change::Unchanged)
+        !self.live.is_empty() && self.manifest.is_empty() && self.verb == Change::Unchanged.word()
     }
 
     fn document(&self) -> Value {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use backstay_core::health::Cause;
-use backstay_core::plan::{Change, Step};
+use backstay_core::plan::Step;
 use backstay_core::rollout::Outcome;
 
 use super::ground::{Ground, executor_of, plan_of};
@@ -25,7 +25,7 @@ pub(crate) async fn check_only(
         return Err(refusal(&executor.secrets, causes));
     }
     for step in &plan.steps {
-        anstream::println!("{:<9}  {}", word(step.change), step.key);
+        anstream::println!("{:<9}  {}", step.change.word(), step.key);
     }
     anstream::println!(
         "---\n# revision {} of {}, not applied: the server accepts every object",
@@ -34,17 +34,6 @@ pub(crate) async fn check_only(
     );
     anstream::print!("{}", request.record.release.manifest);
     Ok(ExitCode::SUCCESS)
-}
-
-/// What is done with an object, in a word.
-pub(super) const fn word(change: Change) -> &'static str {
-    match change {
-        Change::Create => "create",
-        Change::Change => "change",
-        Change::Unchanged => "keep",
-        Change::Delete => "delete",
-        Change::Adopt => "take over",
-    }
 }
 
 /// What the server said to objects it does not take, a line each.

@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::diff::bare;
-use super::dry_run::word;
 use super::ground::{Ground, check_pending, look_at, plan_of, survey};
 use super::run::{Request, TimeoutRule, carry_out};
 use crate::args::{DeployArgs, DryRun, GlobalArgs, OutputFormat, Timeout};
@@ -205,7 +204,7 @@ async fn moved(cluster: &Cluster, ground: &Ground, file: &PlanFile) -> anyhow::R
             (Some(before), Some(after)) if *before != after => "was changed",
             _ => continue,
         };
-        moved.push(format!("{key} {what} (the plan: {})", word(*change)));
+        moved.push(format!("{key} {what} (the plan: {})", change.word()));
     }
     Ok(moved)
 }
