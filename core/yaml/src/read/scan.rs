@@ -203,6 +203,20 @@ impl<'t> Scanner<'t> {
         self.need(1)
     }
 
+    /// Over blanks, a comment and the line break; nothing else may follow on the line.
+    pub(super) fn end_line(&mut self) -> Result<(), Fault> {
+        self.skip_blanks()?;
+        if self.byte() == b'#' {
+            self.skip_rest()?;
+        }
+        if !self.is_break_or_end() {
+            return Err(self.fault("did not find expected comment or line break"));
+        }
+        self.need(2)?;
+        self.take_break();
+        Ok(())
+    }
+
     /// Over a line break, if there is one; gives what it stands for.
     pub(super) fn take_break(&mut self) -> &'static str {
         let width = self.break_width(self.at);

@@ -46,15 +46,7 @@ impl<'t> Scanner<'t> {
         if chomping.is_none() && increment.is_some() {
             chomping = self.chomping();
         }
-        self.skip_blanks()?;
-        if self.byte() == b'#' {
-            self.skip_rest()?;
-        }
-        if !self.is_break_or_end() {
-            return Err(self.fault("did not find expected comment or line break"));
-        }
-        self.need(2)?;
-        self.take_break();
+        self.end_line()?;
         let mut breaks = String::new();
         let outer = usize::try_from(self.indent).unwrap_or(0);
         let indent = match increment {

@@ -36,15 +36,7 @@ impl<'t> Scanner<'t> {
             "TAG" => self.tag_directive()?,
             _ => return Err(self.fault("found unknown directive name")),
         };
-        self.skip_blanks()?;
-        if self.byte() == b'#' {
-            self.skip_rest()?;
-        }
-        if !self.is_break_or_end() {
-            return Err(self.fault("did not find expected comment or line break"));
-        }
-        self.need(2)?;
-        self.take_break();
+        self.end_line()?;
         Ok(kind)
     }
 
