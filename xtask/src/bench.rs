@@ -18,6 +18,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use crate::cluster::AUDIT_LOG;
 use crate::{cluster, paths, run, setup, tools};
 
 /// How to measure.
@@ -83,16 +84,22 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         None => {}
     }
     let contenders = contenders(None)?;
+    on_cluster(None, |folder| {
+        let bench = Bench { folder: folder.to_owned(), helm_timeout: options.helm_timeout.clone() };
+        bench.measure(&contenders, options.rounds)
+    })
+}
+
+/// Measures on the cluster in a folder that is given, or on one of our own that is taken down afterwards.
+fn on_cluster(given: Option<&Path>, measure: impl FnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    if let Some(folder) = given {
+        return measure(folder);
+    }
     let folder = std::env::temp_dir().join(format!("backstay-bench-{}", std::process::id()));
     let place = cluster::Place { dir: Some(folder) };
     let cluster = cluster::up(&cluster::Options { place, ..cluster::Options::default() })?;
-    let bench = Bench {
-        kubeconfig: cluster.kubeconfig(),
-        audit_log: cluster.audit_log(),
-        helm_timeout: options.helm_timeout.clone(),
-    };
     println!("node: {}", cluster.node());
-    let measured = bench.measure(&contenders, options.rounds);
+    let measured = measure(cluster.folder());
     let down = cluster.down();
     measured.and(down)
 }
@@ -128,8 +135,8 @@ fn contenders(program: Option<&Path>) -> anyhow::Result<Vec<Contender>> {
 }
 
 struct Bench {
-    kubeconfig: PathBuf,
-    audit_log: PathBuf,
+    /// The cluster's.
+    folder: PathBuf,
     helm_timeout: String,
 }
 
@@ -202,7 +209,7 @@ impl Bench {
         command
             .args(["-n", namespace, "--set", &format!("tag={tag}")])
             .arg("--kubeconfig")
-            .arg(&self.kubeconfig);
+            .arg(self.folder.join("kubeconfig"));
         if contender.name.starts_with("helm") {
             command.args(["--timeout", &self.helm_timeout]);
         }
@@ -211,7 +218,7 @@ impl Bench {
             std::env::temp_dir().join(format!("backstay-bench-{}-state", std::process::id())),
         );
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let from = fs::metadata(&self.audit_log)?.len();
+        let from = fs::metadata(self.folder.join(AUDIT_LOG))?.len();
         let began = Instant::now();
         let mut child = command.spawn().with_context(|| format!("{}: cannot be started", contender.name))?;
         let mut peak_kib = 0;
@@ -237,7 +244,7 @@ impl Bench {
 
     /// The audit log's entries of this run: what the administrator asked, except by kubectl.
     fn requests(&self, from: u64, _namespace: &str) -> anyhow::Result<Vec<Value>> {
-        let log = fs::read(&self.audit_log)?;
+        let log = fs::read(self.folder.join(AUDIT_LOG))?;
         let new = log.get(usize::try_from(from)?..).unwrap_or_default();
         let entries = String::from_utf8_lossy(new)
             .lines()
@@ -280,7 +287,9 @@ impl Bench {
 
     fn kubectl(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let kubectl = tools::KUBERNETES.program("kubectl")?;
-        run::read(Command::new(kubectl).arg("--kubeconfig").arg(&self.kubeconfig).args(arguments))
+        run::read(
+            Command::new(kubectl).arg("--kubeconfig").arg(self.folder.join("kubeconfig")).args(arguments),
+        )
     }
 }
 

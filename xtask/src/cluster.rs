@@ -112,6 +112,9 @@ pub(crate) struct Cluster {
     owned: bool,
 }
 
+/// The API server's log of requests in a cluster's folder, a line of JSON for each that was answered.
+pub(crate) const AUDIT_LOG: &str = "log/audit.jsonl";
+
 impl Cluster {
     /// The administrator's kubeconfig.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
@@ -121,11 +124,6 @@ impl Cluster {
     /// Where everything of it is kept.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
-    }
-
-    /// The API server's log of requests, a line of JSON for each that was answered.
-    pub(crate) fn audit_log(&self) -> PathBuf {
-        self.folder.join("log").join("audit.jsonl")
     }
 
     /// Whether containers really run.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::Args;
 
+use crate::cluster::AUDIT_LOG;
 use crate::{cluster, paths, run, setup, soak, tools, wasm, web};
 
 /// What to leave out.
@@ -81,7 +82,7 @@ fn acceptance(given: bool, program: &Path) -> anyhow::Result<()> {
     let cluster = cluster::up(&cluster::Options { place, ..cluster::Options::default() })?;
     command.env(KUBECONFIG, cluster.kubeconfig());
     command.env("BACKSTAY_TEST_NODE", if cluster.has_real_node() { "real" } else { "simulated" });
-    command.env("BACKSTAY_TEST_AUDIT_LOG", cluster.audit_log());
+    command.env("BACKSTAY_TEST_AUDIT_LOG", cluster.folder().join(AUDIT_LOG));
     // What restarts the API server, and where.
     command.env("BACKSTAY_TEST_XTASK", program);
     command.env("BACKSTAY_TEST_CLUSTER", cluster.folder());

@@ -11,8 +11,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::trial::{Outcome, Trial};
-use super::{Contender, contenders};
-use crate::cluster;
+use super::{Contender, contenders, on_cluster};
 
 /// What to try.
 #[derive(Debug, Args)]
@@ -111,27 +110,16 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if !options.helm {
         contenders.truncate(1);
     }
-    let own = match &options.cluster {
-        Some(_) => None,
-        None => {
-            let folder = std::env::temp_dir().join(format!("backstay-failures-{}", std::process::id()));
-            let place = cluster::Place { dir: Some(folder) };
-            Some(cluster::up(&cluster::Options { place, ..cluster::Options::default() })?)
-        }
-    };
-    let folder = match (&own, &options.cluster) {
-        (Some(cluster), _) => cluster.folder().to_owned(),
-        (None, Some(folder)) => folder.clone(),
-        (None, None) => bail!("no cluster"),
-    };
-    close_a_registry(&folder)?;
-    let trial = Trial::new(folder, options.helm_timeout.clone());
-    let measured = contenders.iter().try_for_each(|contender| {
-        println!("\n{}", contender.name);
-        side_by_side(&trial, contender, &scenarios, options.side_by_side).map(|rows| print(contender, &rows))
-    });
-    let down = own.map_or(Ok(()), cluster::Cluster::down);
-    measured.and(down)
+    on_cluster(options.cluster.as_deref(), |folder| {
+        close_a_registry(folder)?;
+        let trial = Trial::new(folder.to_owned(), options.helm_timeout.clone());
+        contenders.iter().try_for_each(|contender| {
+            println!("\n{}", contender.name);
+            let rows = side_by_side(&trial, contender, &scenarios, options.side_by_side)?;
+            print(contender, &rows);
+            Ok(())
+        })
+    })
 }
 
 /// Images of this host are asked for at a port where nobody listens.

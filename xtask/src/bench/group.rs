@@ -10,8 +10,8 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use super::{Contender, contenders};
-use crate::{cluster, paths, run};
+use super::{Contender, contenders, on_cluster};
+use crate::{paths, run};
 
 /// How to measure.
 #[derive(Debug, Args)]
@@ -38,22 +38,12 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let contenders = contenders(options.program.as_deref())?;
     let scratch = std::env::temp_dir().join(format!("backstay-group-{}", std::process::id()));
     fs::create_dir_all(&scratch)?;
-    let own = match &options.cluster {
-        Some(_) => None,
-        None => {
-            let place = cluster::Place { dir: Some(scratch.join("cluster")) };
-            Some(cluster::up(&cluster::Options { place, ..cluster::Options::default() })?)
-        }
-    };
-    let kubeconfig = match (&own, &options.cluster) {
-        (Some(cluster), _) => cluster.kubeconfig(),
-        (None, folder) => folder.clone().unwrap_or_default().join("kubeconfig"),
-    };
-    let bench = Bench { kubeconfig, scratch: scratch.clone(), options };
-    let measured = bench.measure(&contenders);
-    let down = own.map_or(Ok(()), cluster::Cluster::down);
+    let measured = on_cluster(options.cluster.as_deref(), |folder| {
+        let bench = Bench { kubeconfig: folder.join("kubeconfig"), scratch: scratch.clone(), options };
+        bench.measure(&contenders)
+    });
     fs::remove_dir_all(&scratch).with_context(|| format!("{}: cannot be removed", scratch.display()))?;
-    measured.and(down)
+    measured
 }
 
 struct Bench<'a> {

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::failures::{Scenario, TAKEN_PORT, reports};
 use super::{Contender, seconds_of};
+use crate::cluster::AUDIT_LOG;
 use crate::{paths, run, tools};
 
 /// How a trial ended.
@@ -119,7 +120,7 @@ impl Trial {
     }
 
     fn audit_log(&self) -> PathBuf {
-        self.folder.join("log/audit.jsonl")
+        self.folder.join(AUDIT_LOG)
     }
 
     fn kubectl(&self, arguments: &[&str]) -> anyhow::Result<String> {

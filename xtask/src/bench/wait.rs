@@ -13,8 +13,9 @@ use clap::Args;
 use serde_json::Value;
 
 use super::trial::second_of_day;
-use super::{Contender, contenders, seconds_of};
-use crate::{cluster, run, tools};
+use super::{Contender, contenders, on_cluster, seconds_of};
+use crate::cluster::AUDIT_LOG;
+use crate::{run, tools};
 
 /// How to measure.
 #[derive(Debug, Args)]
@@ -42,23 +43,13 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let mut contenders = contenders(options.program.as_deref())?;
     contenders.truncate(if options.alone { 1 } else { contenders.len() });
     let scratch = std::env::temp_dir().join(format!("backstay-wait-{}", std::process::id()));
-    let own = match &options.cluster {
-        Some(_) => None,
-        None => {
-            let place = cluster::Place { dir: Some(scratch.join("cluster")) };
-            Some(cluster::up(&cluster::Options { place, ..cluster::Options::default() })?)
-        }
-    };
-    let folder = match (&own, &options.cluster) {
-        (Some(cluster), _) => cluster.folder().to_owned(),
-        (None, folder) => folder.clone().unwrap_or_default(),
-    };
     let chart = write_chart(&scratch.join("chart"))?;
-    let bench = Bench { folder, chart, state: scratch.join("state") };
-    let measured = bench.measure(&contenders, options.rounds);
-    let down = own.map_or(Ok(()), cluster::Cluster::down);
+    let measured = on_cluster(options.cluster.as_deref(), |folder| {
+        let bench = Bench { folder: folder.to_owned(), chart, state: scratch.join("state") };
+        bench.measure(&contenders, options.rounds)
+    });
     fs::remove_dir_all(&scratch).with_context(|| format!("{}: cannot be removed", scratch.display()))?;
-    measured.and(down)
+    measured
 }
 
 struct Bench {
@@ -135,7 +126,7 @@ impl Bench {
     }
 
     fn deploy(&self, contender: &Contender, namespace: &str, tag: &str) -> anyhow::Result<Ended> {
-        let audit_log = self.folder.join("log/audit.jsonl");
+        let audit_log = self.folder.join(AUDIT_LOG);
         let from = fs::metadata(&audit_log)?.len();
         let mut command = Command::new(&contender.program);
         command.args(contender.deploy).arg(&self.chart).args(["-n", namespace, "--timeout", "10m"]);
