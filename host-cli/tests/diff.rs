@@ -1,48 +1,20 @@
 //! `diff`, `plan --out` and `deploy --plan`, as a user runs them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot do its work has to fail loudly")]
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod place;
 
+use std::path::Path;
+
+use place::{Place, SANDBOX};
 use serde_json::Value;
-
-/// A folder with a chart and a sandbox, forgotten with it.
-struct Place(PathBuf);
 
 impl Place {
     fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("backstay-diff-{name}-{}", std::process::id()));
-        let place = Self(folder);
+        let place = Self::empty(&format!("diff-{name}"), SANDBOX);
         place.file("chart/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n");
         place.file("chart/values.yaml", "motd: hello\npassword: opensesame\nextra: false\n");
         place.file("chart/templates/all.yaml", ALL);
         place
-    }
-
-    fn file(&self, name: &str, content: &str) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, content).unwrap();
-        path
-    }
-
-    fn run(&self, line: &str) -> (i32, String) {
-        let output = self.output(line);
-        let text =
-            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        (output.status.code().unwrap(), text)
-    }
-
-    fn output(&self, line: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_backstay"))
-            .args(line.split(' '))
-            .arg("--sandbox=cluster.json")
-            .current_dir(&self.0)
-            .env_remove("BACKSTAY_POLICY")
-            .env_remove("BACKSTAY_NOTIFY")
-            .env("XDG_STATE_HOME", self.0.join("state"))
-            .output()
-            .unwrap()
     }
 
     fn check(&self, line: &str, exit: i32, parts: &[&str]) -> String {
@@ -52,12 +24,6 @@ impl Place {
             assert!(text.contains(part), "{line} lacks {part:?}\n{text}");
         }
         text
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -145,13 +111,13 @@ fn a_plan_is_refused_when_the_world_moved_or_it_was_edited() {
     let place = Place::new("moved");
     place.check("deploy web ./chart", 0, &[]);
     place.check("plan web ./chart --set motd=second --out second.json", 0, &[]);
-    let path = place.0.join("second.json");
+    let path = place.folder.join("second.json");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("second", "edited")).unwrap();
     place.check("deploy --plan second.json", 4, &["was changed after it was made"]);
     std::fs::write(&path, &text).unwrap();
     // Somebody else writes to the live object; the release's history stays as it was.
-    let cluster = place.0.join("cluster.json");
+    let cluster = place.folder.join("cluster.json");
     let model = std::fs::read_to_string(&cluster).unwrap();
     std::fs::write(&cluster, model.replace("\"motd\":\"hello\"", "\"motd\":\"hullo\"")).unwrap();
     place.check("diff web ./chart", 0, &["changed since revision 1 by somebody else", "-  motd: hullo"]);

@@ -1,13 +1,12 @@
 //! `deploy --group`, as a user runs it: three environments, several clusters, one of them broken.
 #![allow(clippy::unwrap_used, reason = "a test that cannot do its work has to fail loudly")]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod place;
 
+use std::path::Path;
+
+use place::Place;
 use serde_json::Value;
-
-/// A folder with a chart, group files and sandboxes, forgotten with it.
-struct Place(PathBuf);
 
 const WEB: &str = "apiVersion: apps/v1
 kind: Deployment
@@ -24,18 +23,11 @@ spec:
 
 impl Place {
     fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("backstay-group-{name}-{}", std::process::id()));
-        let place = Self(folder);
+        let place = Self::empty(&format!("group-{name}"), &[]);
         place.file("web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n");
         place.file("web/values.yaml", "image: registry.example/web:1\n");
         place.file("web/templates/web.yaml", WEB);
         place
-    }
-
-    fn file(&self, name: &str, content: &str) {
-        let path = self.0.join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, content).unwrap();
     }
 
     /// Three environments, each on a cluster of its own.
@@ -54,20 +46,6 @@ impl Place {
 
     fn tag(&self, environment: &str, tag: &str) {
         self.file(&format!("{environment}.yaml"), &format!("image: registry.example/web:{tag}\n"));
-    }
-
-    fn run(&self, line: &str) -> (i32, String) {
-        let output = Command::new(env!("CARGO_BIN_EXE_backstay"))
-            .args(line.split(' '))
-            .current_dir(&self.0)
-            .env_remove("BACKSTAY_POLICY")
-            .env_remove("BACKSTAY_NOTIFY")
-            .env("XDG_STATE_HOME", self.0.join("state"))
-            .output()
-            .unwrap();
-        let text =
-            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        (output.status.code().unwrap(), text)
     }
 
     /// Runs the group and gives the result of each release by its id.
@@ -98,12 +76,6 @@ impl Place {
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// The tag whose image the model's registry does not have.
 const MISSING: &str = "nope";
 
@@ -118,7 +90,7 @@ fn check(on_failure: &str, results: [&str; 3], images: [&str; 3], exit: i32) {
     place.tag("dev", "2");
     place.tag("staging", "2");
     place.tag("production", "2");
-    let values = place.0.join("staging.yaml");
+    let values = place.folder.join("staging.yaml");
     std::fs::write(&values, format!("image: registry.example/web:{MISSING}\n")).unwrap();
     let found = place.results("", exit);
     let found: Vec<&str> = found.iter().map(|(_, result)| result.as_str()).collect();
@@ -140,7 +112,7 @@ fn a_broken_environment_takes_the_others_back() {
 fn without_needs_the_others_go_on() {
     let place = Place::new("continue");
     place.loops("continue");
-    let text = std::fs::read_to_string(place.0.join("fleet.yaml")).unwrap();
+    let text = std::fs::read_to_string(place.folder.join("fleet.yaml")).unwrap();
     let lines: Vec<&str> = text.lines().filter(|line| !line.contains("needs:")).collect();
     place.file("fleet.yaml", &(lines.join("\n") + "\n"));
     place.tag("dev", "1");
@@ -177,7 +149,7 @@ fn what_is_wrong_is_found_before_anything_begins() {
             "dev: ",
         ),
     ] {
-        let text = std::fs::read_to_string(place.0.join("fleet.yaml")).unwrap();
+        let text = std::fs::read_to_string(place.folder.join("fleet.yaml")).unwrap();
         place.file("wrong.yaml", &text.replace(change.0, change.1));
         let (code, said) = place.run("deploy --group wrong.yaml");
         assert_eq!(code, exit, "{said}");
@@ -185,7 +157,7 @@ fn what_is_wrong_is_found_before_anything_begins() {
     }
     let (code, said) = place.run("deploy web ./web --group fleet.yaml");
     assert_eq!(code, 64, "{said}");
-    assert!(!Path::new(&place.0).join("dev.json").exists());
+    assert!(!Path::new(&place.folder).join("dev.json").exists());
 }
 
 #[test]

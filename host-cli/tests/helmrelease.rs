@@ -1,15 +1,12 @@
 //! `-f helmrelease.yaml`: the scenarios of the controller's own test list, from a terminal, and what is left of each.
 #![allow(clippy::unwrap_used, reason = "a test that cannot do its work has to fail loudly")]
 
-use std::path::PathBuf;
-use std::process::Command;
+mod place;
 
 use backstay_core::object::Timestamp;
 use backstay_core::release::{Record, Status};
+use place::{Place, SANDBOX};
 use serde_json::Value;
-
-/// A folder with a chart, a HelmRelease and a sandbox, forgotten with it.
-struct Place(PathBuf);
 
 const TEMPLATE: &str = "apiVersion: v1
 kind: ConfigMap
@@ -43,7 +40,7 @@ use Step::{Chart, Left, Lost, Run};
 
 impl Place {
     fn new(name: &str) -> Self {
-        let place = Self(std::env::temp_dir().join(format!("backstay-flux-{name}-{}", std::process::id())));
+        let place = Self::empty(&format!("flux-{name}"), SANDBOX);
         place.chart("0.1.0");
         place.file("chart/values.yaml", "motd: hello\nhook: 0\ntest: 0\n");
         place.file("chart/templates/all.yaml", TEMPLATE);
@@ -52,12 +49,6 @@ impl Place {
 
     fn chart(&self, version: &str) {
         self.file("chart/Chart.yaml", &format!("apiVersion: v2\nname: web\nversion: {version}\n"));
-    }
-
-    fn file(&self, name: &str, content: &str) {
-        let path = self.0.join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, content).unwrap();
     }
 
     /// The HelmRelease with these fields of its spec.
@@ -72,37 +63,9 @@ impl Place {
         );
     }
 
-    fn run(&self, line: &str) -> (i32, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_backstay"));
-        for name in ["BACKSTAY_POLICY", "BACKSTAY_PROFILE", "BACKSTAY_NOTIFY"] {
-            command.env_remove(name);
-        }
-        let output = command
-            .args(line.split(' '))
-            .arg("--sandbox=cluster.json")
-            .current_dir(&self.0)
-            .env("XDG_STATE_HOME", self.0.join("state"))
-            .output()
-            .unwrap();
-        let text =
-            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        (output.status.code().unwrap(), text)
-    }
-
-    fn history(&self) -> String {
-        let (code, text) = self.run("history web -o json");
-        if code != 0 {
-            return "none".to_owned();
-        }
-        let revisions: Value = serde_json::from_str(&text).unwrap();
-        let revisions = revisions.as_array().unwrap().iter();
-        let words: Vec<&str> = revisions.map(|revision| revision["status"].as_str().unwrap()).collect();
-        words.join(" ")
-    }
-
     /// Changes the sandbox's file behind everybody's back.
     fn edit(&self, change: &dyn Fn(&mut Vec<Value>)) {
-        let path = self.0.join("cluster.json");
+        let path = self.folder.join("cluster.json");
         let mut model: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
         change(model["store"]["objects"].as_array_mut().unwrap());
         std::fs::write(&path, model.to_string()).unwrap();
@@ -141,12 +104,6 @@ fn is_record(object: &Value) -> bool {
     object["metadata"]["name"].as_str().is_some_and(|name| name.starts_with("sh.helm.release.v1.web"))
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// How it ends and what is left.
 fn check(name: &str, before: &[Step], spec: &str, exit: i32, history: &str, motd: Option<&str>) {
     let place = Place::new(&name.replace([' ', '(', ')'], "-"));
@@ -154,8 +111,8 @@ fn check(name: &str, before: &[Step], spec: &str, exit: i32, history: &str, motd
     place.release(spec);
     let (code, text) = place.run("deploy -f apps/web.yaml --deadline 8m");
     assert_eq!(code, exit, "{name}\n{text}");
-    assert_eq!(place.history(), history, "{name}\n{text}");
-    let model = std::fs::read_to_string(place.0.join("cluster.json")).unwrap();
+    assert_eq!(place.history("web"), history, "{name}\n{text}");
+    let model = std::fs::read_to_string(place.folder.join("cluster.json")).unwrap();
     let runs = motd.is_none_or(|motd| model.contains(&format!("\"data\":{{\"motd\":\"{motd}\"}}")));
     assert!(
         runs && model.contains("\"data\":{\"motd\"") == motd.is_some(),
@@ -343,7 +300,7 @@ fn what_it_refers_to_is_found_or_refused() {
                 a.b}\n  - {kind: ConfigMap, name: config, valuesKey: list, targetPath: list}\n  - {kind: Secret, name: secret}\n  - \
                 {kind: Secret, name: absent, optional: true}\n  values: {extra: 1}\n";
     place.release(spec);
-    let release = std::fs::read_to_string(place.0.join("apps/web.yaml")).unwrap();
+    let release = std::fs::read_to_string(place.folder.join("apps/web.yaml")).unwrap();
     place.file("apps/all.yaml", &format!("{config}---\n{secret}---\n{release}"));
     // Words of the command line win over all of it.
     let (code, text) = place.run("deploy -f apps/all.yaml --set extra=2");

@@ -2,11 +2,9 @@
 //! works, an upgrade that does not, and what is left.
 #![allow(clippy::unwrap_used, reason = "a test that cannot do its work has to fail loudly")]
 
-use std::path::PathBuf;
-use std::process::Command;
+mod place;
 
-/// A folder with a chart, policies and a sandbox, forgotten with it.
-struct Place(PathBuf);
+use place::{Place, SANDBOX};
 
 const WEB: &str = "apiVersion: apps/v1
 kind: Deployment
@@ -25,52 +23,11 @@ spec: {restartPolicy: Never, containers: [{name: main, image: busybox, command: 
 
 impl Place {
     fn new(name: &str) -> Self {
-        let place = Self(std::env::temp_dir().join(format!("backstay-policy-{name}-{}", std::process::id())));
+        let place = Self::empty(&format!("policy-{name}"), SANDBOX);
         place.file("chart/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n");
         place.file("chart/values.yaml", "tag: '1'\ncode: 0\n");
         place.file("chart/templates/web.yaml", WEB);
         place
-    }
-
-    fn file(&self, name: &str, content: &str) {
-        let path = self.0.join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, content).unwrap();
-    }
-
-    fn run(&self, line: &str) -> (i32, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_backstay"));
-        for name in ["BACKSTAY_POLICY", "BACKSTAY_PROFILE", "BACKSTAY_NOTIFY"] {
-            command.env_remove(name);
-        }
-        let output = command
-            .args(line.split(' '))
-            .arg("--sandbox=cluster.json")
-            .current_dir(&self.0)
-            .env("XDG_STATE_HOME", self.0.join("state"))
-            .output()
-            .unwrap();
-        let text =
-            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        (output.status.code().unwrap(), text)
-    }
-
-    /// The statuses of the release's revisions, oldest first.
-    fn history(&self) -> String {
-        let (code, text) = self.run("history web -o json");
-        if code != 0 {
-            return "none".to_owned();
-        }
-        let revisions: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let revisions = revisions.as_array().unwrap().iter();
-        let words: Vec<&str> = revisions.map(|revision| revision["status"].as_str().unwrap()).collect();
-        words.join(" ")
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -87,7 +44,7 @@ fn check(name: &str, policy: &str, (first, second): (&str, &str), exit: i32, his
     for part in says {
         assert!(text.contains(part), "{name} lacks {part:?}\n{text}");
     }
-    assert_eq!(place.history(), history, "{name}\n{text}");
+    assert_eq!(place.history("web"), history, "{name}\n{text}");
 }
 
 const DEPLOY: &str = "deploy web ./chart";
