@@ -192,9 +192,12 @@ pub(crate) async fn status(cluster: &Cluster, arguments: &StatusArgs) -> anyhow:
     });
     if let Some(fields) = document.as_object_mut() {
         // Helm leaves out what is empty.
-        fields.retain(|_, value| !value.is_null());
-        fields.retain(|_, value| !matches!(value, Value::Object(fields) if fields.is_empty()));
-        fields.retain(|_, value| !matches!(value, Value::Array(items) if items.is_empty()));
+        fields.retain(|_, value| match value {
+            Value::Null => false,
+            Value::Object(fields) => !fields.is_empty(),
+            Value::Array(items) => !items.is_empty(),
+            _ => true,
+        });
     }
     print_ordered(arguments.output, &document, RELEASE, || print_status(release, record.healthy))
 }
