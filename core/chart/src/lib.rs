@@ -28,6 +28,7 @@ mod render;
 mod schema;
 mod schema_links;
 mod schema_scalars;
+mod schema_scope;
 mod schema_shape;
 mod strvals;
 mod trace;

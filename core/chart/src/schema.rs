@@ -15,6 +15,7 @@ use crate::schema_links::{self, Target};
 use crate::schema_scalars::{
     check_count, check_number, check_text, duplicates, equal, is_integer, quote, show, type_of,
 };
+use crate::schema_scope::{Item, Scope, escaped};
 use crate::schema_shape;
 
 /// How deep schemas may refer to each other.
@@ -78,7 +79,7 @@ fn compile(schema: &Value) -> Result<(), String> {
 pub fn validate(schema: &Value, value: &Value) -> Result<(), String> {
     let validator = Validator { root: schema, within: schema, draft: draft(schema) };
     let mut path = Vec::new();
-    let (errors, _) = validator.check(schema, value, &mut path, 0);
+    let (errors, _) = validator.check(&Scope::root(schema), value, &mut path);
     if errors.is_empty() {
         return Ok(());
     }
@@ -103,7 +104,12 @@ struct Failure {
     causes: Vec<Failure>,
     /// Only there to lead to its causes; not shown where there is one cause.
     passes: bool,
+    /// Only there because one schema found several.
+    groups: bool,
 }
+
+/// What is said of a place that has several causes.
+const GROUP: &str = "validation failed";
 
 impl Failure {
     fn write(&self, text: &mut String, indent: usize) {
@@ -129,11 +135,11 @@ struct Validator<'a> {
 }
 
 fn at(path: &[String]) -> String {
-    path.iter().map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1"))).collect()
+    path.iter().map(|part| format!("/{}", escaped(part))).collect()
 }
 
 fn failure(path: &[String], message: String, causes: Vec<Failure>) -> Failure {
-    Failure { place: at(path), message, causes, passes: false }
+    Failure { place: at(path), message, causes, passes: false, groups: false }
 }
 
 /// Several failures of one schema become one, as a cause of something else.
@@ -141,34 +147,38 @@ fn grouped(path: &[String], mut errors: Vec<Failure>) -> Option<Failure> {
     match errors.len() {
         0 => None,
         1 => errors.pop(),
-        _ => Some(failure(path, "validation failed".into(), errors)),
+        _ => Some(Failure { groups: true, ..failure(path, GROUP.into(), errors) }),
     }
 }
 
 impl<'a> Validator<'a> {
-    fn check(&self, schema: &'a Value, value: &Value, path: &mut Vec<String>, depth: usize) -> Outcome {
+    fn check(&self, scope: &Scope<'_, 'a>, value: &Value, path: &mut Vec<String>) -> Outcome {
+        let schema = scope.schema;
         if !std::ptr::eq(schema, self.within) && schema_links::identity(schema).is_some() {
-            return Validator { within: schema, ..*self }.check(schema, value, path, depth);
+            return Validator { within: schema, ..*self }.check(scope, value, path);
         }
         let mut errors = Vec::new();
         let mut seen = BTreeSet::new();
         let rules = match schema {
             Value::Bool(false) => return (vec![failure(path, "false schema".into(), Vec::new())], seen),
-            Value::Object(rules) if depth < MAX_DEPTH => rules,
+            Value::Object(rules) if scope.depth < MAX_DEPTH => rules,
             _ => return (errors, seen),
         };
+        if let Some(message) = scope.cycle(self.root) {
+            return (vec![failure(path, message, Vec::new())], seen);
+        }
         if let Some(message) = self.check_value(rules, value) {
             return (vec![failure(path, message, Vec::new())], seen);
         }
         if let Some(reference) = rules.get("$ref").and_then(Value::as_str) {
-            self.follow(reference, value, path, depth, &mut errors, &mut seen);
+            self.follow(reference, value, path, scope, &mut errors, &mut seen);
             if self.draft < 2019 {
                 return (errors, seen);
             }
         }
         match value {
-            Value::Object(map) => self.object(rules, map, path, depth, &mut errors, &mut seen),
-            Value::Array(items) => self.array(rules, items, path, depth, &mut errors),
+            Value::Object(map) => self.object(rules, map, path, scope, &mut errors, &mut seen),
+            Value::Array(items) => self.array(rules, items, path, scope, &mut errors),
             Value::String(text) => check_text(rules, text, &mut |message| {
                 errors.push(failure(path, message, Vec::new()));
             }),
@@ -177,10 +187,11 @@ impl<'a> Validator<'a> {
             }),
             _ => {}
         }
-        self.combined(rules, value, path, depth, &mut errors, &mut seen);
+        self.combined(rules, value, path, scope, &mut errors, &mut seen);
         if let (Value::Object(map), Some(unevaluated)) = (value, self.known(rules, "unevaluatedProperties")) {
             for (name, value) in map.iter().filter(|(name, _)| !seen.contains(*name)) {
-                self.below(unevaluated, value, name, path, depth, &mut errors);
+                let scope = scope.part(unevaluated, "unevaluatedProperties", Item::Only);
+                self.below(&scope, value, name, path, &mut errors);
             }
             seen.extend(map.keys().cloned());
         }
@@ -246,37 +257,34 @@ impl<'a> Validator<'a> {
         reference: &str,
         value: &Value,
         path: &mut Vec<String>,
-        depth: usize,
+        scope: &Scope<'_, 'a>,
         errors: &mut Vec<Failure>,
         seen: &mut BTreeSet<String>,
     ) {
         let Target::Here(target, within) = schema_links::resolve(self.root, self.within, reference) else {
             return;
         };
-        let (found, more) = Validator { within, ..*self }.check(target, value, path, depth + 1);
+        let (found, more) =
+            Validator { within, ..*self }.check(&scope.same(target, "$ref", Item::Only), value, path);
         seen.extend(more);
         if let Some(cause) = grouped(path, found) {
-            errors.push(Failure {
-                place: at(path),
-                message: "validation failed".into(),
-                causes: vec![cause],
-                passes: true,
-            });
+            // Several behind the reference count as its own, wherever in the value they were found together.
+            let causes = if cause.groups { cause.causes } else { vec![cause] };
+            errors.push(Failure { passes: true, ..failure(path, GROUP.into(), causes) });
         }
     }
 
     /// Checks a part of a value.
     fn below(
         &self,
-        schema: &'a Value,
+        scope: &Scope<'_, 'a>,
         value: &Value,
         name: &str,
         path: &mut Vec<String>,
-        depth: usize,
         errors: &mut Vec<Failure>,
     ) {
         path.push(name.to_owned());
-        let (found, _) = self.check(schema, value, path, depth + 1);
+        let (found, _) = self.check(scope, value, path);
         errors.extend(grouped(path, found));
         path.pop();
     }
@@ -286,7 +294,7 @@ impl<'a> Validator<'a> {
         rules: &'a Object<String, Value>,
         map: &Object<String, Value>,
         path: &mut Vec<String>,
-        depth: usize,
+        scope: &Scope<'_, 'a>,
         errors: &mut Vec<Failure>,
         seen: &mut BTreeSet<String>,
     ) {
@@ -313,16 +321,18 @@ impl<'a> Validator<'a> {
                         errors.push(failure(path, message, Vec::new()));
                     }
                 } else {
-                    let (found, more) = self.check(wanted, &Value::Object(map.clone()), path, depth + 1);
+                    let scope = scope.same(wanted, keyword, Item::Name(name));
+                    let (found, more) = self.check(&scope, &Value::Object(map.clone()), path);
                     seen.extend(more);
                     errors.extend(grouped(path, found));
                 }
             }
         }
-        self.properties(rules, map, path, depth, errors, seen);
+        self.properties(rules, map, path, scope, errors, seen);
         if let Some(names) = self.known(rules, "propertyNames") {
             for name in map.keys() {
-                let (found, _) = self.check(names, &Value::String(name.clone()), &mut Vec::new(), depth + 1);
+                let scope = scope.part(names, "propertyNames", Item::Only);
+                let (found, _) = self.check(&scope, &Value::String(name.clone()), &mut Vec::new());
                 if !found.is_empty() {
                     errors.push(failure(path, format!("invalid propertyName {}", quote(name)), found));
                 }
@@ -335,7 +345,7 @@ impl<'a> Validator<'a> {
         rules: &'a Object<String, Value>,
         map: &Object<String, Value>,
         path: &mut Vec<String>,
-        depth: usize,
+        scope: &Scope<'_, 'a>,
         errors: &mut Vec<Failure>,
         seen: &mut BTreeSet<String>,
     ) {
@@ -350,19 +360,24 @@ impl<'a> Validator<'a> {
             let mut known = false;
             if let Some(schema) = rules.get("properties").and_then(|properties| properties.get(name)) {
                 known = true;
-                self.below(schema, value, name, path, depth, errors);
+                let scope = scope.part(schema, "properties", Item::Name(name));
+                self.below(&scope, value, name, path, errors);
             }
             for (pattern, schema) in &patterns {
                 if pattern.is_match(name) {
                     known = true;
-                    self.below(schema, value, name, path, depth, errors);
+                    let scope = scope.part(schema, "patternProperties", Item::Name(pattern.as_str()));
+                    self.below(&scope, value, name, path, errors);
                 }
             }
             if !known && let Some(additional) = rules.get("additionalProperties") {
                 known = true;
                 match additional {
                     Value::Bool(false) => unwanted.push(quote(name)),
-                    schema => self.below(schema, value, name, path, depth, errors),
+                    schema => {
+                        let scope = scope.part(schema, "additionalProperties", Item::Only);
+                        self.below(&scope, value, name, path, errors);
+                    }
                 }
             }
             if known {
@@ -380,7 +395,7 @@ impl<'a> Validator<'a> {
         rules: &'a Object<String, Value>,
         items: &[Value],
         path: &mut Vec<String>,
-        depth: usize,
+        scope: &Scope<'_, 'a>,
         errors: &mut Vec<Failure>,
     ) {
         check_count(rules, "Items", items.len(), &mut |message| {
@@ -396,6 +411,10 @@ impl<'a> Validator<'a> {
             (_, Some(Value::Array(by_place))) => (Some(by_place), rules.get("additionalItems")),
             (_, items) => (None, items),
         };
+        let (first, more) = match by_place {
+            Some(_) if self.draft < 2020 => ("items", "additionalItems"),
+            _ => ("prefixItems", "items"),
+        };
         let fixed = by_place.map_or(0, Vec::len).min(items.len());
         if self.draft < 2020 && rest == Some(&Value::Bool(false)) && by_place.is_some() {
             if items.len() > fixed {
@@ -404,31 +423,32 @@ impl<'a> Validator<'a> {
             }
         } else if let Some(schema) = rest {
             for (index, item) in items.iter().enumerate().skip(fixed) {
-                self.below(schema, item, &index.to_string(), path, depth, errors);
+                let scope = scope.part(schema, more, Item::Only);
+                self.below(&scope, item, &index.to_string(), path, errors);
             }
         }
         for (index, (schema, item)) in by_place.into_iter().flatten().zip(items).enumerate() {
-            self.below(schema, item, &index.to_string(), path, depth, errors);
+            let scope = scope.part(schema, first, Item::Index(index));
+            self.below(&scope, item, &index.to_string(), path, errors);
         }
         if let Some(contains) = self.known(rules, "contains") {
-            self.contains(rules, contains, items, path, depth, errors);
+            self.contains(rules, items, path, &scope.part(contains, "contains", Item::Only), errors);
         }
     }
 
     fn contains(
         &self,
         rules: &'a Object<String, Value>,
-        contains: &'a Value,
         items: &[Value],
         path: &mut Vec<String>,
-        depth: usize,
+        scope: &Scope<'_, 'a>,
         errors: &mut Vec<Failure>,
     ) {
         let mut causes = Vec::new();
         let mut matched = Vec::new();
         for (index, item) in items.iter().enumerate() {
             let before = causes.len();
-            self.below(contains, item, &index.to_string(), path, depth, &mut causes);
+            self.below(scope, item, &index.to_string(), path, &mut causes);
             if causes.len() == before {
                 matched.push(index.to_string());
             }
@@ -456,19 +476,19 @@ impl<'a> Validator<'a> {
         rules: &'a Object<String, Value>,
         value: &Value,
         path: &mut Vec<String>,
-        depth: usize,
+        scope: &Scope<'_, 'a>,
         errors: &mut Vec<Failure>,
         seen: &mut BTreeSet<String>,
     ) {
         let schemas = |keyword: &str| rules.get(keyword).and_then(Value::as_array).into_iter().flatten();
         if let Some(schema) = rules.get("not")
-            && self.check(schema, value, path, depth + 1).0.is_empty()
+            && self.check(&scope.same(schema, "not", Item::Only), value, path).0.is_empty()
         {
             errors.push(failure(path, "'not' failed".into(), Vec::new()));
         }
         let mut causes = Vec::new();
-        for schema in schemas("allOf") {
-            let (found, more) = self.check(schema, value, path, depth + 1);
+        for (index, schema) in schemas("allOf").enumerate() {
+            let (found, more) = self.check(&scope.same(schema, "allOf", Item::Index(index)), value, path);
             seen.extend(more);
             causes.extend(grouped(path, found));
         }
@@ -479,7 +499,7 @@ impl<'a> Validator<'a> {
             let mut causes = Vec::new();
             let mut matched = Vec::new();
             for (index, schema) in schemas(keyword).enumerate() {
-                let (found, more) = self.check(schema, value, path, depth + 1);
+                let (found, more) = self.check(&scope.same(schema, keyword, Item::Index(index)), value, path);
                 match grouped(path, found) {
                     None => {
                         seen.extend(more);
@@ -500,13 +520,13 @@ impl<'a> Validator<'a> {
             }
         }
         if let Some(condition) = self.known(rules, "if") {
-            let (found, more) = self.check(condition, value, path, depth + 1);
+            let (found, more) = self.check(&scope.same(condition, "if", Item::Only), value, path);
             let branch = if found.is_empty() { "then" } else { "else" };
             if found.is_empty() {
                 seen.extend(more);
             }
             if let Some(schema) = rules.get(branch) {
-                let (found, more) = self.check(schema, value, path, depth + 1);
+                let (found, more) = self.check(&scope.same(schema, branch, Item::Only), value, path);
                 seen.extend(more);
                 errors.extend(grouped(path, found));
             }
