@@ -1,6 +1,6 @@
 // The page's side of the worker.
 
-import type { Answer, Failure, WorkerReply, WorkerRequest } from "./types.ts";
+import type { Answer, CallName, Calls, Failure, WorkerReply, WorkerRequest } from "./types.ts";
 
 declare const WORKER_SOURCE: string;
 
@@ -67,14 +67,14 @@ export class Core {
   }
 
   /** Calls by name; throws what is an error. */
-  async call<T>(call: string, input: unknown = {}): Promise<T> {
+  async call<C extends CallName>(call: C, input: Calls[C]["input"]): Promise<Calls[C]["ok"]> {
     let answer = await this.#answer(call, input);
     if ("error" in answer && answer.error.code === "elsewhere") {
       await this.#whole();
       answer = await this.#answer(call, input);
     }
     if ("error" in answer) throw new CoreError(answer.error);
-    return answer.ok as T;
+    return answer.ok as Calls[C]["ok"];
   }
 }
 

@@ -16,7 +16,7 @@ import * as tabs from "./tabs.ts";
 import { difference, jump, numbered, shown } from "./text.ts";
 import { theme } from "./theme.ts";
 import { rule, sliders, timeout } from "./timeout.ts";
-import type { ChartFile, Replay, Version } from "./types.ts";
+import type { ChartFile } from "./types.ts";
 
 declare const EXAMPLE_FILES: ChartFile[];
 
@@ -179,7 +179,7 @@ const again = debounced(150, () => void work());
 async function replay(recording: string, name: string): Promise<void> {
   tabs.open("tab-replay");
   tabs.view("timeline");
-  const told = await core.call<Replay>("replay", { recording });
+  const told = await core.call("replay", { recording });
   const hint = told.judgement.hint ? h("p", {}, `Hint: ${told.judgement.hint}`) : "";
   const cut = told.cut_off ? h("p", { class: "warning" }, "The last line of the recording is cut off and left out.") : "";
   byId("replay-answer").replaceChildren(h("p", { class: "summary" }, name), cut, hint, story(ofReplay(told, name)));
@@ -319,7 +319,7 @@ async function start(): Promise<void> {
   fillForm();
   try {
     core = await Core.load("backstay-first.wasm", "backstay.wasm");
-    const { faults: names } = await core.call<Version>("version");
+    const { faults: names } = await core.call("version", {});
     faults = rehearsal.form(names, (wanted) => void runFaults(wanted));
     rule(core);
     listen();

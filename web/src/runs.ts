@@ -2,7 +2,7 @@
 
 import type { Moment, Span, Status, Story } from "./story.ts";
 import { duration } from "./time.ts";
-import type { Cause, Key, Phase, Readiness, Replay, Run } from "./types.ts";
+import type { Cause, Phase, Readiness, ReplayAnswer, ResourceKey, Run } from "./types.ts";
 
 const PHASES: Record<string, string> = {
   "recording": "recording", "hooks": "hooks", "cleaning-hooks": "cleaning hooks", "applying": "applying", "pruning": "pruning",
@@ -17,7 +17,7 @@ const VERDICTS: Record<string, string> = {
   "undo-failed": "the way back failed", "refused": "refused", "held": "held by another", "unreachable": "cluster unreachable", "interrupted": "interrupted",
 };
 
-export function keyText(key: Key): string {
+export function keyText(key: ResourceKey): string {
   return `${key.kind.toLowerCase()}/${key.name}`;
 }
 
@@ -39,7 +39,7 @@ function add(rows: Map<string, Span[]>, object: string, t: number, readiness: Re
 /** How a run ended, in a sentence. */
 export function verdictText(run: Run): string {
   const verdict = VERDICTS[run.verdict.verdict] ?? run.verdict.verdict;
-  const why = run.verdict.cause ? ` (${run.verdict.cause.code})` : "";
+  const why = "cause" in run.verdict ? ` (${run.verdict.cause.code})` : "";
   const seen = run.detected_ms === null ? "" : `, detected after ${duration(run.detected_ms)}`;
   const back = run.undo_ms === null ? "" : `, back within ${duration(run.undo_ms)}`;
   return `${run.fault ?? "healthy run"}: ${verdict}${why}, exit ${run.exit}, after ${duration(run.took_ms)}${seen}${back}`;
@@ -81,7 +81,7 @@ export function ofRun(run: Run): Story {
 }
 
 /** A recording that was judged again. */
-export function ofReplay(replay: Replay, name: string): Story {
+export function ofReplay(replay: ReplayAnswer, name: string): Story {
   const rows = new Map<string, Span[]>();
   const moments: Moment[] = [];
   for (const thought of replay.thoughts) {

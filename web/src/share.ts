@@ -1,7 +1,7 @@
 // Everything in the address: state to the fragment and back, compressed. The fragment never leaves the browser.
 
 import type { Source } from "./source.ts";
-import type { Inputs } from "./types.ts";
+import type { TimeInputs } from "./types.ts";
 
 /** What a link carries. */
 export interface Shared {
@@ -11,7 +11,7 @@ export interface Shared {
   release: string;
   namespace: string;
   before: string;
-  inputs: Inputs;
+  inputs: TimeInputs;
   faults: string[];
 }
 

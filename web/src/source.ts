@@ -53,7 +53,7 @@ export async function understand(picked: Picked[], core: Core): Promise<Given> {
   if (!first) throw new Error("there is no file in it");
   if (picked.length === 1 && /\.(tgz|tar\.gz)$/.test(first.path)) {
     const archive = base64(new Uint8Array(await first.file.arrayBuffer()));
-    const { files } = await core.call<{ files: ChartFile[] }>("unpack", { archive });
+    const { files } = await core.call("unpack", { archive });
     return { source: { kind: "chart", name: first.file.name, files } };
   }
   const chart = await folder(picked);

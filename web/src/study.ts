@@ -2,7 +2,7 @@
 
 import type { Core } from "./core.ts";
 import type { Source } from "./source.ts";
-import type { Inputs, Parsed, Preview, Rendered, Run } from "./types.ts";
+import type { LookAheadInput, Parsed, Preview, RenderAnswer, Run, TimeInputs } from "./types.ts";
 
 export interface Asked {
   source: Source;
@@ -13,8 +13,11 @@ export interface Asked {
   release: string;
   namespace: string;
   before: "differs" | "loaded" | "nothing";
-  inputs: Inputs;
+  inputs: TimeInputs;
 }
+
+/** What of a rendered chart is shown. */
+type Rendered = Pick<RenderAnswer, "text" | "notes" | "warnings" | "crds" | "chart">;
 
 export interface Studied {
   text: string;
@@ -37,7 +40,7 @@ async function render(core: Core, asked: Asked, values: string, isUpgrade: boole
   if (asked.source.kind === "manifests") {
     return { text: asked.source.text, notes: "", warnings: [], crds: [], chart: { name: asked.source.name, version: "" } };
   }
-  return core.call<Rendered>("render", {
+  return core.call("render", {
     files: asked.source.files, values_files: [values], release: asked.release, namespace: asked.namespace,
     is_upgrade: isUpgrade, revision: isUpgrade ? 2 : 1, seed: SEED, now: NOW,
   });
@@ -53,7 +56,7 @@ function definitions({ crds }: Rendered): string {
   return crds.map(({ source, content }) => `---\n# Source: ${source}\n${content}`).join("\n");
 }
 
-function before(asked: Asked, previous: string): object {
+function before(asked: Asked, previous: string): Pick<LookAheadInput, "install" | "previous"> {
   if (asked.before === "nothing") return { install: true };
   return asked.before === "loaded" ? { previous } : {};
 }
@@ -64,11 +67,11 @@ export async function study(core: Core, asked: Asked): Promise<Studied> {
   const old = asked.values === asked.loaded ? rendered : await render(core, asked, asked.loaded, asked.before !== "nothing");
   const known = templates(asked.source, rendered.chart.name);
   const defined = definitions(rendered);
-  const { preview } = await core.call<{ preview: Preview }>("preview", {
+  const { preview } = await core.call("preview", {
     release: asked.release, namespace: asked.namespace, manifest: rendered.text, inputs: asked.inputs, templates: known,
     definitions: defined, facts: { undo: true }, ...before(asked, old.text),
   });
-  const parsed = await core.call<Parsed[]>("parse-manifest", { manifest: rendered.text });
+  const parsed = await core.call("parse-manifest", { manifest: rendered.text });
   return {
     text: rendered.text, definitions: defined, previous: old.text, templates: known, chart: rendered.chart, notes: rendered.notes,
     warnings: rendered.warnings, preview, parsed,
@@ -77,7 +80,7 @@ export async function study(core: Core, asked: Asked): Promise<Studied> {
 
 /** A healthy run and one for each fault. */
 export async function rehearse(core: Core, asked: Asked, studied: Studied, faults: string[]): Promise<Run[]> {
-  const { runs } = await core.call<{ runs: Run[] }>("rehearsals", {
+  const { runs } = await core.call("rehearsals", {
     release: asked.release, namespace: asked.namespace, manifest: studied.text, faults, ...before(asked, studied.previous),
   });
   return runs;

@@ -2,10 +2,10 @@
 
 import { byId, h, type Child } from "./dom.ts";
 import { duration, flag } from "./time.ts";
-import type { Inputs, ObjectTime, Timing } from "./types.ts";
+import type { AnswerWith, ObjectTime, TimeInputs, Timing } from "./types.ts";
 import type { Core } from "./core.ts";
 
-type Name = Exclude<keyof Inputs, undefined>;
+type Name = Exclude<keyof TimeInputs, "images">;
 
 interface Slider {
   name: Name;
@@ -29,7 +29,7 @@ const SLIDERS: Slider[] = [
 ];
 
 /** Makes the sliders; `changed` runs whenever one moved. */
-export function sliders(inputs: Inputs, changed: () => void): void {
+export function sliders(inputs: TimeInputs, changed: () => void): void {
   const rows = SLIDERS.map((slider) => {
     const given = inputs[slider.name];
     const output = h("output", { for: `slider-${slider.name}` });
@@ -114,7 +114,7 @@ export function rule(core: Core): void {
       pods: number("pods"), initial_delay_ms: number("initial") * 1000, period_ms: number("period") * 1000,
       failure_threshold: number("threshold"), buffer_ms: number("buffer") * 1000,
     };
-    const { total_ms } = await core.call<{ total_ms: number }>("timeout", { rule: input });
+    const { total_ms } = (await core.call("timeout", { rule: input })) as AnswerWith<"timeout", "total_ms">;
     const sum = `${input.pods} × (${number("initial")} s + ${number("period")} s × ${input.failure_threshold}) + ${number("buffer")} s`;
     byId("rule-answer").replaceChildren(h("strong", {}, `${total_ms / 1000} s`), ` = ${sum} (${duration(total_ms)})`);
   };

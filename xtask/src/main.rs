@@ -1,4 +1,4 @@
-//! The project's scripts: `cargo xtask setup | test | bench | wasm | web | corpus | cluster`. `cargo xtask test` is what CI runs.
+//! The project's scripts: `cargo xtask setup | test | bench | wasm | web | types | corpus | cluster`. `cargo xtask test` is what CI runs.
 
 mod bench;
 mod cluster;
@@ -11,6 +11,7 @@ mod setup;
 mod soak;
 mod test;
 mod tools;
+mod types;
 mod wasm;
 mod web;
 
@@ -35,6 +36,8 @@ enum Task {
     Wasm(wasm::Options),
     /// Build the planner page, measure it and test it in Chromium
     Web(web::Options),
+    /// The TypeScript types of the npm package and the page, from the core's JSON Schema
+    Types,
     /// Backstay beside both Helms on a real control plane, as figures and ratios
     Bench(bench::Options),
     /// Deliberate bugs that the simulation tests have to catch
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Wasm(options) => wasm::run(&options),
         Task::Web(options) => web::run(&options),
+        Task::Types => types::run(),
         Task::Bench(options) => bench::run(&options),
         Task::Mutants(options) => mutants::run(&options),
         Task::Soak(options) => soak::run(&options),
