@@ -4,7 +4,9 @@ use std::cell::RefCell;
 
 use anyhow::Context as _;
 use backstay_core::object::Timestamp;
-use backstay_core::release::{History, Record, Release, Status, description, history_selector, secret_name};
+use backstay_core::release::{
+    History, Packed, Record, Release, Status, description, history_selector, secret_name,
+};
 use backstay_core::rollout::{JournalEntry, RecordChange};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
@@ -12,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::cluster::Cluster;
-use crate::execute::EvidenceBundle;
+use crate::execute::{EvidenceBundle, attach_to};
 use crate::hook_runs::{self, HookRunNote};
 use crate::lease::{LeaseFailure, ReleaseLease};
 use crate::storage::{self, StorageApi, from_object, to_object};
@@ -203,7 +205,7 @@ impl Records {
     pub(crate) async fn change(
         &self,
         change: &RecordChange,
-        _evidence: &[EvidenceBundle],
+        evidence: &[EvidenceBundle],
     ) -> anyhow::Result<()> {
         match change {
             RecordChange::Promote { healthy } => {
@@ -218,9 +220,7 @@ impl Records {
                 let revision = self.inner.borrow().held.as_ref().map_or(0, |record| record.release.version);
                 self.supersede(revision).await
             }
-            RecordChange::Fail { description } => {
-                Ok(self.write_held(|record| record.release.set_status(Status::Failed, description)).await?)
-            }
+            RecordChange::Fail { description } => self.fail(description, evidence).await,
             RecordChange::BeginUndo { revision, to } => self.begin_undo(*revision, *to).await,
             RecordChange::FinishUndo { revision, to } => {
                 self.write_undo(|record| {
@@ -231,6 +231,10 @@ impl Records {
                 self.supersede(*revision).await
             }
             RecordChange::FailUndo { description, .. } => {
+                // Evidence is worth a try.
+                let _unattached = self
+                    .write_held(|record| record.evidence = attach_to(record.evidence.as_ref(), evidence))
+                    .await;
                 self.write_undo(|record| record.release.set_status(Status::Failed, description)).await
             }
             RecordChange::Purge if self.options.keep_history => {
@@ -246,6 +250,23 @@ impl Records {
                 self.supersede(revision).await
             }
             RecordChange::Purge => self.purge().await,
+        }
+    }
+
+    /// Records a failure with what explains it: another machine can show it, and the undo destroys none of it.
+    async fn fail(&self, description: &str, evidence: &[EvidenceBundle]) -> anyhow::Result<()> {
+        let before = self.inner.borrow().held.as_ref().and_then(|held| held.evidence.clone());
+        let evidence = attach_to(before.as_ref(), evidence);
+        let write = |evidence: Option<Packed>| {
+            self.write_held(move |record| {
+                record.release.set_status(Status::Failed, description);
+                record.evidence.clone_from(&evidence);
+            })
+        };
+        match write(evidence.clone()).await {
+            // Evidence must not be what a record cannot be written for.
+            Err(RecordFailure::Other(_)) if evidence.is_some() => Ok(write(None).await?),
+            written => Ok(written?),
         }
     }
 

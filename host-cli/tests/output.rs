@@ -25,10 +25,16 @@ impl Place {
     }
 
     fn run(&self, words: &[&str]) -> Output {
+        self.run_as("state", "secret", words)
+    }
+
+    /// As a machine with a state folder of its own, with records kept by a driver.
+    fn run_as(&self, state: &str, driver: &str, words: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_backstay"))
             .args(words)
             .arg(format!("--sandbox={}", self.0.join("sandbox.json").display()))
-            .env("XDG_STATE_HOME", self.0.join("state"))
+            .env("XDG_STATE_HOME", self.0.join(state))
+            .env("HELM_DRIVER", driver)
             .env_remove("BACKSTAY_NOTIFY")
             .env_remove("BACKSTAY_POLICY")
             .output()
@@ -195,6 +201,64 @@ fn evidence_is_of_one_cluster_and_revision() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+}
+
+#[test]
+fn evidence_lies_with_the_release_for_every_machine() {
+    for driver in ["secret", "configmap"] {
+        let place = Place::new(&format!("evidence-{driver}"));
+        let deploy = |values: &str| {
+            let chart = place.0.join("chart").display().to_string();
+            let words = ["deploy", "shop", &chart, "--set", values, "--history-max=4"];
+            place.run_as("state", driver, &words)
+        };
+        let elsewhere = |words: &[&str]| place.run_as("nothing-here", driver, words);
+        assert_eq!(deploy("tag=v1,fault=").status.code(), Some(0));
+        assert_eq!(deploy("tag=v2,fault=crash").status.code(), Some(1));
+        let shown = elsewhere(&["evidence", "shop", "-o", "json"]);
+        assert_eq!(shown.status.code(), Some(0), "{}", text(&shown));
+        let evidence: Value = serde_json::from_slice(&shown.stdout).unwrap();
+        assert_eq!(validate_json(&schema("evidence.schema.json"), &evidence), Ok(()), "{evidence:#}");
+        assert_eq!(
+            (&evidence["revision"], &evidence["verdict"]["verdict"]),
+            (&2.into(), &"rolled-back".into())
+        );
+        assert_eq!(evidence["verdict"]["cause"]["code"], "crash-loop", "{evidence:#}");
+        let object = &evidence["objects"][0];
+        assert!(object["object"].as_str().unwrap().ends_with("/web"), "{object:#}");
+        let pod = &object["pods"][0];
+        assert_eq!(pod["status"]["containerStatuses"][0]["name"], "web", "{pod:#}");
+        assert!(!pod["logs"][0]["lines"].as_array().unwrap().is_empty(), "{pod:#}");
+        assert!(
+            !object["events"].as_array().unwrap().is_empty()
+                && !object["changes"].as_array().unwrap().is_empty()
+        );
+        says_no_secret("the evidence of another machine", &text(&shown));
+        // The machine that ran it shows the same; the journal beside it is whole, so the release goes on as ever.
+        let here: Value = serde_json::from_slice(
+            &place.run_as("state", driver, &["evidence", "shop", "-o", "json"]).stdout,
+        )
+        .unwrap();
+        assert_eq!(here["objects"], evidence["objects"]);
+        // It stays with its revision, and goes with it.
+        assert_eq!(deploy("tag=v3,fault=").status.code(), Some(0));
+        assert_eq!(deploy("tag=v4,fault=").status.code(), Some(0));
+        assert_eq!(elsewhere(&["evidence", "shop", "2"]).status.code(), Some(0));
+        assert_eq!(elsewhere(&["evidence", "shop", "4"]).status.code(), Some(1));
+        assert_eq!(deploy("tag=v5,fault=").status.code(), Some(0));
+        assert_eq!(deploy("tag=v6,fault=").status.code(), Some(0));
+        let gone = elsewhere(&["evidence", "shop"]);
+        assert_eq!(gone.status.code(), Some(1), "{}", text(&gone));
+        assert_eq!(place.run_as("state", driver, &["evidence", "shop", "2"]).status.code(), Some(0));
+        // Another release of that name: what this machine kept of the former one is not shown for it.
+        assert_eq!(place.run_as("state", driver, &["uninstall", "shop"]).status.code(), Some(0));
+        assert_eq!(deploy("tag=v1,fault=").status.code(), Some(0));
+        let chart = place.0.join("chart").display().to_string();
+        let again = elsewhere(&["deploy", "shop", &chart, "--set", "tag=v9,fault=crash"]);
+        assert_eq!(again.status.code(), Some(1), "{}", text(&again));
+        let shown = place.run_as("state", driver, &["evidence", "shop", "2"]);
+        assert!(text(&shown).contains("web:v9"), "{}", text(&shown));
+    }
 }
 
 #[test]

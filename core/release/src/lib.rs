@@ -24,8 +24,8 @@ pub use ownership::{
     MANAGED_BY, Mismatch, OwnershipError, RELEASE_NAME, RELEASE_NAMESPACE, check_ownership, claim,
 };
 pub use record::{
-    HEALTHY_LABEL, JOURNAL_KEY, MAX_SECRET_BYTES, RESUME_KEY, Record, RecordError, SECRET_TYPE,
-    SYSTEM_LABELS, check_labels, history_selector, parse_secret_name, secret_name,
+    EVIDENCE_KEY, HEALTHY_LABEL, JOURNAL_KEY, MAX_SECRET_BYTES, Packed, RESUME_KEY, Record, RecordError,
+    SECRET_TYPE, SYSTEM_LABELS, check_labels, history_selector, parse_secret_name, secret_name,
 };
 pub use release::{ApplyMethod, Hook, HookRun, Info, Release};
 pub use status::Status;

@@ -25,7 +25,9 @@ pub const MAX_SECRET_BYTES: usize = 1 << 20;
 pub const JOURNAL_KEY: &str = "backstay.journal";
 /// The data key of what another process needs to finish the rollout: packed JSON, there only while the rollout runs.
 pub const RESUME_KEY: &str = "backstay.resume";
-/// The data key of a checksum over the two, in hexadecimal digits.
+/// The data key of what explains the failure of a revision: packed JSON of the host that wrote it.
+pub const EVIDENCE_KEY: &str = "backstay.evidence";
+/// The data key of a checksum over journal and `resume`, in hexadecimal digits.
 pub(crate) const SUM_KEY: &str = "backstay.sum";
 /// The label of a revision that was seen healthy. Its value is the revision's number, because Helm keeps labels when it
 /// updates a record, but also hands them on to the next revision, which must not pass for healthy.
@@ -82,6 +84,37 @@ pub enum RecordError {
     ReservedLabel,
 }
 
+/// A text as a record holds it beside Helm's part: compressed, in base64. It is unpacked by who wants to read it, not whenever
+/// a history is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packed(String);
+
+impl Packed {
+    /// Packs a text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(pack(text))
+    }
+
+    /// The text; `None` when it is damaged.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        unpack(self.0.as_bytes())
+    }
+
+    /// How many bytes of the Secret it takes.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is nothing, not even of an empty text.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// A revision as it is stored: Helm's record with what Backstay keeps beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
@@ -91,6 +124,8 @@ pub struct Record {
     pub journal: Option<String>,
     /// What another process needs to finish the rollout (JSON of the host that wrote it), while it runs.
     pub resume: Option<String>,
+    /// What explains the failure of this revision. Nothing is decided by it, and where it does not fit it is left out.
+    pub evidence: Option<Packed>,
     /// Whether journal and `resume` are as they were written; what is not must not be acted upon.
     pub intact: bool,
     /// Whether every object of this revision was once seen ready.
@@ -111,6 +146,7 @@ impl Record {
             release,
             journal: None,
             resume: None,
+            evidence: None,
             intact: true,
             healthy: false,
             created_at: None,
@@ -153,6 +189,7 @@ impl Record {
         if bytes > MAX_SECRET_BYTES {
             return Err(RecordError::TooLarge { name, bytes, limit: MAX_SECRET_BYTES });
         }
+        let evidence = self.evidence.as_ref().filter(|evidence| bytes + evidence.len() <= MAX_SECRET_BYTES);
         let mut data = BTreeMap::from([(RELEASE_KEY, STANDARD.encode(packed))]);
         if let Some(journal) = &self.journal {
             data.insert(JOURNAL_KEY, STANDARD.encode(journal));
@@ -163,6 +200,9 @@ impl Record {
         }
         if let Some(resume) = resume {
             data.insert(RESUME_KEY, STANDARD.encode(resume));
+        }
+        if let Some(evidence) = evidence {
+            data.insert(EVIDENCE_KEY, STANDARD.encode(&evidence.0));
         }
         let mut secret = json!({
             "apiVersion": "v1",
@@ -204,12 +244,16 @@ impl Record {
             release.namespace = namespace.to_owned();
         }
         let (journal, resume, intact) = kept_beside(secret);
+        let evidence = text_at(secret, &["data", EVIDENCE_KEY])
+            .and_then(|text| String::from_utf8(STANDARD.decode(text).ok()?).ok())
+            .map(Packed);
         let seconds = |key| {
             label(secret, key)?.parse().ok().map(|seconds: u64| Timestamp(seconds.saturating_mul(1000)))
         };
         Ok(Self {
             journal,
             resume,
+            evidence,
             intact,
             healthy: label(secret, HEALTHY_LABEL) == Some(release.version.to_string().as_str()),
             created_at: seconds("createdAt"),

@@ -4,8 +4,8 @@
 
 use backstay_object::Timestamp;
 use backstay_release::{
-    ApplyMethod, HEALTHY_LABEL, JOURNAL_KEY, MAX_SECRET_BYTES, Record, RecordError, Release, Status, decode,
-    encode, history_selector, parse_secret_name, secret_name,
+    ApplyMethod, EVIDENCE_KEY, HEALTHY_LABEL, JOURNAL_KEY, MAX_SECRET_BYTES, Packed, Record, RecordError,
+    Release, Status, decode, encode, history_selector, parse_secret_name, secret_name,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -123,6 +123,31 @@ fn a_new_secret_is_helms_with_ours_beside() {
     let read = Record::from_secret(&secret).unwrap();
     assert_eq!(read.created_at, Some(NOW));
     assert_eq!(Record { created_at: None, ..read }, record);
+}
+
+#[test]
+fn evidence_yields_to_everything_else() {
+    let release: Release = serde_json::from_value(helm4()).unwrap();
+    let evidence = Packed::new("{\"why\":\"no such image\"}");
+    let check = |journal: usize, is_kept: bool| {
+        let journal = Some("x".repeat(journal));
+        let record = Record { journal, evidence: Some(evidence.clone()), ..Record::new(release.clone()) };
+        let secret = record.to_secret(NOW).unwrap();
+        assert_eq!(secret["data"].get(EVIDENCE_KEY).is_some(), is_kept);
+        let read = Record::from_secret(&secret).unwrap();
+        assert_eq!(read.evidence, record.evidence.filter(|_| is_kept));
+        assert!(read.intact && read.journal == record.journal);
+    };
+    check(100, true);
+    let rest =
+        Record::new(release.clone()).to_secret(NOW).unwrap()["data"]["release"].as_str().unwrap().len() / 4
+            * 3;
+    check(MAX_SECRET_BYTES - rest, false);
+    assert_eq!(evidence.text().unwrap(), "{\"why\":\"no such image\"}");
+    // What is damaged is no evidence, and no reason to refuse the record.
+    let mut secret = secret(&helm4(), json!({}));
+    secret["data"][EVIDENCE_KEY] = STANDARD.encode("no such thing").into();
+    assert_eq!(Record::from_secret(&secret).unwrap().evidence.unwrap().text(), None);
 }
 
 #[test]

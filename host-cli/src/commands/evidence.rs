@@ -1,18 +1,20 @@
-//! Evidence on disk: written before an undo, shown later.
+//! Evidence on disk and with the release's record: written before an undo, shown later.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use backstay_core::object::{list_at, text_at};
+use backstay_core::object::{Timestamp, list_at, text_at};
 use backstay_core::rollout::Verdict;
 use serde::{Deserialize, Serialize};
 
 use crate::args::{EvidenceArgs, GlobalArgs};
 use crate::cluster::Cluster;
-use crate::execute::EvidenceBundle;
+use crate::execute::{EvidenceBundle, attached_to};
 use crate::exit::{Exit, Stop};
 use crate::paths;
+use crate::records;
+use crate::storage;
 use crate::table::print_structured;
 
 /// What is kept of one failed revision.
@@ -27,6 +29,9 @@ pub(crate) struct EvidenceFile {
     pub(crate) at: String,
     pub(crate) verdict: Verdict,
     pub(crate) objects: Vec<EvidenceBundle>,
+    /// What was left out of it, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shortened: Option<String>,
 }
 
 /// Writes evidence below the state folder, and into `also` if given. Returns where it is.
@@ -54,28 +59,87 @@ fn folder(cluster: &str, namespace: &str, release: &str) -> PathBuf {
 
 pub(crate) async fn show(global: &GlobalArgs, arguments: &EvidenceArgs) -> anyhow::Result<ExitCode> {
     let (cluster, namespace) = Cluster::named(global).await?;
-    let folder = folder(&cluster, &namespace, &arguments.name);
-    let revision = arguments.revision.or(arguments.of).or_else(|| newest(&folder));
-    let missing = || {
-        let name = &arguments.name;
-        Stop::with(
-            Exit::Failed,
-            format!(
-                "no evidence is kept of {name} in namespace {namespace}; evidence stays on the machine that ran the deploy"
-            ),
-        )
+    let name = &arguments.name;
+    let folder = folder(&cluster, &namespace, name);
+    let wanted = arguments.revision.or(arguments.of);
+    let here = match wanted.or_else(|| newest(&folder)) {
+        Some(revision) => read(&folder.join(format!("{revision}.json")))?,
+        None => None,
     };
-    let path = folder.join(format!("{}.json", revision.ok_or_else(missing)?));
-    let bytes = std::fs::read(&path).map_err(|_| missing())?;
+    let there = match attached(global, &namespace, name, wanted).await {
+        Ok(there) => there,
+        Err(error) if here.is_some() => {
+            anstream::eprintln!(
+                "shown as this machine has it; the release's records cannot be read: {error:#}"
+            );
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    // This machine's is whole; the record's may be of a later revision, or of a later release of the same name.
+    let file = match (here, there) {
+        (Some(here), Some(there)) => {
+            let is_later =
+                |file: &EvidenceFile| at_of(file) > at_of(&here) || file.revision > here.revision;
+            if is_later(&there) { there } else { here }
+        }
+        (here, there) => here.or(there).ok_or_else(|| {
+            Stop::with(
+                Exit::Failed,
+                format!(
+                    "no evidence is kept of {name} in namespace {namespace}, neither with its revisions nor on this machine"
+                ),
+            )
+        })?,
+    };
+    print_structured(arguments.output, &serde_json::to_value(&file)?, || print(&file))
+}
+
+fn at_of(file: &EvidenceFile) -> Option<Timestamp> {
+    Timestamp::parse(&file.at).ok()
+}
+
+/// What this machine has kept.
+fn read(path: &Path) -> anyhow::Result<Option<EvidenceFile>> {
+    let Ok(bytes) = std::fs::read(path) else { return Ok(None) };
     let document: serde_json::Value = serde_json::from_slice(&bytes)
         .with_context(|| format!("{} is damaged; delete it", path.display()))?;
-    let file: EvidenceFile = serde_json::from_value(document.clone())
-        .with_context(|| format!("{} has another format", path.display()))?;
-    print_structured(arguments.output, &document, || print(&file))
+    let file =
+        serde_json::from_value(document).with_context(|| format!("{} has another format", path.display()))?;
+    Ok(Some(file))
+}
+
+/// What lies with the release's revisions, of the given one or of the newest that has some.
+async fn attached(
+    global: &GlobalArgs,
+    namespace: &str,
+    release: &str,
+    revision: Option<u32>,
+) -> anyhow::Result<Option<EvidenceFile>> {
+    let cluster = Cluster::connect(global).await?;
+    let records = records::list(&storage::api(&cluster.client, Some(namespace)), Some(release)).await?;
+    let kept = records
+        .iter()
+        .filter(|record| revision.is_none_or(|revision| record.release.version == revision))
+        .filter_map(|record| Some((record, attached_to(record)?)));
+    let newest = kept.max_by_key(|(record, _)| record.release.version);
+    Ok(newest.map(|(record, (attached, entry, verdict))| EvidenceFile {
+        v: 1,
+        release: release.to_owned(),
+        namespace: namespace.to_owned(),
+        revision: record.release.version,
+        at: entry.at.to_rfc3339_seconds(),
+        verdict,
+        objects: attached.objects,
+        shortened: attached.shortened,
+    }))
 }
 
 fn print(file: &EvidenceFile) {
     anstream::println!("{} {} revision {}, {}", file.release, file.namespace, file.revision, file.at);
+    if let Some(shortened) = &file.shortened {
+        anstream::println!("({shortened})");
+    }
     for bundle in &file.objects {
         anstream::println!("\n{}{}", bundle.object, if bundle.of_undo { "  (on the way back)" } else { "" });
         print_bundle(bundle);

@@ -297,6 +297,7 @@ fn summarise(
             at: ended.to_rfc3339_seconds(),
             verdict: verdict.clone(),
             objects: bundles.clone(),
+            shortened: None,
         };
         match evidence::write(&file, &cluster.slug, request.evidence_dir.as_deref()) {
             Ok(path) => evidence_path = Some(path),

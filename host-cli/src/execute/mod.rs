@@ -1,6 +1,7 @@
 //! Doing what the machine decided. One file per kind of action; each may be done twice with the effect of once.
 
 mod apply;
+mod attached;
 mod contested;
 mod delete;
 mod difference;
@@ -19,6 +20,7 @@ use backstay_core::plan::{PlannedHook, Step};
 use backstay_core::rollout::{Action, ActionKind, HookStage, Outcome};
 use kube::api::PropagationPolicy;
 
+pub(crate) use attached::{attach_to, attached_to};
 #[cfg(test)]
 pub(crate) use evidence::{EventEvidence, PodEvidence};
 pub(crate) use evidence::{EvidenceBundle, Subject};

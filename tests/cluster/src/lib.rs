@@ -120,6 +120,16 @@ impl World {
         self.start(arguments).finish(PATIENCE)
     }
 
+    /// Runs `backstay` as on another machine, which knows nothing but the cluster.
+    #[must_use]
+    pub fn backstay_elsewhere(&self, arguments: &[&str]) -> Run {
+        let mut words: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+        words.extend(["-n".to_owned(), self.namespace.clone()]);
+        words.extend(self.flags());
+        let state = self.directory.join("elsewhere");
+        Started::new(&binary(), &words, &[("XDG_STATE_HOME", state.as_os_str())]).finish(PATIENCE)
+    }
+
     /// Runs `backstay` with arguments that name their cluster themselves.
     #[must_use]
     pub fn backstay_on(&self, arguments: &[&str]) -> Run {

@@ -152,10 +152,12 @@ fn check(world: &World, failure: &Failure, output: &str) {
     assert_eq!(told.len(), 2, "{}: {told:?}", failure.id);
     assert!(told.iter().all(|message| message.contains(failure.code)), "{}: {told:?}", failure.id);
     if !refused {
-        explains(
-            failure,
-            &world.backstay(&["evidence", "shop", "--revision", "2", "-o", "json"]).exits(0).json(),
-        );
+        let words = ["evidence", "shop", "--revision", "2", "-o", "json"];
+        explains(failure, &world.backstay(&words).exits(0).json());
+        // It lies with the release, too.
+        let elsewhere = world.backstay_elsewhere(&words).exits(0);
+        explains(failure, &elsewhere.json());
+        assert!(!elsewhere.text().contains(SEED), "{}: {}", failure.id, around(&elsewhere.text()));
     }
     let mut texts = vec![("the run".to_owned(), run.text())];
     texts.extend(told.into_iter().map(|message| ("a notification".to_owned(), message)));
