@@ -17,6 +17,7 @@ mod error;
 mod every;
 mod files;
 mod formats;
+mod formats_net;
 mod hint;
 mod lint;
 mod load;

@@ -1,8 +1,8 @@
 //! `values.schema.json`: values are checked before anything is rendered.
 //!
 //! The rules are those of JSON Schema (drafts 4 to 2020-12) and the messages those of the library in Helm 3.22 and 4.3.
-//! References to the network are not followed: what is behind them is taken as fitting. `unevaluatedItems`,
-//! `$dynamicRef` and the `content…` keywords are not looked at.
+//! References to the network are not followed: what is behind them is taken as fitting. `$dynamicRef` and `$recursiveRef` are
+//! `$recursiveRef` are not looked at.
 
 use std::collections::BTreeSet;
 
@@ -20,6 +20,9 @@ use crate::schema_shape;
 
 /// How deep schemas may refer to each other.
 const MAX_DEPTH: usize = 200;
+
+/// The types in the order they are listed in (santhosh-tekuri/jsonschema v6.0.3, `Types`).
+const TYPES: [&str; 7] = ["null", "boolean", "number", "integer", "string", "array", "object"];
 
 /// Checks values against the schemas of a chart and its subcharts.
 ///
@@ -79,7 +82,10 @@ fn compile(schema: &Value) -> Result<(), String> {
 pub fn validate(schema: &Value, value: &Value) -> Result<(), String> {
     let validator = Validator { root: schema, within: schema, draft: draft(schema) };
     let mut path = Vec::new();
-    let (errors, _) = validator.check(&Scope::root(schema), value, &mut path);
+    let (mut errors, _) = validator.check(&Scope::root(schema), value, &mut path);
+    if let [Failure { groups: true, causes, .. }] = &mut errors[..] {
+        errors = std::mem::take(causes);
+    }
     if errors.is_empty() {
         return Ok(());
     }
@@ -124,8 +130,25 @@ impl Failure {
     }
 }
 
-/// What one check finds: failures, and the properties it has looked at.
-type Outcome = (Vec<Failure>, BTreeSet<String>);
+/// The parts of a value that a schema has looked at, however it judged them; what it leaves is for `unevaluated…`.
+#[derive(Default)]
+struct Seen {
+    names: BTreeSet<String>,
+    items: BTreeSet<usize>,
+}
+
+impl Seen {
+    /// Takes over what a schema has seen that found nothing wrong.
+    fn merge(&mut self, found: &[Failure], more: Self) {
+        if found.is_empty() {
+            self.names.extend(more.names);
+            self.items.extend(more.items);
+        }
+    }
+}
+
+/// What one check finds: failures, and the parts it has looked at.
+type Outcome = (Vec<Failure>, Seen);
 
 struct Validator<'a> {
     root: &'a Value,
@@ -158,7 +181,7 @@ impl<'a> Validator<'a> {
             return Validator { within: schema, ..*self }.check(scope, value, path);
         }
         let mut errors = Vec::new();
-        let mut seen = BTreeSet::new();
+        let mut seen = Seen::default();
         let rules = match schema {
             Value::Bool(false) => return (vec![failure(path, "false schema".into(), Vec::new())], seen),
             Value::Object(rules) if scope.depth < MAX_DEPTH => rules,
@@ -167,18 +190,24 @@ impl<'a> Validator<'a> {
         if let Some(message) = scope.cycle(self.root) {
             return (vec![failure(path, message, Vec::new())], seen);
         }
+        let reference = rules.get("$ref").and_then(Value::as_str);
+        if let Some(reference) = reference.filter(|_| self.draft < 2019) {
+            // There a reference stands for the whole schema, but for what came with draft 6.
+            if let Some(message) = self.check_const(rules, value) {
+                return (vec![failure(path, message, Vec::new())], seen);
+            }
+            self.follow(reference, value, path, scope, &mut errors, &mut seen);
+            return (errors, seen);
+        }
         if let Some(message) = self.check_value(rules, value) {
             return (vec![failure(path, message, Vec::new())], seen);
         }
-        if let Some(reference) = rules.get("$ref").and_then(Value::as_str) {
+        if let Some(reference) = reference {
             self.follow(reference, value, path, scope, &mut errors, &mut seen);
-            if self.draft < 2019 {
-                return (errors, seen);
-            }
         }
         match value {
             Value::Object(map) => self.object(rules, map, path, scope, &mut errors, &mut seen),
-            Value::Array(items) => self.array(rules, items, path, scope, &mut errors),
+            Value::Array(items) => self.array(rules, items, path, scope, &mut errors, &mut seen),
             Value::String(text) => check_text(rules, text, &mut |message| {
                 errors.push(failure(path, message, Vec::new()));
             }),
@@ -188,14 +217,40 @@ impl<'a> Validator<'a> {
             _ => {}
         }
         self.combined(rules, value, path, scope, &mut errors, &mut seen);
-        if let (Value::Object(map), Some(unevaluated)) = (value, self.known(rules, "unevaluatedProperties")) {
-            for (name, value) in map.iter().filter(|(name, _)| !seen.contains(*name)) {
-                let scope = scope.part(unevaluated, "unevaluatedProperties", Item::Only);
-                self.below(&scope, value, name, path, &mut errors);
-            }
-            seen.extend(map.keys().cloned());
-        }
+        self.unseen(rules, value, path, scope, &mut errors, &mut seen);
         (errors, seen)
+    }
+
+    /// `unevaluatedProperties` and `unevaluatedItems`.
+    fn unseen(
+        &self,
+        rules: &'a Object<String, Value>,
+        value: &Value,
+        path: &mut Vec<String>,
+        scope: &Scope<'_, 'a>,
+        errors: &mut Vec<Failure>,
+        seen: &mut Seen,
+    ) {
+        match value {
+            Value::Object(map) => {
+                let Some(schema) = self.known(rules, "unevaluatedProperties") else { return };
+                let scope = scope.part(schema, "unevaluatedProperties", Item::Only);
+                for (name, value) in map.iter().filter(|(name, _)| !seen.names.contains(*name)) {
+                    self.below(&scope, value, name, path, errors);
+                }
+                seen.names.extend(map.keys().cloned());
+            }
+            Value::Array(items) => {
+                let Some(schema) = self.known(rules, "unevaluatedItems") else { return };
+                let scope = scope.part(schema, "unevaluatedItems", Item::Only);
+                for (index, item) in items.iter().enumerate().filter(|(index, _)| !seen.items.contains(index))
+                {
+                    self.below(&scope, item, &index.to_string(), path, errors);
+                }
+                seen.items.extend(0..items.len());
+            }
+            _ => {}
+        }
     }
 
     /// A keyword that not all drafts know.
@@ -203,7 +258,7 @@ impl<'a> Validator<'a> {
         let since = match keyword {
             "const" | "contains" | "propertyNames" => 6,
             "if" => 7,
-            "dependentSchemas" | "dependentRequired" | "unevaluatedProperties" => 2019,
+            "dependentSchemas" | "dependentRequired" | "unevaluatedProperties" | "unevaluatedItems" => 2019,
             _ => 4,
         };
         rules.get(keyword).filter(|_| self.draft >= since)
@@ -220,18 +275,12 @@ impl<'a> Validator<'a> {
             let found = type_of(value);
             let fits = types.contains(&found) || (types.contains(&"integer") && is_integer(value));
             if !types.is_empty() && !fits {
-                return Some(format!("got {found}, want {}", types.join(" or ")));
+                let wanted: Vec<&str> = TYPES.into_iter().filter(|name| types.contains(name)).collect();
+                return Some(format!("got {found}, want {}", wanted.join(" or ")));
             }
         }
-        if let Some(wanted) = self.known(rules, "const")
-            && !equal(value, wanted)
-        {
-            let plain = !matches!(wanted, Value::Array(_) | Value::Object(_));
-            return Some(if plain {
-                format!("value must be {}", show(wanted))
-            } else {
-                "'const' failed".into()
-            });
+        if let Some(message) = self.check_const(rules, value) {
+            return Some(message);
         }
         if let Some(Value::Array(wanted)) = rules.get("enum")
             && !wanted.iter().any(|wanted| equal(value, wanted))
@@ -252,6 +301,12 @@ impl<'a> Validator<'a> {
         Some(format!("{} is not valid {format}: {wrong}", quote(text)))
     }
 
+    fn check_const(&self, rules: &Object<String, Value>, value: &Value) -> Option<String> {
+        let wanted = self.known(rules, "const").filter(|wanted| !equal(value, wanted))?;
+        let plain = !matches!(wanted, Value::Array(_) | Value::Object(_));
+        Some(if plain { format!("value must be {}", show(wanted)) } else { "'const' failed".into() })
+    }
+
     fn follow(
         &self,
         reference: &str,
@@ -259,14 +314,14 @@ impl<'a> Validator<'a> {
         path: &mut Vec<String>,
         scope: &Scope<'_, 'a>,
         errors: &mut Vec<Failure>,
-        seen: &mut BTreeSet<String>,
+        seen: &mut Seen,
     ) {
         let Target::Here(target, within) = schema_links::resolve(self.root, self.within, reference) else {
             return;
         };
         let (found, more) =
             Validator { within, ..*self }.check(&scope.same(target, "$ref", Item::Only), value, path);
-        seen.extend(more);
+        seen.merge(&found, more);
         if let Some(cause) = grouped(path, found) {
             // Several behind the reference count as its own, wherever in the value they were found together.
             let causes = if cause.groups { cause.causes } else { vec![cause] };
@@ -296,7 +351,7 @@ impl<'a> Validator<'a> {
         path: &mut Vec<String>,
         scope: &Scope<'_, 'a>,
         errors: &mut Vec<Failure>,
-        seen: &mut BTreeSet<String>,
+        seen: &mut Seen,
     ) {
         check_count(rules, "Properties", map.len(), &mut |message| {
             errors.push(failure(path, message, Vec::new()))
@@ -323,7 +378,7 @@ impl<'a> Validator<'a> {
                 } else {
                     let scope = scope.same(wanted, keyword, Item::Name(name));
                     let (found, more) = self.check(&scope, &Value::Object(map.clone()), path);
-                    seen.extend(more);
+                    seen.merge(&found, more);
                     errors.extend(grouped(path, found));
                 }
             }
@@ -347,7 +402,7 @@ impl<'a> Validator<'a> {
         path: &mut Vec<String>,
         scope: &Scope<'_, 'a>,
         errors: &mut Vec<Failure>,
-        seen: &mut BTreeSet<String>,
+        seen: &mut Seen,
     ) {
         let patterns = rules.get("patternProperties").and_then(Value::as_object);
         let patterns: Vec<(Regex, &Value)> = patterns
@@ -381,7 +436,7 @@ impl<'a> Validator<'a> {
                 }
             }
             if known {
-                seen.insert(name.clone());
+                seen.names.insert(name.clone());
             }
         }
         if !unwanted.is_empty() {
@@ -397,6 +452,7 @@ impl<'a> Validator<'a> {
         path: &mut Vec<String>,
         scope: &Scope<'_, 'a>,
         errors: &mut Vec<Failure>,
+        seen: &mut Seen,
     ) {
         check_count(rules, "Items", items.len(), &mut |message| {
             errors.push(failure(path, message, Vec::new()))
@@ -416,6 +472,7 @@ impl<'a> Validator<'a> {
             _ => ("prefixItems", "items"),
         };
         let fixed = by_place.map_or(0, Vec::len).min(items.len());
+        seen.items.extend(0..if rest.is_some() { items.len() } else { fixed });
         if self.draft < 2020 && rest == Some(&Value::Bool(false)) && by_place.is_some() {
             if items.len() > fixed {
                 let message = format!("last {} additionalItem(s) not allowed", items.len() - fixed);
@@ -432,10 +489,13 @@ impl<'a> Validator<'a> {
             self.below(&scope, item, &index.to_string(), path, errors);
         }
         if let Some(contains) = self.known(rules, "contains") {
-            self.contains(rules, items, path, &scope.part(contains, "contains", Item::Only), errors);
+            let matched =
+                self.contains(rules, items, path, &scope.part(contains, "contains", Item::Only), errors);
+            seen.items.extend(matched.into_iter().filter(|_| self.draft >= 2020));
         }
     }
 
+    /// Gives the places of the items that fit.
     fn contains(
         &self,
         rules: &'a Object<String, Value>,
@@ -443,19 +503,20 @@ impl<'a> Validator<'a> {
         path: &mut Vec<String>,
         scope: &Scope<'_, 'a>,
         errors: &mut Vec<Failure>,
-    ) {
+    ) -> Vec<usize> {
         let mut causes = Vec::new();
         let mut matched = Vec::new();
         for (index, item) in items.iter().enumerate() {
             let before = causes.len();
             self.below(scope, item, &index.to_string(), path, &mut causes);
             if causes.len() == before {
-                matched.push(index.to_string());
+                matched.push(index);
             }
         }
         let limit = |keyword: &str| rules.get(keyword).and_then(Value::as_u64).filter(|_| self.draft >= 2019);
         let found = matched.len() as u64;
-        let places = || format!("matched {found} items at {}", matched.join(" "));
+        let shown = || matched.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
+        let places = || format!("matched {found} items at {}", shown());
         match limit("minContains") {
             Some(min) if found < min => {
                 let but = if found == 0 { "none matched".to_owned() } else { places() };
@@ -469,6 +530,7 @@ impl<'a> Validator<'a> {
             let message = format!("max {max} items required to match contains schema, but {}", places());
             errors.push(failure(path, message, Vec::new()));
         }
+        matched
     }
 
     fn combined(
@@ -478,7 +540,7 @@ impl<'a> Validator<'a> {
         path: &mut Vec<String>,
         scope: &Scope<'_, 'a>,
         errors: &mut Vec<Failure>,
-        seen: &mut BTreeSet<String>,
+        seen: &mut Seen,
     ) {
         let schemas = |keyword: &str| rules.get(keyword).and_then(Value::as_array).into_iter().flatten();
         if let Some(schema) = rules.get("not")
@@ -489,7 +551,7 @@ impl<'a> Validator<'a> {
         let mut causes = Vec::new();
         for (index, schema) in schemas("allOf").enumerate() {
             let (found, more) = self.check(&scope.same(schema, "allOf", Item::Index(index)), value, path);
-            seen.extend(more);
+            seen.merge(&found, more);
             causes.extend(grouped(path, found));
         }
         if !causes.is_empty() {
@@ -500,11 +562,9 @@ impl<'a> Validator<'a> {
             let mut matched = Vec::new();
             for (index, schema) in schemas(keyword).enumerate() {
                 let (found, more) = self.check(&scope.same(schema, keyword, Item::Index(index)), value, path);
+                seen.merge(&found, more);
                 match grouped(path, found) {
-                    None => {
-                        seen.extend(more);
-                        matched.push(index);
-                    }
+                    None => matched.push(index),
                     Some(cause) => causes.push(cause),
                 }
             }
@@ -522,12 +582,10 @@ impl<'a> Validator<'a> {
         if let Some(condition) = self.known(rules, "if") {
             let (found, more) = self.check(&scope.same(condition, "if", Item::Only), value, path);
             let branch = if found.is_empty() { "then" } else { "else" };
-            if found.is_empty() {
-                seen.extend(more);
-            }
+            seen.merge(&found, more);
             if let Some(schema) = rules.get(branch) {
                 let (found, more) = self.check(&scope.same(schema, branch, Item::Only), value, path);
-                seen.extend(more);
+                seen.merge(&found, more);
                 errors.extend(grouped(path, found));
             }
         }

@@ -1,6 +1,6 @@
 //! The rules of JSON Schema for single values.
 
-use backstay_gotemplate::go_regex;
+use backstay_gotemplate::{go_regex, quoted};
 use serde_json::{Map as Object, Value};
 
 /// A number in a message: whole ones with commas, as the library in Helm prints them.
@@ -103,14 +103,14 @@ pub(crate) fn duplicates(items: &[Value]) -> Option<(usize, usize)> {
 pub(crate) fn show(value: &Value) -> String {
     match value {
         Value::String(text) => quote(text),
-        Value::Null => "null".into(),
+        Value::Null => "<nil>".into(),
         other => other.to_string(),
     }
 }
 
-/// Text in single quotes, escaped as Go's `%q` does.
+/// Text in single quotes, escaped as the library does it (jsonschema v6.0.3, `kind.quote`): a backslash at the end loses its
+/// own, because the quote that is to go is replaced with it.
 pub(crate) fn quote(text: &str) -> String {
-    let quoted = format!("{text:?}");
-    let inside = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
-    format!("'{}'", inside.replace("\\\"", "\"").replace('\'', "\\'"))
+    let quoted = quoted(text).replace("\\\"", "\"").replace('\'', "\\'");
+    format!("'{}'", quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default())
 }

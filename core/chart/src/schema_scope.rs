@@ -1,5 +1,5 @@
 //! How a check of a schema got where it is: the keywords that led there, and whether it has come to the same schema with the
-//! same value before (santhosh-tekuri/jsonschema v6.0.2, `scope.checkCycle`).
+//! same value before (santhosh-tekuri/jsonschema v6.0.3, `scope.checkCycle`).
 
 use serde_json::Value;
 

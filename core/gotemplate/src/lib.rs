@@ -37,8 +37,12 @@ pub use error::{RenderError, TemplateError};
 pub use function::{
     Compatibility, Environment, FirstOf, Function, FunctionError, Lookup, LookupKey, Parameter, Runtime,
 };
-pub use functions::{chart_message, go_regex, helm_functions, json_prefix, semver};
+pub use functions::{
+    AddressKind, UrlParts, address_kind, chart_message, check_date, go_regex, helm_functions, json_prefix,
+    semver, url_parts,
+};
 pub use parse::ParseError;
+pub use print::{quoted, quoted_rune};
 pub use raw::text_of_bytes;
 pub use set::{FunctionTable, Options, Parsed, Templates};
 pub use value::{Elements, List, Map, MapType, Object, Text, Value};

@@ -40,9 +40,15 @@ pub(crate) fn sprintln(values: &[Value]) -> String {
     texts.join(" ") + "\n"
 }
 
+/// `strconv.QuoteRune`, which is `%q` of a character.
+#[must_use]
+pub fn quoted_rune(c: char) -> String {
+    quote_rune(c, false)
+}
+
 /// `strconv.Quote`, which is `%q` of a text.
-#[allow(dead_code, reason = "for the functions")]
-pub(crate) fn quoted(text: &str) -> String {
+#[must_use]
+pub fn quoted(text: &str) -> String {
     quote(text, false)
 }
 

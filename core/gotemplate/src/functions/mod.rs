@@ -1,5 +1,6 @@
 //! The functions of Sprig v3.3.0 and Helm, by subject.
 
+mod address;
 mod arguments;
 mod conversion;
 mod crypto;
@@ -27,10 +28,13 @@ mod toml;
 mod url;
 mod words;
 
+pub use address::{AddressKind, address_kind};
+pub use dates::check_date;
 pub(crate) use dates::duration_methods;
 pub use flow::chart_message;
 pub use json_read::json_prefix;
 pub use regex::go_regex;
+pub use url::{UrlParts, url_parts};
 
 use crate::function::{Compatibility, Function};
 use crate::set::FunctionTable;

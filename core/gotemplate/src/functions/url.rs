@@ -1,8 +1,8 @@
 //! Addresses as Go's `net/url` (1.26) takes them apart and puts them together.
 
 use std::fmt;
-use std::net::Ipv6Addr;
 
+use super::address::{AddressKind, address_kind};
 use super::arguments::quoted;
 
 /// The parts of an address, decoded.
@@ -13,6 +13,8 @@ pub(super) struct Url {
     pub(super) user: Option<User>,
     pub(super) host: String,
     pub(super) path: String,
+    /// The path as it was written, where [`escape`] would write it otherwise (Go `URL.RawPath`).
+    pub(super) odd_path: String,
     pub(super) query: String,
     pub(super) fragment: String,
 }
@@ -31,6 +33,29 @@ enum Part {
     Zone,
     User,
     Fragment,
+}
+
+/// What a schema's formats ask of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UrlParts {
+    /// In small letters; empty where there is none.
+    pub scheme: String,
+    /// With port and brackets.
+    pub host: String,
+    /// Without.
+    pub hostname: String,
+    /// The path as it was written, where Go would write it otherwise (`URL.RawPath`).
+    pub odd_path: String,
+}
+
+/// Takes an address apart (Go 1.26 `url.Parse`).
+///
+/// # Errors
+/// With Go's words, when it is none.
+pub fn url_parts(text: &str) -> Result<UrlParts, String> {
+    let url = Url::parse(text)?;
+    let hostname = url.hostname().to_owned();
+    Ok(UrlParts { scheme: url.scheme, host: url.host, hostname, odd_path: url.odd_path })
 }
 
 impl Url {
@@ -75,6 +100,9 @@ impl Url {
             url.user = user.map(User::parse).transpose()?;
         }
         url.path = unescape(path, Part::Path)?;
+        if escape(&url.path, Part::Path) != path {
+            path.clone_into(&mut url.odd_path);
+        }
         Ok(url)
     }
 
@@ -180,12 +208,9 @@ fn host_of(scheme: &str, host: &str) -> Result<String, String> {
             Some((front, zone)) => unescape(front, Part::Host)? + &unescape(zone, Part::Zone)?,
             None => unescape(address, Part::Host)?,
         };
-        let front = decoded.split('%').next().unwrap_or_default();
-        if front.parse::<std::net::Ipv4Addr>().is_ok() {
-            return Err("invalid IP-literal".to_owned());
-        }
-        if front.parse::<Ipv6Addr>().is_err() {
-            return Err(format!("invalid host: ParseAddr({}): unable to parse IP", quoted(&decoded)));
+        match address_kind(&decoded).map_err(|error| format!("invalid host: {error}"))? {
+            AddressKind::Four => return Err("invalid IP-literal".to_owned()),
+            AddressKind::Six | AddressKind::SixWithZone => {}
         }
         return Ok(format!("[{decoded}]{port}"));
     }

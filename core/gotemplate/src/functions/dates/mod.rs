@@ -23,6 +23,14 @@ const FORMAT: &[Parameter] = &[Parameter::Text, Parameter::Any];
 const IN_ZONE: &[Parameter] = &[Parameter::Text, Parameter::Any, Parameter::Text];
 const MODIFY: &[Parameter] = &[Parameter::Text, TIME];
 
+/// Whether a text is a day as `2006-01-02` (Go 1.26 `time.Parse`).
+///
+/// # Errors
+/// With Go's words, when it is none.
+pub fn check_date(text: &str) -> Result<(), String> {
+    parse::parse("2006-01-02", text).map(|_| ())
+}
+
 /// The functions of this module.
 pub(super) const FUNCTIONS: &[Function] = &[
     Function { name: "now", parameters: &[], variadic: None, call: now },
