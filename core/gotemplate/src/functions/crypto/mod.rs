@@ -12,6 +12,8 @@ mod der;
 mod field;
 mod kernel;
 mod key;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 mod modular;
 mod password;
 mod prime;

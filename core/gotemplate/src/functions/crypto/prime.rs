@@ -1,11 +1,17 @@
 //! Primes for RSA keys. Charts make certificates while they render, and finding the primes takes most of that time.
 
+#[cfg(target_arch = "x86_64")]
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use rand_core::RngCore as _;
 
 use super::super::random::Source;
 use super::field::Field;
+#[cfg(target_arch = "x86_64")]
+use super::lanes::{LANES, Lanes};
 use super::modular::Modular as _;
 use super::wide::Wide;
+use crate::function::FirstOf;
 
 /// Candidates are freed of all factors below this before a test is spent on them. A factor is worth its division where tests
 /// take long: eight times as long with every doubling of the limbs.
@@ -38,8 +44,7 @@ pub(super) fn prime(source: &mut Source<'_>, limbs: usize, exponent: u64) -> Vec
         let mut left = candidates.as_slice();
         let first_of = source.0.environment().first_of;
         // Nearly all are told to be composite by the test with base 2.
-        while let Some(found) = first_of(left.len(), &|at| left.get(at).is_some_and(|one| passes(one, None)))
-        {
+        while let Some(found) = first_passing(left, first_of) {
             let Some((candidate, later)) = left.get(found..).and_then(|left| left.split_first()) else {
                 break;
             };
@@ -114,6 +119,25 @@ fn plus(number: &[u64], more: u64) -> Option<Vec<u64>> {
     (carry == 0).then_some(sum)
 }
 
+/// The first that passes the test with base 2. It is the same one on every processor.
+fn first_passing(numbers: &[Vec<u64>], first_of: FirstOf) -> Option<usize> {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(lanes) = Lanes::new(numbers.first()?.len()) {
+        let groups: Vec<(&[Vec<u64>], AtomicU8)> =
+            numbers.chunks(LANES).map(|group| (group, AtomicU8::new(0))).collect();
+        let test = |at: usize| {
+            let Some((group, passing)) = groups.get(at) else { return false };
+            let numbers: Vec<&[u64]> = group.iter().map(Vec::as_slice).collect();
+            passing.store(lanes.passing(&numbers, None), Ordering::Relaxed);
+            passing.load(Ordering::Relaxed) != 0
+        };
+        let found = first_of(groups.len(), &test)?;
+        let (_, passing) = groups.get(found)?;
+        return Some(found * LANES + passing.load(Ordering::Relaxed).trailing_zeros() as usize);
+    }
+    first_of(numbers.len(), &|at| numbers.get(at).is_some_and(|one| passes(one, None)))
+}
+
 fn passes(number: &[u64], base: Option<&[u64]>) -> bool {
     match number.try_into() {
         // A module has no product of 128 bits: longer limbs are no gain there.
@@ -127,6 +151,12 @@ fn is_prime(number: &[u64], source: &mut Source<'_>) -> bool {
     // Any number stands for some base in Montgomery's form. One more than the modulus, once in a lifetime, is no problem.
     let mut base = || -> Vec<u64> { number.iter().map(|_| source.next_u64()).collect() };
     let bases: Vec<Vec<u64>> = (0..rounds(number.len())).map(|_| base()).collect();
+    #[cfg(target_arch = "x86_64")]
+    if let Some(lanes) = Lanes::new(number.len()) {
+        let bases: Vec<&[u64]> = bases.iter().map(Vec::as_slice).collect();
+        let passing = lanes.passing(&vec![number; bases.len()], Some(&bases));
+        return passing.count_ones() as usize == bases.len();
+    }
     let first_of = source.0.environment().first_of;
     first_of(bases.len(), &|at| bases.get(at).is_some_and(|base| !passes(number, Some(base)))).is_none()
 }
