@@ -11,12 +11,13 @@ use regex::Regex;
 use serde_json::{Map as Object, Value};
 
 use crate::chart::Chart;
-use crate::schema_links::{self, Target};
+use crate::schema_failure::{Failure, GROUP, failure, grouped};
+use crate::schema_links::{self, Links};
+use crate::schema_meta;
 use crate::schema_scalars::{
     check_count, check_number, check_text, duplicates, equal, is_integer, quote, show, type_of,
 };
-use crate::schema_scope::{Item, Scope, escaped};
-use crate::schema_shape;
+use crate::schema_scope::{Item, Scope};
 
 /// How deep schemas may refer to each other.
 const MAX_DEPTH: usize = 200;
@@ -71,7 +72,7 @@ fn check_chart(chart: &Chart, values: &Map, text: &mut String) {
 /// Whether Helm would take it for a schema at all.
 fn compile(schema: &Value) -> Result<(), String> {
     let draft = draft(schema);
-    schema_shape::check(schema, draft)?;
+    schema_meta::check(schema, draft)?;
     schema_links::check(schema, draft).map_err(|words| words + "\n")
 }
 
@@ -80,7 +81,15 @@ fn compile(schema: &Value) -> Result<(), String> {
 /// # Errors
 /// When it does not fit.
 pub fn validate(schema: &Value, value: &Value) -> Result<(), String> {
-    let validator = Validator { root: schema, within: schema, draft: draft(schema) };
+    let asks = |schema: &Value| {
+        ["unevaluatedProperties", "unevaluatedItems"].iter().any(|keyword| schema.get(*keyword).is_some())
+    };
+    check(schema, value, schema_links::find(schema, &asks).is_some())
+}
+
+/// The same; `is_asked` says whether anything in the schema asks what was not looked at.
+pub(crate) fn check(schema: &Value, value: &Value, is_asked: bool) -> Result<(), String> {
+    let validator = Validator { root: schema, links: Links::default(), draft: draft(schema), is_asked };
     let mut path = Vec::new();
     let (mut errors, _) = validator.check(&Scope::root(schema), value, &mut path);
     if let [Failure { groups: true, causes, .. }] = &mut errors[..] {
@@ -100,34 +109,6 @@ fn draft(schema: &Value) -> u16 {
     let named = schema.get("$schema").and_then(Value::as_str).unwrap_or_default();
     let known = [("draft-04", 4), ("draft-06", 6), ("draft-07", 7), ("2019-09", 2019)];
     known.iter().find(|(name, _)| named.contains(name)).map_or(2020, |(_, draft)| *draft)
-}
-
-/// A place that does not fit, and what lies behind it.
-#[derive(Debug)]
-struct Failure {
-    place: String,
-    message: String,
-    causes: Vec<Failure>,
-    /// Only there to lead to its causes; not shown where there is one cause.
-    passes: bool,
-    /// Only there because one schema found several.
-    groups: bool,
-}
-
-/// What is said of a place that has several causes.
-const GROUP: &str = "validation failed";
-
-impl Failure {
-    fn write(&self, text: &mut String, indent: usize) {
-        let hidden = self.passes && self.causes.len() == 1;
-        if !hidden {
-            text.push_str(&"  ".repeat(indent));
-            text.push_str(&format!("- at {}: {}\n", quote(&self.place), self.message));
-        }
-        for cause in &self.causes {
-            cause.write(text, indent + usize::from(!hidden));
-        }
-    }
 }
 
 /// The parts of a value that a schema has looked at, however it judged them; what it leaves is for `unevaluated…`.
@@ -152,34 +133,15 @@ type Outcome = (Vec<Failure>, Seen);
 
 struct Validator<'a> {
     root: &'a Value,
-    /// The schema with an own name in which references are read: the root or one in it.
-    within: &'a Value,
+    links: Links<'a>,
     draft: u16,
-}
-
-fn at(path: &[String]) -> String {
-    path.iter().map(|part| format!("/{}", escaped(part))).collect()
-}
-
-fn failure(path: &[String], message: String, causes: Vec<Failure>) -> Failure {
-    Failure { place: at(path), message, causes, passes: false, groups: false }
-}
-
-/// Several failures of one schema become one, as a cause of something else.
-fn grouped(path: &[String], mut errors: Vec<Failure>) -> Option<Failure> {
-    match errors.len() {
-        0 => None,
-        1 => errors.pop(),
-        _ => Some(Failure { groups: true, ..failure(path, GROUP.into(), errors) }),
-    }
+    /// Whether anything asks what was not looked at.
+    is_asked: bool,
 }
 
 impl<'a> Validator<'a> {
     fn check(&self, scope: &Scope<'_, 'a>, value: &Value, path: &mut Vec<String>) -> Outcome {
         let schema = scope.schema;
-        if !std::ptr::eq(schema, self.within) && schema_links::identity(schema).is_some() {
-            return Validator { within: schema, ..*self }.check(scope, value, path);
-        }
         let mut errors = Vec::new();
         let mut seen = Seen::default();
         let rules = match schema {
@@ -196,14 +158,14 @@ impl<'a> Validator<'a> {
             if let Some(message) = self.check_const(rules, value) {
                 return (vec![failure(path, message, Vec::new())], seen);
             }
-            self.follow(reference, value, path, scope, &mut errors, &mut seen);
+            self.follow(("$ref", reference), value, path, scope, &mut errors, &mut seen);
             return (errors, seen);
         }
         if let Some(message) = self.check_value(rules, value) {
             return (vec![failure(path, message, Vec::new())], seen);
         }
         if let Some(reference) = reference {
-            self.follow(reference, value, path, scope, &mut errors, &mut seen);
+            self.follow(("$ref", reference), value, path, scope, &mut errors, &mut seen);
         }
         match value {
             Value::Object(map) => self.object(rules, map, path, scope, &mut errors, &mut seen),
@@ -215,6 +177,11 @@ impl<'a> Validator<'a> {
                 errors.push(failure(path, message, Vec::new()));
             }),
             _ => {}
+        }
+        for keyword in ["$recursiveRef", "$dynamicRef"] {
+            if let Some(reference) = self.known(rules, keyword).and_then(Value::as_str) {
+                self.follow((keyword, reference), value, path, scope, &mut errors, &mut seen);
+            }
         }
         self.combined(rules, value, path, scope, &mut errors, &mut seen);
         self.unseen(rules, value, path, scope, &mut errors, &mut seen);
@@ -258,7 +225,12 @@ impl<'a> Validator<'a> {
         let since = match keyword {
             "const" | "contains" | "propertyNames" => 6,
             "if" => 7,
-            "dependentSchemas" | "dependentRequired" | "unevaluatedProperties" | "unevaluatedItems" => 2019,
+            "dependentSchemas"
+            | "dependentRequired"
+            | "unevaluatedProperties"
+            | "unevaluatedItems"
+            | "$recursiveRef" => 2019,
+            "$dynamicRef" => 2020,
             _ => 4,
         };
         rules.get(keyword).filter(|_| self.draft >= since)
@@ -307,20 +279,23 @@ impl<'a> Validator<'a> {
         Some(if plain { format!("value must be {}", show(wanted)) } else { "'const' failed".into() })
     }
 
+    /// Checks what a keyword refers to.
     fn follow(
         &self,
-        reference: &str,
+        (keyword, reference): (&'static str, &'a str),
         value: &Value,
         path: &mut Vec<String>,
         scope: &Scope<'_, 'a>,
         errors: &mut Vec<Failure>,
         seen: &mut Seen,
     ) {
-        let Target::Here(target, within) = schema_links::resolve(self.root, self.within, reference) else {
-            return;
+        let Some((target, within)) = self.links.find(self.root, scope, reference) else { return };
+        let (target, within) = match keyword {
+            "$recursiveRef" => scope.recursive(target, within),
+            "$dynamicRef" => scope.dynamic(target, within, reference),
+            _ => (target, within),
         };
-        let (found, more) =
-            Validator { within, ..*self }.check(&scope.same(target, "$ref", Item::Only), value, path);
+        let (found, more) = self.check(&scope.linked(target, within, keyword), value, path);
         seen.merge(&found, more);
         if let Some(cause) = grouped(path, found) {
             // Several behind the reference count as its own, wherever in the value they were found together.
@@ -436,7 +411,9 @@ impl<'a> Validator<'a> {
                 }
             }
             if known {
-                seen.names.insert(name.clone());
+                if self.is_asked {
+                    seen.names.insert(name.clone());
+                }
             }
         }
         if !unwanted.is_empty() {

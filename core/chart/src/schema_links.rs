@@ -3,7 +3,12 @@
 //! Helm compiles a schema before it looks at values, and fails where a reference that it reaches leads nowhere. What is on
 //! the network is not loaded here and taken as fitting.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use serde_json::Value;
+
+use crate::schema_scope::Scope;
 
 /// What Helm calls the schema of a chart.
 const HOME: &str = "file:///values.schema.json";
@@ -16,6 +21,32 @@ pub(crate) enum Target<'a> {
     Elsewhere,
     /// Nowhere; Helm's words.
     Nowhere(String),
+}
+
+/// Where the references that were followed so far lead, by the places of what holds them: looking each up anew takes long in
+/// a large schema.
+#[derive(Default)]
+pub(crate) struct Links<'a>(RefCell<BTreeMap<(*const Value, *const u8), Option<(&'a Value, &'a Value)>>>);
+
+impl<'a> Links<'a> {
+    /// The schema behind a reference, and the one with an own name that it lies in.
+    pub(crate) fn find(
+        &self,
+        root: &'a Value,
+        scope: &Scope<'_, 'a>,
+        reference: &'a str,
+    ) -> Option<(&'a Value, &'a Value)> {
+        let key = (std::ptr::from_ref(scope.within), reference.as_ptr());
+        if let Some(known) = self.0.borrow().get(&key) {
+            return *known;
+        }
+        let found = match resolve(root, scope.within, reference) {
+            Target::Here(target, within) => Some((target, within)),
+            Target::Elsewhere | Target::Nowhere(_) => None,
+        };
+        self.0.borrow_mut().insert(key, found);
+        found
+    }
 }
 
 /// The schema behind a reference that stands in `within`: the root, or a schema in it that has an own name (`$id`).
@@ -100,7 +131,7 @@ fn join(base: &str, reference: &str) -> String {
     format!("{}{slash}{reference}", &base[..folder])
 }
 
-fn find<'a>(schema: &'a Value, is_it: &dyn Fn(&Value) -> bool) -> Option<&'a Value> {
+pub(crate) fn find<'a>(schema: &'a Value, is_it: &dyn Fn(&Value) -> bool) -> Option<&'a Value> {
     if is_it(schema) {
         return Some(schema);
     }

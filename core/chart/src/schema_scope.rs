@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use crate::schema_links;
+
 /// Which of a keyword's schemas it is.
 #[derive(Clone, Copy)]
 pub(super) enum Item<'s> {
@@ -15,6 +17,8 @@ pub(super) enum Item<'s> {
 /// One schema on the way.
 pub(super) struct Scope<'s, 'a> {
     pub(super) schema: &'a Value,
+    /// The schema with an own name in which its references are read: the root or one in it.
+    pub(super) within: &'a Value,
     /// How many came before.
     pub(super) depth: usize,
     parent: Option<&'s Scope<'s, 'a>>,
@@ -27,17 +31,62 @@ pub(super) struct Scope<'s, 'a> {
 impl<'s, 'a> Scope<'s, 'a> {
     /// The beginning.
     pub(super) fn root(schema: &'a Value) -> Self {
-        Self { schema, depth: 0, parent: None, keyword: "", item: Item::Only, same_value: false }
+        Self {
+            schema,
+            within: schema,
+            depth: 0,
+            parent: None,
+            keyword: "",
+            item: Item::Only,
+            same_value: false,
+        }
     }
 
     /// Another schema for the same value.
     pub(super) fn same(&'s self, schema: &'a Value, keyword: &'static str, item: Item<'s>) -> Self {
-        Self { schema, depth: self.depth + 1, parent: Some(self), keyword, item, same_value: true }
+        let within = if schema_links::identity(schema).is_some() { schema } else { self.within };
+        Self { schema, within, depth: self.depth + 1, parent: Some(self), keyword, item, same_value: true }
     }
 
     /// A schema for a part of the value.
     pub(super) fn part(&'s self, schema: &'a Value, keyword: &'static str, item: Item<'s>) -> Self {
         Self { same_value: false, ..self.same(schema, keyword, item) }
+    }
+
+    /// What a keyword refers to.
+    pub(super) fn linked(&'s self, schema: &'a Value, within: &'a Value, keyword: &'static str) -> Self {
+        Self { within, ..self.same(schema, keyword, Item::Only) }
+    }
+
+    /// Where `$recursiveRef` leads: to the outermost schema that allows it.
+    pub(super) fn recursive(&self, target: &'a Value, within: &'a Value) -> (&'a Value, &'a Value) {
+        let allows = |schema: &'a Value| schema.get("$recursiveAnchor") == Some(&Value::Bool(true));
+        let outermost = if allows(target) { self.outermost(&allows) } else { None };
+        outermost.map_or((target, within), |outermost| (outermost, outermost))
+    }
+
+    /// Where `$dynamicRef` leads: to the anchor of this name in the outermost schema that has it.
+    pub(super) fn dynamic(
+        &self,
+        target: &'a Value,
+        within: &'a Value,
+        reference: &str,
+    ) -> (&'a Value, &'a Value) {
+        let anchor = reference.split_once('#').map_or("", |(_, anchor)| anchor);
+        let is_named = |schema: &Value| schema.get("$dynamicAnchor").and_then(Value::as_str) == Some(anchor);
+        if !is_named(target) {
+            return (target, within);
+        }
+        let outermost = self.outermost(&|schema| schema_links::find(schema, &is_named).is_some());
+        let found = outermost.and_then(|schema| Some((schema_links::find(schema, &is_named)?, schema)));
+        found.unwrap_or((target, within))
+    }
+
+    /// The first named schema on the way here for which something holds.
+    fn outermost(&self, holds: &dyn Fn(&'a Value) -> bool) -> Option<&'a Value> {
+        self.parent
+            .and_then(|parent| parent.outermost(holds))
+            .or_else(|| Some(self.within).filter(|it| holds(it)))
     }
 
     /// What is said where the same schema is asked about the same value again: that would have no end.
