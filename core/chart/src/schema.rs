@@ -410,10 +410,8 @@ impl<'a> Validator<'a> {
                     }
                 }
             }
-            if known {
-                if self.is_asked {
-                    seen.names.insert(name.clone());
-                }
+            if known && self.is_asked {
+                seen.names.insert(name.clone());
             }
         }
         if !unwanted.is_empty() {

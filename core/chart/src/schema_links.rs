@@ -176,6 +176,8 @@ const ONE: [&str; 12] = [
     "unevaluatedProperties",
     "contentSchema",
 ];
+/// Those of them that are compiled where a reference makes a schema's other keywords void, and the draft they came with.
+const BESIDE: [(&str, u16); 5] = [("contains", 6), ("propertyNames", 6), ("if", 7), ("then", 7), ("else", 7)];
 /// Keywords with a list of schemas.
 const LISTS: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
 /// Keywords with schemas by name. `$defs` are compiled only where something refers to them.
@@ -205,6 +207,9 @@ pub(crate) fn check(root: &Value, draft: u16) -> Result<(), String> {
                 Target::Nowhere(words) => return Err(words),
             }
             if draft < 2019 {
+                // What came with drafts 6 and 7 is compiled beside a reference, though never asked.
+                let beside = BESIDE.iter().filter(|(_, since)| draft >= *since);
+                open.extend(beside.filter_map(|(keyword, _)| Some((rules.get(*keyword)?, within))));
                 continue;
             }
         }
