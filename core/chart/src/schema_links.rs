@@ -23,10 +23,13 @@ pub(crate) enum Target<'a> {
     Nowhere(String),
 }
 
+/// The schema behind a reference, and the one with an own name that it lies in.
+type Link<'a> = (&'a Value, &'a Value);
+
 /// Where the references that were followed so far lead, by the places of what holds them: looking each up anew takes long in
 /// a large schema.
 #[derive(Default)]
-pub(crate) struct Links<'a>(RefCell<BTreeMap<(*const Value, *const u8), Option<(&'a Value, &'a Value)>>>);
+pub(crate) struct Links<'a>(RefCell<BTreeMap<(*const Value, *const u8), Option<Link<'a>>>>);
 
 impl<'a> Links<'a> {
     /// The schema behind a reference, and the one with an own name that it lies in.
@@ -35,7 +38,7 @@ impl<'a> Links<'a> {
         root: &'a Value,
         scope: &Scope<'_, 'a>,
         reference: &'a str,
-    ) -> Option<(&'a Value, &'a Value)> {
+    ) -> Option<Link<'a>> {
         let key = (std::ptr::from_ref(scope.within), reference.as_ptr());
         if let Some(known) = self.0.borrow().get(&key) {
             return *known;
