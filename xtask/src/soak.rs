@@ -1,5 +1,6 @@
 //! `cargo xtask soak`: many seeds of the rollouts in `core/rehearse/tests/soak`, on all cores. All of them are run,
-//! also when some are wrong.
+//! also when some are wrong. Before them every interleaving of the small world in `core/rehearse/tests/explore.rs` with all four
+//! troubles together.
 
 use std::process::{Child, Command};
 use std::time::Instant;
@@ -22,6 +23,21 @@ pub(crate) struct Options {
 
 const TEST: [&str; 6] = ["test", "--release", "--package", "backstay-rehearse", "--test", "soak"];
 
+const EXPLORE: [&str; 9] = [
+    "test",
+    "--release",
+    "--package",
+    "backstay-rehearse",
+    "--test",
+    "explore",
+    "--",
+    "every_interleaving",
+    "--nocapture",
+];
+
+/// A crash, a lost reply, an abort and a rival in one world.
+const ALL_TROUBLES: &str = "claR";
+
 /// How many `cargo xtask test` runs.
 const IN_TESTS: u64 = 3000;
 
@@ -35,6 +51,10 @@ impl Options {
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let began = Instant::now();
     run::seen(Command::new("cargo").current_dir(paths::repository()).args(TEST).arg("--no-run"))?;
+    // On all cores by itself.
+    let mut explore = Command::new("cargo");
+    explore.current_dir(paths::repository()).args(EXPLORE).env("BACKSTAY_EXPLORE", ALL_TROUBLES);
+    run::seen(&mut explore)?;
     let workers = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let share = options.seeds.div_ceil(workers).max(1);
     let end = options.from + options.seeds;

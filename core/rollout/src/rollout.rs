@@ -228,6 +228,7 @@ impl Rollout {
         if !self.state.as_ref().is_some_and(|state| state.in_flight.contains_key(&id)) {
             return Err(InputError::UnknownAction(id));
         }
+        self.issued_here.remove(&id);
         let (applied, failure) = match outcome {
             Outcome::Succeeded { applied } => (applied, None),
             Outcome::Failed { failure, causes, applied } => (applied, Some((failure, causes))),
