@@ -16,6 +16,7 @@ mod notify;
 mod paths;
 mod policy;
 mod preflight;
+mod provenance;
 mod records;
 mod reporter;
 mod signals;

@@ -531,6 +531,24 @@ pub(crate) async fn replace(client: &kube::Client, record: &Record, now: Timesta
     Ok(())
 }
 
+/// Puts a release into a store that is new (`HELM_MEMORY_DRIVER_DATA`), with its namespace.
+pub(crate) async fn put_given(client: &kube::Client, mut release: Release) -> anyhow::Result<()> {
+    if release.namespace.is_empty() {
+        "default".clone_into(&mut release.namespace);
+    }
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": release.namespace}});
+    let spaces: Api<Namespace> = Api::all(client.clone());
+    match spaces.create(&PostParams::default(), &serde_json::from_value(namespace)?).await {
+        Ok(_) => {}
+        Err(kube::Error::Api(status)) if status.code == 409 => {}
+        Err(error) => return Err(error.into()),
+    }
+    let api = storage::api(client, Some(&release.namespace));
+    let record = to_object(&Record::new(release), crate::cluster::wall_now())?;
+    api.create(&PostParams::default(), &record).await?;
+    Ok(())
+}
+
 async fn delete(api: &StorageApi, name: &str) -> anyhow::Result<()> {
     match api.delete(name, &DeleteParams::default()).await {
         Ok(_) => Ok(()),

@@ -1,8 +1,9 @@
 //! Where release records are kept: in Secrets, or in ConfigMaps where `HELM_DRIVER` says so (Helm
-//! `pkg/storage/driver/{secrets,cfgmaps}.go`): the same names, labels and content; a ConfigMap holds it as text.
+//! `pkg/storage/driver/{secrets,cfgmaps}.go`): the same names, labels and content; a ConfigMap holds it as text. With
+//! `memory` they are Secrets of a model that ends with the process.
 
 use backstay_core::object::{Timestamp, set_at};
-use backstay_core::release::{Record, SECRET_TYPE};
+use backstay_core::release::{Record, Release, SECRET_TYPE};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kube::api::{Api, DynamicObject};
@@ -20,6 +21,7 @@ pub(crate) type StorageApi = Api<DynamicObject>;
 pub(crate) enum Driver {
     Secret,
     ConfigMap,
+    Memory,
 }
 
 impl Driver {
@@ -32,10 +34,23 @@ impl Driver {
         match std::env::var("HELM_DRIVER").as_deref() {
             Err(_) | Ok("" | "secret" | "secrets") => Ok(Self::Secret),
             Ok("configmap" | "configmaps") => Ok(Self::ConfigMap),
+            Ok("memory") => Ok(Self::Memory),
+            Ok("sql") => Err(Stop::refused(
+                "HELM_DRIVER=sql is refused: the journal of a rollout and its record are changed together or not at all, \
+                 which is done in Secrets and ConfigMaps only; unset it if the releases are there",
+            )),
             Ok(other) => Err(Stop::refused(format!(
-                "HELM_DRIVER={other} is refused: records are kept in Secrets or ConfigMaps, from which every other process can \
-                 go back; unset it if the releases are there"
+                "unknown driver {other:?}: HELM_DRIVER is secret, configmap or memory"
             ))),
+        }
+    }
+
+    /// Says what is lost with this driver, before anything is done.
+    pub(crate) fn warn(self, only_reads: bool) {
+        if self == Self::Memory && !only_reads {
+            anstream::eprintln!(
+                "warning: HELM_DRIVER=memory: nothing reaches a cluster; it happens in a model that ends with this command"
+            );
         }
     }
 
@@ -46,7 +61,7 @@ impl Driver {
 
     pub(crate) const fn kind(self) -> &'static str {
         match self {
-            Self::Secret => "Secret",
+            Self::Secret | Self::Memory => "Secret",
             Self::ConfigMap => "ConfigMap",
         }
     }
@@ -54,10 +69,25 @@ impl Driver {
     /// Its name in addresses and roles.
     pub(crate) const fn resource(self) -> &'static str {
         match self {
-            Self::Secret => "secrets",
+            Self::Secret | Self::Memory => "secrets",
             Self::ConfigMap => "configmaps",
         }
     }
+}
+
+/// The releases that Helm's driver for tests begins with: lists in the files of `HELM_MEMORY_DRIVER_DATA`.
+pub(crate) fn releases_given() -> anyhow::Result<Vec<Release>> {
+    let mut found = Vec::new();
+    let files = std::env::var("HELM_MEMORY_DRIVER_DATA").unwrap_or_default();
+    for file in files.split(':').filter(|file| !file.is_empty()) {
+        let broken = |reason: String| Stop::refused(format!("HELM_MEMORY_DRIVER_DATA: {file}: {reason}"));
+        let text = std::fs::read_to_string(file).map_err(|error| broken(error.to_string()))?;
+        let document = backstay_core::yaml::from_yaml(&text).map_err(|error| broken(error.to_string()))?;
+        let releases: Option<Vec<Release>> =
+            serde_json::from_value(document).map_err(|error| broken(error.to_string()))?;
+        found.extend(releases.unwrap_or_default());
+    }
+    Ok(found)
 }
 
 /// The records of a namespace, or of all.
@@ -117,8 +147,6 @@ fn as_secret(value: &mut Value) {
 
 #[cfg(test)]
 mod tests {
-    use backstay_core::release::Release;
-
     use super::*;
 
     #[test]

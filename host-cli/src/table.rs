@@ -84,8 +84,8 @@ pub(crate) fn print_ordered(
     print_structured(format, document, table)
 }
 
-/// What a user wrote has an order of its own: by name.
-const AS_WRITTEN: [&str; 3] = ["config", "labels", "annotations"];
+/// What a user wrote, and what the server keeps, has an order of its own: by name.
+const AS_WRITTEN: [&str; 4] = ["config", "labels", "annotations", "resources"];
 
 fn ordered(document: &Value, order: &[&str]) -> String {
     match document {

@@ -4,6 +4,8 @@
 mod place;
 
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use place::Place;
 use serde_json::Value;
@@ -134,6 +136,99 @@ fn without_needs_the_others_go_on() {
         assert!(text.contains(part), "lacks {part:?}\n{text}");
     }
     assert_eq!(other.images(), ["nothing", "nothing", "nothing"]);
+}
+
+/// A control plane on a loopback port, until it is forgotten.
+struct Served(Child);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _status = self.0.wait();
+    }
+}
+
+impl Place {
+    /// Serves a sandbox of this name and gives its address.
+    fn serve(&self, name: &str) -> (Served, String) {
+        let config = self.folder.join(format!("{name}.kubeconfig"));
+        let child = Command::new(env!("CARGO_BIN_EXE_backstay"))
+            .args(["sandbox", "serve"])
+            .arg(format!("--sandbox={name}.json"))
+            .arg(format!("--write-kubeconfig={}", config.display()))
+            .current_dir(&self.folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let served = Served(child);
+        let mut url = None;
+        for _ in 0..400 {
+            let text = std::fs::read_to_string(&config).unwrap_or_default();
+            url = text
+                .split_once("server: \"")
+                .and_then(|(_, rest)| rest.split_once('"'))
+                .map(|(url, _)| url.to_owned());
+            if url.is_some() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        (served, url.unwrap())
+    }
+}
+
+/// Two control planes behind contexts of one kubeconfig: what fails on one takes back what is on the other.
+#[test]
+fn a_failure_on_one_control_plane_takes_the_other_back() {
+    let place = Place::new("planes");
+    let (_east, east) = place.serve("east");
+    let (_west, west) = place.serve("west");
+    place.file(
+        "kubeconfig",
+        &format!(
+            "apiVersion: v1\nkind: Config\nclusters:\n- {{name: east, cluster: {{server: '{east}'}}}}\n- {{name: west, cluster: \
+             {{server: '{west}'}}}}\nusers: [{{name: me, user: {{}}}}]\ncontexts:\n- {{name: east, context: {{cluster: east, user: \
+             me}}}}\n- {{name: west, context: {{cluster: west, user: me}}}}\ncurrent-context: east\n"
+        ),
+    );
+    place.file(
+        "fleet.yaml",
+        "onFailure: rollback-group\nreleases:\n  - {id: east, name: web, chart: ./web, context: east, values: [east.yaml]}\n  - {id: \
+         west, name: web, chart: ./web, context: west, values: [west.yaml], needs: [east]}\n",
+    );
+    let deploy = || place.run("deploy --group fleet.yaml --kubeconfig kubeconfig");
+    let runs = |context: &str| {
+        let (code, text) =
+            place.run(&format!("get values web -o json --kubeconfig kubeconfig --kube-context {context}"));
+        let values: Value = serde_json::from_str(&text).unwrap_or_default();
+        let image = values["image"].as_str().unwrap_or_default().rsplit(':').next().unwrap_or_default();
+        if code == 0 { image.to_owned() } else { "nothing".to_owned() }
+    };
+    // The first ever: nothing is left on either.
+    place.tag("east", "1");
+    place.tag("west", MISSING);
+    let (code, text) = deploy();
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("uninstalled again") && text.contains("image-not-found"), "{text}");
+    assert_eq!([runs("east"), runs("west")], ["nothing", "nothing"], "{text}");
+    // A good one, then a broken one: both run what ran before.
+    place.tag("west", "1");
+    let (code, text) = deploy();
+    assert_eq!(code, 0, "{text}");
+    place.tag("east", "2");
+    place.tag("west", MISSING);
+    let (code, text) = deploy();
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("back to revision 1"), "{text}");
+    assert_eq!([runs("east"), runs("west")], ["1", "1"], "{text}");
+    let (_, history) = place.run("history web --kubeconfig kubeconfig --kube-context east -o json");
+    let history: Value = serde_json::from_str(&history).unwrap();
+    let newest = history.as_array().unwrap().last().unwrap();
+    assert!(
+        newest["description"].as_str().unwrap().contains("another release of its group failed"),
+        "{newest}"
+    );
 }
 
 #[test]

@@ -342,6 +342,56 @@ fn what_it_refers_to_is_found_or_refused() {
     assert!(code == 64 && text.contains("which chart?"), "{code} {text}");
 }
 
+/// A HelmRelease from standard input or an address is one, too; what else comes from there stays values.
+#[test]
+fn one_from_elsewhere_counts_as_a_file_does() {
+    let place = Place::new("elsewhere");
+    place.release("  values: {motd: piped}\n");
+    let release = std::fs::read(place.0.join("apps/web.yaml")).unwrap();
+    let piped = |line: &str, text: &[u8]| {
+        place.file("input", &String::from_utf8_lossy(text));
+        let output = Command::new(env!("CARGO_BIN_EXE_backstay"))
+            .args(line.split(' '))
+            .arg("--sandbox=cluster.json")
+            .current_dir(&place.0)
+            .env("XDG_STATE_HOME", place.0.join("state"))
+            .env_remove("BACKSTAY_POLICY")
+            .stdin(std::fs::File::open(place.0.join("input")).unwrap())
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap(), String::from_utf8(text).unwrap())
+    };
+    let motd = || {
+        let (_, text) = place.run("get values web -o json");
+        let values: Value = serde_json::from_str(&text).unwrap();
+        values["motd"].as_str().unwrap_or_default().to_owned()
+    };
+    let (code, text) = piped("deploy -f -", &release);
+    assert_eq!((code, motd().as_str()), (0, "piped"), "{text}");
+    let (code, text) = piped("diff -f - --set motd=other --exit-code", &release);
+    assert!(code == 2 && text.contains("+  motd: other"), "{text}");
+    let (code, text) = piped("deploy web ./chart -f -", b"motd: plain values\n");
+    assert_eq!((code, motd().as_str()), (0, "plain values"), "{text}");
+    let (code, text) = piped("deploy -f apps/web.yaml -f -", b"motd: over it\n");
+    assert_eq!((code, motd().as_str()), (0, "over it"), "{text}");
+
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = format!("http://{}/web.yaml", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        use std::io::{BufRead as _, Write as _};
+        let (mut stream, _) = listener.accept().unwrap();
+        let lines = std::io::BufReader::new(stream.try_clone().unwrap()).lines();
+        assert!(lines.map_while(Result::ok).any(|line| line.is_empty()));
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", release.len());
+        stream.write_all(&[head.as_bytes(), &release].concat()).unwrap();
+    });
+    let (code, text) = place.run(&format!("deploy -f {address}"));
+    assert_eq!((code, motd().as_str()), (0, "piped"), "{text}");
+    server.join().unwrap();
+}
+
 #[test]
 fn several_are_deployed_in_the_order_of_their_needs() {
     let place = Place::new("several");

@@ -113,6 +113,18 @@ fn run_action(place: &Place, set: &str) -> Output {
 }
 
 #[test]
+fn the_scripts_of_the_action_are_bash() {
+    let place = Place::new("bash");
+    let action = yaml(&text("action.yml"));
+    for step in action["runs"]["steps"].as_array().unwrap() {
+        let read = place.script(&["bash", "-n"], step["run"].as_str().unwrap(), &[]);
+        assert!(read.status.success() && read.stderr.is_empty(), "{}: {read:?}", step["name"]);
+    }
+    let broken = place.script(&["bash", "-n"], "if true; then", &[]);
+    assert!(!broken.status.success(), "the check finds nothing");
+}
+
+#[test]
 fn the_action_deploys_and_tells_what_failed() {
     let place = Place::new("action");
     let good = run_action(&place, "");

@@ -10,6 +10,8 @@ mod registry;
 mod release_tests;
 #[path = "sources/server.rs"]
 mod server;
+#[path = "sources/signed.rs"]
+mod signed;
 
 use std::fs;
 

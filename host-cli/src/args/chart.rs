@@ -1,5 +1,6 @@
 //! Flags for charts and their values.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use backstay_core::plan::Severity;
@@ -33,6 +34,9 @@ pub(crate) struct ValueArgs {
     /// Documents with values below all of these: those of a HelmRelease.
     #[arg(skip)]
     pub(crate) below: Vec<(String, Vec<u8>)>,
+    /// What was read already: standard input gives its text only once.
+    #[arg(skip)]
+    pub(crate) read: BTreeMap<String, Vec<u8>>,
 }
 
 /// Flags of everything that renders a chart.
@@ -231,7 +235,13 @@ pub(crate) enum ShowCommand {
     /// Chart.yaml
     Chart(ShowArgs),
     /// The default values
-    Values(ShowArgs),
+    Values {
+        #[command(flatten)]
+        show: ShowArgs,
+        /// Only what this JSONPath leads to, e.g. '{.image.tag}'
+        #[arg(long, value_name = "TEMPLATE")]
+        jsonpath: Option<String>,
+    },
     /// The README
     Readme(ShowArgs),
     /// The files of crds/

@@ -32,7 +32,7 @@ pub(crate) use source::{SourceArgs, TransportArgs, VerifyArgs};
 pub(crate) use tools::{
     CompletionArgs, CreateArgs, DependencyArgs, DependencyCommand, EnvArgs, ManArgs, PackageArgs, PullArgs,
     PushArgs, RegistryCommand, RegistryLoginArgs, RepoAddArgs, RepoCommand, SearchCommand, SearchRepoArgs,
-    TestArgs, VersionArgs,
+    TestArgs, VerifyChartArgs, VersionArgs,
 };
 
 use clap::{Parser, Subcommand};
@@ -88,7 +88,7 @@ impl CommandLine {
             Self::Pull(_) | Self::Push(_) | Self::Package(_) | Self::Dependency(_) => true,
             Self::Repo(_) | Self::Search(_) | Self::Registry(_) => true,
             Self::Version(_) | Self::Env(_) | Self::Completion(_) | Self::Test(_) => true,
-            Self::Create(_) | Self::Man(_) => true,
+            Self::Create(_) | Self::Man(_) | Self::Verify(_) => true,
             Self::Deploy(_) | Self::Install(_) | Self::Upgrade(_) => false,
             Self::Rollback(_) | Self::Uninstall(_) | Self::Resume(_) => false,
         }
@@ -151,6 +151,8 @@ pub(crate) enum CommandLine {
     Push(Box<PushArgs>),
     /// Pack a chart's folder into an archive
     Package(Box<PackageArgs>),
+    /// Check who signed a chart's archive
+    Verify(VerifyChartArgs),
     /// The charts a chart needs
     #[command(subcommand, visible_aliases = ["dep", "dependencies"])]
     Dependency(DependencyCommand),

@@ -484,6 +484,9 @@ pub(crate) struct ListArgs {
     /// Every status (the default; Helm 3's flag)
     #[arg(short = 'a', long, hide = true)]
     pub(crate) all: bool,
+    /// Layout of times, in Go's form: '2006-01-02 15:04:05Z0700'
+    #[arg(long, value_name = "LAYOUT")]
+    pub(crate) time_format: Option<String>,
     /// Most releases to show; 0 shows all
     #[arg(short = 'm', long, default_value_t = 256)]
     pub(crate) max: usize,
@@ -500,6 +503,9 @@ pub(crate) struct HistoryArgs {
     /// Most revisions to show
     #[arg(long, default_value_t = 256)]
     pub(crate) max: usize,
+    /// A column with the revision that was gone back to
+    #[arg(long)]
+    pub(crate) show_rollback_revision: bool,
     /// table, json or yaml
     #[arg(short = 'o', long, value_enum, default_value = "table")]
     pub(crate) output: OutputFormat,
@@ -557,7 +563,13 @@ pub(crate) enum GetWhat {
         output: OutputFormat,
     },
     /// Everything of a revision
-    All(GetOne),
+    All {
+        #[command(flatten)]
+        one: GetOne,
+        /// Go template to print it by, e.g. '{{.Release.Name}}'
+        #[arg(long, value_name = "TEMPLATE")]
+        template: Option<String>,
+    },
     /// Chart, versions, labels and state of a revision
     Metadata {
         #[command(flatten)]

@@ -62,7 +62,7 @@ pub(crate) struct VerifyArgs {
     /// Check the chart's signature before it is used
     #[arg(long)]
     pub(crate) verify: bool,
-    /// Public keys to check it by; without it, GnuPG's pubring.gpg
+    /// Public keys to check it by; without it, GnuPG's pubring.gpg or pubring.kbx
     #[arg(long, value_name = "FILE")]
     pub(crate) keyring: Option<PathBuf>,
 }

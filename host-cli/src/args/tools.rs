@@ -66,20 +66,31 @@ pub(crate) struct PackageArgs {
     /// Fetch the dependencies first
     #[arg(short = 'u', long)]
     pub(crate) dependency_update: bool,
-    /// Sign the archive (refused: use gpg, or `helm package --sign`)
+    /// Sign the archive: a provenance file is written beside it
     #[arg(long)]
     pub(crate) sign: bool,
-    /// Name of the key to sign with
-    #[arg(long, value_name = "NAME", hide = true)]
+    /// Name of the key to sign with, or a part of it
+    #[arg(long, value_name = "NAME")]
     pub(crate) key: Option<String>,
-    /// File with keys
-    #[arg(long, value_name = "FILE", hide = true)]
+    /// File with the private key (`gpg --export-secret-keys`)
+    #[arg(long, value_name = "FILE")]
     pub(crate) keyring: Option<PathBuf>,
-    /// File with the passphrase of the key
-    #[arg(long, value_name = "FILE", hide = true)]
+    /// File with the passphrase of the key; - for standard input
+    #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) transport: TransportArgs,
+}
+
+/// `backstay verify`.
+#[derive(Args, Debug)]
+pub(crate) struct VerifyChartArgs {
+    /// Archive of a chart, with its provenance file beside it
+    #[arg(value_name = "ARCHIVE")]
+    pub(crate) archive: PathBuf,
+    /// Public keys to check it by; without it, GnuPG's pubring.gpg or pubring.kbx
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keyring: Option<PathBuf>,
 }
 
 /// `backstay dependency`.

@@ -185,7 +185,10 @@ fn read_into(
 pub(crate) async fn values(arguments: &ValueArgs, compatibility: Compatibility) -> anyhow::Result<Map> {
     let mut files = arguments.below.clone();
     for name in &arguments.values {
-        let bytes = read_values_file(name).await.map_err(|error| Stop::refused(format!("{error:#}")))?;
+        let bytes = match arguments.read.get(name) {
+            Some(bytes) => bytes.clone(),
+            None => read_values_file(name).await.map_err(|error| Stop::refused(format!("{error:#}")))?,
+        };
         files.push((name.clone(), bytes));
     }
     let sources = ValueSources {
@@ -214,6 +217,19 @@ pub(crate) async fn values(arguments: &ValueArgs, compatibility: Compatibility) 
         let text = String::from_utf8(bytes).map_err(|_| Stop::refused(format!("{path}: is not UTF-8")))?;
         fetched.insert(path, text);
     }
+}
+
+/// Reads what does not lie here, once: both who looks for objects and who looks for values need it.
+///
+/// Errors end with exit code 4: nothing has been changed.
+pub(crate) async fn read_elsewhere(arguments: &mut ValueArgs) -> anyhow::Result<()> {
+    for name in &arguments.values {
+        if (name == "-" || is_address(name)) && !arguments.read.contains_key(name) {
+            let bytes = read_values_file(name).await.map_err(|error| Stop::refused(format!("{error:#}")))?;
+            arguments.read.insert(name.clone(), bytes);
+        }
+    }
+    Ok(())
 }
 
 async fn read_values_file(name: &str) -> anyhow::Result<Vec<u8>> {

@@ -22,6 +22,7 @@ pub(crate) use serve::serve;
 use crate::args::GlobalArgs;
 use crate::exit::{Exit, Stop};
 use crate::paths;
+use crate::storage::{self, Driver};
 
 /// A cluster to work on.
 #[derive(Clone)]
@@ -60,6 +61,9 @@ impl Cluster {
     ///
     /// Errors end with exit code 7: nothing has been changed.
     pub(crate) async fn connect(global: &GlobalArgs) -> anyhow::Result<Self> {
+        if Driver::of_environment()? == Driver::Memory {
+            return Self::in_memory(global).await;
+        }
         if let Some(path) = &global.sandbox {
             return Self::sandboxed(global, path.as_deref());
         }
@@ -85,6 +89,9 @@ impl Cluster {
     /// What the flags name, without asking it: its name in names of files, and the namespace.
     pub(crate) async fn named(global: &GlobalArgs) -> anyhow::Result<(String, String)> {
         let namespace = |otherwise: &str| global.namespace.clone().unwrap_or_else(|| otherwise.to_owned());
+        if Driver::of_environment()? == Driver::Memory {
+            return Ok(("memory".to_owned(), namespace("default")));
+        }
         if let Some(path) = &global.sandbox {
             let path = path.clone().unwrap_or_else(paths::sandbox_file);
             return Ok((slug_of_sandbox(&path), namespace("default")));
@@ -99,18 +106,31 @@ impl Cluster {
             .sandbox_speed
             .parse::<SandboxSpeed>()
             .map_err(|message| Stop::with(Exit::Usage, message))?;
-        let sandbox = Sandbox::open(&path, speed)?;
+        Ok(Self::on_model(global, Sandbox::open(&path, speed)?, slug_of_sandbox(&path)))
+    }
+
+    fn on_model(global: &GlobalArgs, sandbox: Arc<Sandbox>, slug: String) -> Self {
         let namespace = global.namespace.clone().unwrap_or_else(|| "default".to_owned());
         let client = Client::new(sandbox.service(), &namespace);
-        Ok(Self {
+        Self {
             discovery: Rc::new(Discovery::new(client.clone())),
             client,
             clock: Clock::Model(sandbox.clock()),
             namespace,
             server: "the sandbox".to_owned(),
-            slug: slug_of_sandbox(&path),
+            slug,
             sandbox: Some(sandbox),
-        })
+        }
+    }
+
+    /// `HELM_DRIVER=memory`: a model that ends with the command, with the releases of `HELM_MEMORY_DRIVER_DATA` in it. Helm,
+    /// too, takes a false cluster then (`pkg/cmd/root.go` `loadReleasesInMemory`).
+    async fn in_memory(global: &GlobalArgs) -> anyhow::Result<Self> {
+        let cluster = Self::on_model(global, Sandbox::in_memory(), "memory".to_owned());
+        for release in storage::releases_given()? {
+            crate::records::put_given(&cluster.client, release).await?;
+        }
+        Ok(cluster)
     }
 }
 

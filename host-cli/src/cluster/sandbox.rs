@@ -63,9 +63,10 @@ pub(crate) struct Sandbox {
     inner: Mutex<Inner>,
     clock: ModelClock,
     speed: SandboxSpeed,
-    path: PathBuf,
+    /// Where it is kept; nowhere, if it ends with this process.
+    path: Option<PathBuf>,
     /// Held open: its lock keeps other processes out until this one ends.
-    _lock: File,
+    _lock: Option<File>,
     began: (Instant, Timestamp),
     undelivered: Arc<AtomicUsize>,
 }
@@ -140,18 +141,30 @@ impl Sandbox {
                 return Err(error).with_context(|| format!("cannot read the sandbox {}", path.display()));
             }
         };
+        Ok(Self::of_model(model, speed, Some((path.to_owned(), lock))))
+    }
+
+    /// A new model that ends with this process.
+    pub(crate) fn in_memory() -> Arc<Self> {
+        let sandbox = Self::of_model(Model::new(1, wall_now()), SandboxSpeed::Max, None);
+        tokio::spawn(run_time(Arc::downgrade(&sandbox)));
+        sandbox
+    }
+
+    fn of_model(model: Model, speed: SandboxSpeed, kept: Option<(PathBuf, File)>) -> Arc<Self> {
         let now = model.now();
         let inner =
             Inner { model, watches: Vec::new(), in_flight: 0, unsaved: true, saved_at: Instant::now() };
-        Ok(Arc::new(Self {
+        let (path, lock) = kept.unzip();
+        Arc::new(Self {
             inner: Mutex::new(inner),
             clock: ModelClock::new(now),
             speed,
-            path: path.to_owned(),
+            path,
             _lock: lock,
             began: (Instant::now(), now),
             undelivered: Arc::default(),
-        }))
+        })
     }
 
     /// The sandbox's clock.
@@ -161,7 +174,7 @@ impl Sandbox {
 
     /// Where it is kept.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.path.as_deref().unwrap_or(Path::new("memory"))
     }
 
     /// Cluster time and real time since it was opened.
@@ -237,12 +250,13 @@ impl Sandbox {
     }
 
     fn write(&self, inner: &mut Inner) -> anyhow::Result<()> {
-        let temporary = self.path.with_extension("new");
+        let Some(path) = &self.path else { return Ok(()) };
+        let temporary = path.with_extension("new");
         let bytes = serde_json::to_vec(&inner.model.save())?;
         std::fs::write(&temporary, bytes)
             .with_context(|| format!("cannot write the sandbox {}", temporary.display()))?;
-        std::fs::rename(&temporary, &self.path)
-            .with_context(|| format!("cannot write the sandbox {}", self.path.display()))?;
+        std::fs::rename(&temporary, path)
+            .with_context(|| format!("cannot write the sandbox {}", path.display()))?;
         inner.unsaved = false;
         inner.saved_at = Instant::now();
         Ok(())

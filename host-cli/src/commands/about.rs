@@ -2,18 +2,12 @@
 
 use std::env;
 use std::process::ExitCode;
-use std::rc::Rc;
 
 use anyhow::Context as _;
-use backstay_core::gotemplate::{
-    Compatibility, Environment, Options, Parsed, Templates, from_json, helm_functions,
-};
 use clap::CommandFactory as _;
 use serde_json::json;
 
 use crate::args::{Arguments, CompletionArgs, EnvArgs, GlobalArgs, ManArgs, VersionArgs};
-use crate::charts::seed;
-use crate::cluster::wall_now;
 use crate::sources::{Settings, cache_home, config_home, data_home};
 
 /// The version as Helm writes its own.
@@ -44,10 +38,6 @@ pub(crate) fn version(arguments: &VersionArgs) -> anyhow::Result<ExitCode> {
 
 /// Helm's fields. We know no Go, and say which Kubernetes our client speaks instead.
 fn filled(template: &str, commit: &str) -> anyhow::Result<String> {
-    const FILE: &str = "version";
-    let functions = Rc::new(helm_functions(Compatibility::Helm4));
-    let mut templates = Templates::new(Rc::clone(&functions));
-    templates.add(Parsed::new(FILE, template, &functions)?);
     let data = json!({
         "Version": VERSION,
         "GitCommit": commit,
@@ -55,8 +45,7 @@ fn filled(template: &str, commit: &str) -> anyhow::Result<String> {
         "GoVersion": "",
         "KubeClientVersion": "",
     });
-    let environment = Environment::offline(i128::from(wall_now().0) * 1_000_000, seed()?);
-    Ok(templates.render(FILE, from_json(&data), &environment, Options::default())?)
+    super::go_template::filled("version", template, &data)
 }
 
 /// Helm's variables with the values that count (`EnvSettings.EnvVars`).

@@ -24,7 +24,9 @@ const INDEX_TIME: Duration = Duration::from_secs(120);
 pub(crate) async fn dependency(global: &GlobalArgs, command: &DependencyCommand) -> anyhow::Result<ExitCode> {
     match command {
         DependencyCommand::List { chart, max_col_width } => dependency_list::list(chart, *max_col_width)?,
-        DependencyCommand::Update(arguments) => update(global, arguments, true).await?,
+        DependencyCommand::Update(arguments) => {
+            update(global, arguments, Manner { tells: true, ..Manner::default() }).await?
+        }
         DependencyCommand::Build(arguments) => build(global, arguments).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -42,7 +44,7 @@ pub(crate) async fn fetch_dependencies(
         verify: VerifyArgs::default(),
         transport: transport.clone(),
     };
-    update(global, &arguments, false).await
+    update(global, &arguments, Manner::default()).await
 }
 
 /// Where a dependency is.
@@ -68,13 +70,21 @@ struct Work<'a> {
     places: Vec<Place>,
     /// The indexes that were read, by the address of the repository.
     indexes: BTreeMap<String, Vec<u8>>,
+    manner: Manner,
+}
+
+/// How a run goes about it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Manner {
     /// Whether it says what it does.
     tells: bool,
+    /// With `--verify`, a chart without a provenance file passes with a warning (Helm's `dependency build`).
+    if_possible: bool,
 }
 
 /// Fetches the newest versions that Chart.yaml allows, and writes the lock file.
-async fn update(global: &GlobalArgs, arguments: &DependencyArgs, tells: bool) -> anyhow::Result<()> {
-    let Some(mut work) = Work::new(global, arguments, tells)? else { return Ok(()) };
+async fn update(global: &GlobalArgs, arguments: &DependencyArgs, manner: Manner) -> anyhow::Result<()> {
+    let Some(mut work) = Work::new(global, arguments, manner)? else { return Ok(()) };
     work.read_indexes().await?;
     let mut locked = work.resolve().await?;
     work.save_all(&mut locked).await?;
@@ -87,8 +97,9 @@ async fn update(global: &GlobalArgs, arguments: &DependencyArgs, tells: bool) ->
 
 /// Fetches the versions of the lock file; without one, as `update` does.
 async fn build(global: &GlobalArgs, arguments: &DependencyArgs) -> anyhow::Result<()> {
-    let Some(mut work) = Work::new(global, arguments, true)? else { return Ok(()) };
-    let Some(lock) = work.chart.lock.clone() else { return update(global, arguments, true).await };
+    let manner = Manner { tells: true, if_possible: true };
+    let Some(mut work) = Work::new(global, arguments, manner)? else { return Ok(()) };
+    let Some(lock) = work.chart.lock.clone() else { return update(global, arguments, manner).await };
     let mut locked = Lock::dependencies_of(&lock);
     if Lock::digest_of(&lock) != Some(digest(&work.wanted, &locked)?.as_str()) {
         if work.chart.metadata.api_version == "v1" {
@@ -108,7 +119,11 @@ async fn build(global: &GlobalArgs, arguments: &DependencyArgs) -> anyhow::Resul
 
 impl<'a> Work<'a> {
     /// `None` where the chart needs nothing.
-    fn new(global: &GlobalArgs, arguments: &'a DependencyArgs, tells: bool) -> anyhow::Result<Option<Self>> {
+    fn new(
+        global: &GlobalArgs,
+        arguments: &'a DependencyArgs,
+        manner: Manner,
+    ) -> anyhow::Result<Option<Self>> {
         let folder = &arguments.chart;
         let metadata =
             fs::metadata(folder).with_context(|| format!("could not find {}", folder.display()))?;
@@ -117,11 +132,11 @@ impl<'a> Work<'a> {
         let Some(mut wanted) = chart.metadata.dependencies.clone() else { return Ok(None) };
         let settings = Settings::new(global);
         let places = places(&settings, folder, &mut wanted)?;
-        Ok(Some(Self { settings, arguments, chart, wanted, places, indexes: BTreeMap::new(), tells }))
+        Ok(Some(Self { settings, arguments, chart, wanted, places, indexes: BTreeMap::new(), manner }))
     }
 
     fn tell(&self, line: &str) {
-        if self.tells {
+        if self.manner.tells {
             anstream::println!("{line}");
         }
     }
@@ -148,7 +163,7 @@ impl<'a> Work<'a> {
         }
         if !self.arguments.skip_refresh && !named.is_empty() {
             self.tell("Hang tight while we grab the latest from your chart repositories...");
-            repo::refresh(&self.settings, named.values(), INDEX_TIME, self.tells).await?;
+            repo::refresh(&self.settings, named.values(), INDEX_TIME, self.manner.tells).await?;
             self.tell("Update Complete. ⎈Happy Helming!⎈");
         }
         for (url, repository) in named {
@@ -282,6 +297,7 @@ impl<'a> Work<'a> {
         let wanted = Wanted {
             provenance: self.arguments.verify.verify,
             verify: self.arguments.verify.verify,
+            if_possible: self.manner.if_possible,
             keyring: self.arguments.verify.keyring.clone(),
         };
         let fetched = match place {

@@ -10,15 +10,21 @@ use backstay_core::yaml::to_yaml;
 use serde_json::{Map, Value};
 
 use super::apply::values_of;
-use super::read::{ansi_c, app_version_of, metadata, read_one, suites};
+use super::go_template::{filled, release_data};
+use super::read::{ansi_c, app_version_of, in_go, metadata, read_one, suites};
 use crate::args::{GetArgs, GetOne, GetWhat};
 use crate::cluster::Cluster;
 use crate::table::{print_ordered, print_structured};
 
 pub(crate) async fn get(cluster: &Cluster, arguments: &GetArgs) -> anyhow::Result<ExitCode> {
     match &arguments.what {
-        GetWhat::All(one) => {
-            anstream::print!("{}", all_of(&fetch(cluster, one).await?.release)?);
+        GetWhat::All { one, template } => {
+            let release = fetch(cluster, one).await?.release;
+            let text = match template.as_deref().filter(|template| !template.is_empty()) {
+                Some(template) => filled("release", template, &release_data(&release, in_go)?)?,
+                None => all_of(&release)?,
+            };
+            anstream::print!("{text}");
         }
         GetWhat::Values { one, all, output } => {
             let record = fetch(cluster, one).await?;

@@ -13,7 +13,9 @@ mod diff;
 mod dry_run;
 mod evidence;
 mod get;
+mod go_template;
 mod ground;
+mod jsonpath;
 mod lint;
 mod manuscript;
 mod package;
@@ -25,6 +27,7 @@ mod recording;
 mod rehearse;
 mod repo;
 mod repo_index;
+mod resources;
 mod resume;
 mod reverse;
 mod run;
@@ -52,6 +55,7 @@ use crate::storage::Driver;
 /// Runs the command and says how the process ends.
 pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let global = arguments.global;
+    let only_reads = arguments.command.only_reads();
     match arguments.command {
         CommandLine::Template(template) => template::template(&global, &template).await,
         CommandLine::Lint(arguments) => lint::lint(&global, &arguments).await,
@@ -69,6 +73,7 @@ pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         CommandLine::Push(arguments) => pull::push(&global, &arguments).await,
         CommandLine::Registry(command) => pull::registry(&global, &command).await,
         CommandLine::Package(arguments) => package::package(&global, &arguments).await,
+        CommandLine::Verify(arguments) => package::verify(&arguments),
         CommandLine::Dependency(command) => dependency::dependency(&global, &command).await,
         CommandLine::Repo(command) => repo::repo(&global, &command).await,
         CommandLine::Search(command) => search::search(&global, &command),
@@ -78,12 +83,12 @@ pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             diagnose::judge_recording(&arguments)
         }
         CommandLine::Deploy(deploy) if deploy.group.is_some() => {
-            Driver::of_environment()?;
+            Driver::of_environment()?.warn(only_reads);
             let file = deploy.group.clone().unwrap_or_default();
             crate::group::deploy(&global, *deploy, &file).await
         }
         command => {
-            Driver::of_environment()?;
+            Driver::of_environment()?.warn(only_reads);
             let cluster = Cluster::connect(&global).await?;
             let ended = on_cluster(&cluster, &global, command).await;
             let saved = cluster.sandbox.as_ref().map_or(Ok(()), |sandbox| sandbox.save());
@@ -138,7 +143,7 @@ async fn on_cluster(
         CommandLine::Pull(_) | CommandLine::Push(_) | CommandLine::Registry(_) => Ok(ExitCode::SUCCESS),
         CommandLine::Version(_) | CommandLine::Env(_) | CommandLine::Completion(_) => Ok(ExitCode::SUCCESS),
         CommandLine::Package(_) | CommandLine::Dependency(_) => Ok(ExitCode::SUCCESS),
-        CommandLine::Create(_) | CommandLine::Man(_) => Ok(ExitCode::SUCCESS),
+        CommandLine::Create(_) | CommandLine::Man(_) | CommandLine::Verify(_) => Ok(ExitCode::SUCCESS),
         CommandLine::Repo(_) | CommandLine::Search(_) => Ok(ExitCode::SUCCESS),
     }
 }

@@ -5,22 +5,18 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use backstay_core::chart::{Metadata, SourceFile};
+use backstay_core::chart::{Metadata, SourceFile, from_archive};
 use backstay_core::gotemplate::semver::Version;
 use serde_json::Value;
 
-use crate::args::{GlobalArgs, PackageArgs};
+use crate::args::{GlobalArgs, PackageArgs, VerifyChartArgs};
 use crate::charts;
 use crate::cluster::wall_now;
+use crate::provenance::{Signer, passphrase_of, verify_file};
 use crate::sources::{pack, write_file};
 
 pub(crate) async fn package(global: &GlobalArgs, arguments: &PackageArgs) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(
-        !arguments.sign,
-        "signing is not done here, because it would need your private key; use `helm package --sign`, or sign the \
-         archive's digest with gpg"
-    );
-    let _only_for_signing = (&arguments.key, &arguments.keyring, &arguments.passphrase_file);
+    let signer = signer(arguments)?;
     for path in &arguments.paths {
         std::fs::metadata(path).with_context(|| format!("stat {path}"))?;
         if arguments.dependency_update {
@@ -33,11 +29,41 @@ pub(crate) async fn package(global: &GlobalArgs, arguments: &PackageArgs) -> any
             here if here.as_os_str() == "." => env::current_dir()?,
             other => other.clone(),
         };
-        let file = folder.join(name);
+        let file = folder.join(&name);
         write_file(&file, &archive)?;
+        if let Some(signer) = &signer {
+            let chart = from_archive(&archive).context("failed to load chart for signing")?;
+            let metadata = backstay_core::yaml::to_yaml(&chart.metadata.to_json())?;
+            let provenance = signer.sign(&archive, &name, &metadata, wall_now())?;
+            write_file(&folder.join(format!("{name}.prov")), provenance.as_bytes())?;
+        }
         anstream::println!("Successfully packaged chart and saved it to: {}", file.display());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `verify`: who signed an archive (Helm `pkg/action/verify.go`).
+pub(crate) fn verify(arguments: &VerifyChartArgs) -> anyhow::Result<ExitCode> {
+    let verified = verify_file(&arguments.archive, arguments.keyring.as_deref(), wall_now())?;
+    anstream::print!("{verified}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The key to sign with, unlocked before anything is packed.
+fn signer(arguments: &PackageArgs) -> anyhow::Result<Option<Signer>> {
+    if !arguments.sign {
+        return Ok(None);
+    }
+    let key = arguments.key.as_deref().filter(|key| !key.is_empty());
+    let key = key.context("--key is required for signing a package")?;
+    let signer = Signer::load(arguments.keyring.as_deref(), key, |name| match &arguments.passphrase_file {
+        Some(file) => passphrase_of(file),
+        None => anyhow::bail!(
+            "the key of {name:?} has a passphrase; give it with --passphrase-file (- for standard input): it is not \
+             asked for, because it would be shown"
+        ),
+    });
+    signer.map(Some)
 }
 
 /// What is changed on the way.

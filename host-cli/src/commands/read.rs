@@ -6,7 +6,9 @@ use backstay_core::object::Timestamp;
 use backstay_core::release::{HelmTime, History, Hook, Record, Release, Status};
 use serde_json::{Value, json};
 
-use crate::args::{HistoryArgs, ListArgs, StatusArgs};
+use super::go_template::in_layout;
+use super::resources::{Form, resources, section};
+use crate::args::{HistoryArgs, ListArgs, OutputFormat, StatusArgs};
 use crate::cluster::Cluster;
 use crate::exit::{Exit, Stop};
 use crate::records;
@@ -49,18 +51,9 @@ pub(crate) async fn list(cluster: &Cluster, arguments: &ListArgs) -> anyhow::Res
         latest.iter().for_each(|record| anstream::println!("{}", record.release.name));
         return Ok(ExitCode::SUCCESS);
     }
-    let rows = latest.iter().map(|record| {
-        let release = &record.release;
-        [
-            ("name", release.name.clone()),
-            ("namespace", release.namespace.clone()),
-            ("revision", release.version.to_string()),
-            ("updated", updated(release)),
-            ("status", release.info.status.to_string()),
-            ("chart", chart_of(release)),
-            ("app_version", app_version_of(release)),
-        ]
-    });
+    let layout = arguments.time_format.as_deref().filter(|layout| !layout.is_empty());
+    let rows = latest.iter().map(|record| row_of(&record.release, layout));
+    let rows = rows.collect::<anyhow::Result<Vec<_>>>()?;
     let mut table = Table::new(
         &["NAME", "NAMESPACE", "REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION"],
         !arguments.no_headers,
@@ -73,6 +66,23 @@ pub(crate) async fn list(cluster: &Cluster, arguments: &ListArgs) -> anyhow::Res
         table.row(row.into_iter().map(|(_, text)| text));
     }
     print_ordered(arguments.output, &Value::Array(documents), LIST, || table.print())
+}
+
+/// A release as `list` shows it.
+fn row_of(release: &Release, layout: Option<&str>) -> anyhow::Result<[(&'static str, String); 7]> {
+    let updated = match (layout, &release.info.last_deployed) {
+        (Some(layout), Some(time)) => in_layout(time.as_str(), layout)?,
+        _ => updated(release),
+    };
+    Ok([
+        ("name", release.name.clone()),
+        ("namespace", release.namespace.clone()),
+        ("revision", release.version.to_string()),
+        ("updated", updated),
+        ("status", release.info.status.to_string()),
+        ("chart", chart_of(release)),
+        ("app_version", app_version_of(release)),
+    ])
 }
 
 /// The fields of `list`, `history` and `status` in the order of Helm's (`pkg/cmd/{list,history}.go`, `pkg/release/v1`).
@@ -89,6 +99,7 @@ const RELEASE: &[&str] = &[
     "status",
     "rollback_revision",
     "notes",
+    "resources",
     "config",
     "kind",
     "path",
@@ -152,8 +163,9 @@ pub(crate) async fn history(cluster: &Cluster, arguments: &HistoryArgs) -> anyho
     let history = read_history(cluster, &arguments.name).await?;
     let records = history.records();
     let skip = records.len().saturating_sub(arguments.max.max(1));
-    let mut table =
-        Table::new(&["REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION", "DESCRIPTION"], true);
+    let mut titles = vec!["REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION", "ROLLBACK", "DESCRIPTION"];
+    titles.retain(|title| arguments.show_rollback_revision || *title != "ROLLBACK");
+    let mut table = Table::new(&titles, true);
     let mut documents = Vec::new();
     for record in records.iter().skip(skip) {
         let release = &record.release;
@@ -166,18 +178,22 @@ pub(crate) async fn history(cluster: &Cluster, arguments: &HistoryArgs) -> anyho
             "app_version": app_version_of(release),
             "description": release.info.description,
         });
+        let mut back = String::new();
         if release.info.rollback_revision > 0 {
             document["rollback_revision"] = release.info.rollback_revision.into();
+            back = release.info.rollback_revision.to_string();
         }
         documents.push(document);
-        table.row([
+        let mut row = vec![
             release.version.to_string(),
             time.map(ansi_c).unwrap_or_default(),
             release.info.status.to_string(),
             chart_of(release),
             app_version_of(release),
-            release.info.description.clone(),
-        ]);
+        ];
+        row.extend(arguments.show_rollback_revision.then_some(back));
+        row.push(release.info.description.clone());
+        table.row(row);
     }
     print_ordered(arguments.output, &Value::Array(documents), HISTORY, || table.print())
 }
@@ -185,6 +201,8 @@ pub(crate) async fn history(cluster: &Cluster, arguments: &HistoryArgs) -> anyho
 pub(crate) async fn status(cluster: &Cluster, arguments: &StatusArgs) -> anyhow::Result<ExitCode> {
     let record = read_one(cluster, &arguments.name, arguments.revision).await?;
     let release = &record.release;
+    let form = if arguments.output == OutputFormat::Table { Form::Table } else { Form::Object };
+    let found = resources(cluster, release, form).await?;
     let mut document = json!({
         "name": release.name, "namespace": release.namespace, "version": release.version,
         "info": release.info, "config": release.config, "manifest": release.manifest, "hooks": release.hooks,
@@ -199,11 +217,22 @@ pub(crate) async fn status(cluster: &Cluster, arguments: &StatusArgs) -> anyhow:
             _ => true,
         });
     }
-    print_ordered(arguments.output, &document, RELEASE, || print_status(release, record.healthy))
+    if form == Form::Object
+        && !found.is_empty()
+        && let Some(info) = document.get_mut("info").and_then(Value::as_object_mut)
+    {
+        let found = found.iter().map(|(heading, objects)| (heading.clone(), Value::from(objects.clone())));
+        info.insert("resources".to_owned(), Value::Object(found.collect()));
+    }
+    print_ordered(arguments.output, &document, RELEASE, || {
+        print_head(release, record.healthy);
+        anstream::print!("{}", section(&found));
+        print_tail(release);
+    })
 }
 
 /// Helm's status block, with what else is known.
-pub(crate) fn print_status(release: &Release, healthy: bool) {
+fn print_head(release: &Release, healthy: bool) {
     anstream::println!("NAME: {}", release.name);
     let deployed = release.info.last_deployed.as_ref().and_then(|time| time.timestamp());
     anstream::println!("LAST DEPLOYED: {}", deployed.map(ansi_c).unwrap_or_default());
@@ -214,6 +243,9 @@ pub(crate) fn print_status(release: &Release, healthy: bool) {
     if healthy {
         anstream::println!("HEALTHY: proven by backstay");
     }
+}
+
+fn print_tail(release: &Release) {
     anstream::print!("{}", suites(release));
     if !release.info.notes.is_empty() {
         anstream::println!("NOTES:\n{}", release.info.notes.trim_end());
@@ -313,8 +345,11 @@ pub(super) fn app_version_of(release: &Release) -> String {
 
 /// Go's default form of a time, as `helm list` prints it.
 fn updated(release: &Release) -> String {
-    let Some(time) = release.info.last_deployed.as_ref() else { return "-".to_owned() };
-    let text = time.as_str();
+    release.info.last_deployed.as_ref().map_or_else(|| "-".to_owned(), |time| in_go(time.as_str()))
+}
+
+/// A time as Go prints it.
+pub(super) fn in_go(text: &str) -> String {
     match text.split_once('T') {
         Some((date, rest)) => match rest.strip_suffix('Z') {
             Some(clock) => format!("{date} {clock} +0000 UTC"),

@@ -3,9 +3,12 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use backstay_core::chart::ChartFile;
-use backstay_core::gotemplate::Compatibility;
+use backstay_core::gotemplate::{Compatibility, map_to_json};
+use serde_json::Value;
 
+use super::jsonpath;
 use crate::args::{GlobalArgs, ShowArgs, ShowCommand};
 use crate::charts;
 
@@ -26,7 +29,10 @@ pub(crate) async fn show(global: &GlobalArgs, command: &ShowCommand) -> anyhow::
             (arguments, Parts { chart: true, values: true, readme: true, crds: true, all: true })
         }
         ShowCommand::Chart(arguments) => (arguments, Parts { chart: true, ..none }),
-        ShowCommand::Values(arguments) => (arguments, Parts { values: true, ..none }),
+        ShowCommand::Values { show, jsonpath } => match jsonpath.as_deref().filter(|path| !path.is_empty()) {
+            Some(path) => return values_at(global, show, path).await,
+            None => (show, Parts { values: true, ..none }),
+        },
         ShowCommand::Readme(arguments) => (arguments, Parts { readme: true, ..none }),
         ShowCommand::Crds(arguments) => (arguments, Parts { crds: true, ..none }),
     };
@@ -34,6 +40,19 @@ pub(crate) async fn show(global: &GlobalArgs, command: &ShowCommand) -> anyhow::
     let text = text_of(&path, arguments, &parts)?;
     // Files are shown byte for byte, also where they are no text.
     std::io::stdout().write_all(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `show values --jsonpath`. A chart without values has nothing to lead to, and Helm says nothing then.
+async fn values_at(global: &GlobalArgs, arguments: &ShowArgs, template: &str) -> anyhow::Result<ExitCode> {
+    let path = charts::locate(global, &arguments.chart, &arguments.source).await?;
+    let values = charts::load_any(&path)?.values;
+    if let Some(values) = values {
+        let values = Value::Object(map_to_json(&values));
+        let text = jsonpath::evaluate(template, &values)
+            .with_context(|| format!("error parsing jsonpath {template}"))?;
+        anstream::print!("{text}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

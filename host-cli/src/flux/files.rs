@@ -7,6 +7,8 @@ use backstay_core::yaml::from_yaml;
 use serde_json::Value;
 
 use super::release::HelmRelease;
+use crate::args::ValueArgs;
+use crate::charts::read_elsewhere;
 use crate::exit::Stop;
 
 /// Objects out of files.
@@ -24,15 +26,17 @@ fn may_hold_one(text: &str) -> bool {
     text.contains(GROUP) && text.contains("HelmRelease")
 }
 
-/// Takes the files that hold objects out of those with values; `None` when none of them holds a `HelmRelease`.
+/// Takes the files that hold objects out of those with values, also standard input and what lies at an address; `None` when none of them holds a `HelmRelease`.
 ///
 /// # Errors
 /// With exit code 4: nothing has been changed.
-pub(super) fn take(values: &mut Vec<String>) -> anyhow::Result<Option<Files>> {
-    let text_of = |name: &String| {
-        let is_file = name != "-" && !name.contains("://");
+pub(super) async fn take(arguments: &mut ValueArgs) -> anyhow::Result<Option<Files>> {
+    read_elsewhere(arguments).await?;
+    let ValueArgs { values, read, .. } = arguments;
+    let text_of = |name: &String| match read.get(name) {
+        Some(bytes) => String::from_utf8(bytes.clone()).ok(),
         // One that cannot be read is for whoever reads values to tell.
-        is_file.then(|| std::fs::read_to_string(name).ok()).flatten()
+        None => std::fs::read_to_string(name).ok(),
     };
     if !values.iter().filter_map(text_of).any(|text| may_hold_one(&text)) {
         return Ok(None);
@@ -55,7 +59,9 @@ pub(super) fn take(values: &mut Vec<String>) -> anyhow::Result<Option<Files>> {
                 let release: HelmRelease = serde_json::from_value(document).map_err(|error| {
                     Stop::refused(format!("{name}: the HelmRelease cannot be read: {error}"))
                 })?;
-                let folder = Path::new(&name).parent().map(Path::to_path_buf).unwrap_or_default();
+                // What came from elsewhere speaks of paths from here.
+                let parent = Path::new(&name).parent().filter(|_| !read.contains_key(&name));
+                let folder = parent.map(Path::to_path_buf).unwrap_or_default();
                 files.releases.push((release, folder));
             } else {
                 files.others.push(document);

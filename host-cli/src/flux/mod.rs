@@ -53,7 +53,7 @@ pub(crate) async fn deploy(
     global: &GlobalArgs,
     mut arguments: DeployArgs,
 ) -> anyhow::Result<ExitCode> {
-    let Some(files) = files::take(&mut arguments.render.values.values)? else {
+    let Some(files) = files::take(&mut arguments.render.values).await? else {
         named(&arguments)?;
         return deploy_one(cluster, global, arguments).await;
     };
@@ -82,7 +82,7 @@ pub(crate) async fn one(
     global: &GlobalArgs,
     mut arguments: DeployArgs,
 ) -> anyhow::Result<(Cluster, DeployArgs)> {
-    match files::take(&mut arguments.render.values.values)? {
+    match files::take(&mut arguments.render.values).await? {
         None => {
             named(&arguments)?;
             Ok((cluster.clone(), arguments))

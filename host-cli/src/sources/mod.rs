@@ -23,7 +23,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::args::{SourceArgs, TransportArgs, VerifyArgs};
+use crate::cluster::wall_now;
 use crate::exit::Stop;
+use crate::provenance::{self, Signed, Verified};
 use address::Origin;
 use tls::TlsOptions;
 use web::{Credentials, Web};
@@ -68,8 +70,29 @@ pub(crate) struct Fetched {
     pub(crate) file_name: String,
     /// Its provenance file, if it was wanted and is there.
     pub(crate) provenance: Option<Bytes>,
-    /// Who signed it, in Helm's words, if that was checked.
-    pub(crate) verified: Option<String>,
+    /// Who signed it, if that was checked.
+    pub(crate) verified: Option<Verified>,
+}
+
+impl Fetched {
+    /// Checks the signature if that is wanted. `place` is where the provenance file should have been.
+    fn checked(mut self, wanted: &Wanted, place: &str) -> anyhow::Result<Self> {
+        if !wanted.verify {
+            return Ok(self);
+        }
+        let Some(provenance) = &self.provenance else {
+            let missing = format!("failed to fetch provenance {place:?}");
+            if wanted.if_possible {
+                anstream::eprintln!("WARNING: Verification not found for {}: {missing}", self.file_name);
+                return Ok(self);
+            }
+            return Err(Stop::refused(missing));
+        };
+        let signed = Signed { archive: &self.bytes, provenance, name: &self.file_name };
+        let verified = signed.verify(wanted.keyring.as_deref(), wall_now());
+        self.verified = Some(verified.map_err(|error| Stop::refused(error.to_string()))?);
+        Ok(self)
+    }
 }
 
 /// What is wanted beside the archive.
@@ -79,6 +102,8 @@ pub(crate) struct Wanted {
     pub(crate) provenance: bool,
     /// A signature that holds, or an error.
     pub(crate) verify: bool,
+    /// A chart that has no provenance file passes with a warning.
+    pub(crate) if_possible: bool,
     /// Public keys to check it by; GnuPG's where none is given.
     pub(crate) keyring: Option<PathBuf>,
 }
@@ -87,7 +112,7 @@ impl Wanted {
     /// What the flags of a command ask for.
     pub(crate) fn of(arguments: &VerifyArgs) -> Self {
         let VerifyArgs { verify, keyring } = arguments;
-        Self { provenance: *verify, verify: *verify, keyring: keyring.clone() }
+        Self { provenance: *verify, verify: *verify, if_possible: false, keyring: keyring.clone() }
     }
 }
 
@@ -102,7 +127,10 @@ pub(crate) async fn locate(
     let reference = reference.trim();
     if let Some(path) = local(reference, arguments)? {
         if arguments.verify.verify {
-            return Err(unverifiable());
+            let keyring = arguments.verify.keyring.as_deref();
+            let absolute = std::path::absolute(&path)?;
+            provenance::verify_file(&absolute, keyring, wall_now())
+                .map_err(|error| Stop::refused(error.to_string()))?;
         }
         return Ok(Located { path, reference: reference.to_owned() });
     }
@@ -110,10 +138,6 @@ pub(crate) async fn locate(
     let fetched = fetch(settings, reference, arguments, &wanted).await?;
     let path = cache::put(&settings.content_cache, &fetched.digest, &fetched.bytes)?;
     Ok(Located { path, reference: reference.to_owned() })
-}
-
-fn unverifiable() -> anyhow::Error {
-    Stop::refused("signatures of charts cannot be checked yet: use `helm verify`, and leave out --verify")
 }
 
 /// The path of a chart on this machine, if it is one.
@@ -137,9 +161,6 @@ pub(crate) async fn fetch(
     arguments: &SourceArgs,
     wanted: &Wanted,
 ) -> anyhow::Result<Fetched> {
-    if wanted.verify {
-        return Err(unverifiable());
-    }
     if reference.starts_with("oci://") {
         return pull(settings, reference, arguments, wanted).await;
     }
@@ -186,13 +207,14 @@ async fn pull(
     let pulled = client.pull(&found, wanted.provenance, &cached).await.map_err(refused)?;
     // Helm says so on standard error, too.
     anstream::eprintln!("Pulled: {}\nDigest: {}", found.shown(), pulled.digest);
-    Ok(Fetched {
+    let fetched = Fetched {
         bytes: pulled.archive,
         digest: pulled.archive_digest,
         file_name: found.file_name(),
         provenance: pulled.provenance,
         verified: None,
-    })
+    };
+    fetched.checked(wanted, &format!("oci://{}.prov", found.shown()))
 }
 
 async fn download(settings: &Settings, remote: &Remote, wanted: &Wanted) -> anyhow::Result<Fetched> {
@@ -209,12 +231,14 @@ async fn download(settings: &Settings, remote: &Remote, wanted: &Wanted) -> anyh
         let found = web.get(&address, &remote.credentials, None, web::ARCHIVE_MOST).await;
         provenance = match found {
             Ok(bytes) => Some(bytes),
-            Err(error) if error.status() == Some(http::StatusCode::NOT_FOUND) && !wanted.verify => None,
+            Err(error) if error.status() == Some(http::StatusCode::NOT_FOUND) => None,
+            Err(_) if wanted.verify => None,
             Err(error) => return Err(refused(error)),
         };
     }
     let file_name = address::file_name(&remote.address);
-    Ok(Fetched { bytes, digest, file_name, provenance, verified: None })
+    let fetched = Fetched { bytes, digest, file_name, provenance, verified: None };
+    fetched.checked(wanted, &format!("{}.prov", shown(&remote.address)))
 }
 
 /// An archive from its server, and its digest.
