@@ -3,6 +3,8 @@
 
 mod place;
 
+use std::process::Command;
+
 use backstay_core::object::Timestamp;
 use backstay_core::release::{Record, Status};
 use place::{Place, SANDBOX};
@@ -347,16 +349,16 @@ fn what_it_refers_to_is_found_or_refused() {
 fn one_from_elsewhere_counts_as_a_file_does() {
     let place = Place::new("elsewhere");
     place.release("  values: {motd: piped}\n");
-    let release = std::fs::read(place.0.join("apps/web.yaml")).unwrap();
+    let release = std::fs::read(place.folder.join("apps/web.yaml")).unwrap();
     let piped = |line: &str, text: &[u8]| {
         place.file("input", &String::from_utf8_lossy(text));
         let output = Command::new(env!("CARGO_BIN_EXE_backstay"))
             .args(line.split(' '))
             .arg("--sandbox=cluster.json")
-            .current_dir(&place.0)
-            .env("XDG_STATE_HOME", place.0.join("state"))
+            .current_dir(&place.folder)
+            .env("XDG_STATE_HOME", place.folder.join("state"))
             .env_remove("BACKSTAY_POLICY")
-            .stdin(std::fs::File::open(place.0.join("input")).unwrap())
+            .stdin(std::fs::File::open(place.folder.join("input")).unwrap())
             .output()
             .unwrap();
         let text = [output.stdout, output.stderr].concat();
