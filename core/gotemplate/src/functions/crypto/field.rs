@@ -1,7 +1,7 @@
 //! Arithmetic modulo an odd number with its highest bit set, in Montgomery's form, and the test of Miller and Rabin.
 //!
 //! Nearly all time of making an RSA key goes into the squarings here, so the sizes of RSA's primes have code of their own
-//! in `kernel.rs`, and primes of 1024 bits an arithmetic of their own in `wide.rs`.
+//! in `kernel.rs`, and primes of 1024 bits arithmetics of their own: `lanes.rs`, `wide.rs`, and `narrow.rs` for modules.
 
 use std::cmp::Ordering;
 
@@ -44,10 +44,8 @@ impl Field<'_> {
     /// Montgomery's reduction.
     fn reduce_wide(&mut self, number: &mut [u64]) {
         let wide = &mut self.wide;
-        let carry = match (self.modulus.try_into(), self.modulus.try_into()) {
-            // Only modules come here with 1024 bits: `wide.rs` is for products of 128 bits.
-            (Ok(modulus), _) => kernel::reduce::<16>(wide, modulus, self.inverse),
-            (_, Ok(modulus)) => kernel::reduce::<32>(wide, modulus, self.inverse),
+        let carry = match self.modulus.try_into() {
+            Ok(modulus) => kernel::reduce::<32>(wide, modulus, self.inverse),
             _ => reduce_any(wide, self.modulus, self.inverse),
         };
         if let Some(high) = self.wide.get(self.modulus.len()..) {

@@ -15,6 +15,7 @@ mod key;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
 mod modular;
+mod narrow;
 mod password;
 mod prime;
 mod wide;

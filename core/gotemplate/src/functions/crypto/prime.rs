@@ -10,6 +10,7 @@ use super::field::Field;
 #[cfg(target_arch = "x86_64")]
 use super::lanes::{LANES, Lanes};
 use super::modular::Modular as _;
+use super::narrow::Narrow;
 use super::wide::Wide;
 use crate::function::FirstOf;
 
@@ -140,8 +141,8 @@ fn first_passing(numbers: &[Vec<u64>], first_of: FirstOf) -> Option<usize> {
 
 fn passes(number: &[u64], base: Option<&[u64]>) -> bool {
     match number.try_into() {
-        // A module has no product of 128 bits: longer limbs are no gain there.
-        Ok(modulus) if cfg!(not(target_family = "wasm")) => Wide::new(modulus).passes(number, base),
+        Ok(modulus) if cfg!(target_family = "wasm") => Narrow::new(modulus).passes(number, base),
+        Ok(modulus) => Wide::new(modulus).passes(number, base),
         _ => Field::new(number).passes(number, base),
     }
 }
