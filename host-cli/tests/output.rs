@@ -274,6 +274,30 @@ fn a_dry_run_shows_what_would_be_sent_and_no_address() {
     let told = String::from_utf8_lossy(&shown.stderr).into_owned();
     assert!(told.contains("would notify slack https://hooks.slack.example/…"), "{told}");
     assert!(told.contains("\"blocks\"") && !told.contains("t0ken"), "{told}");
+    // Policy file, environment and flags add up, unless somebody says that nobody else is to be told.
+    let policy = place.0.join("policy.yaml");
+    std::fs::write(&policy, "notify:\n  - slack: https://policy.example/t0ken\n").unwrap();
+    for (words, expected) in [
+        (vec![], vec!["policy", "environment"]),
+        (vec!["--notify", "webhook=https://flag.example/t0ken"], vec!["policy", "environment", "flag"]),
+        (vec!["--notify", "none"], vec![]),
+        (vec!["--notify", "none", "--notify", "webhook=https://flag.example/t0ken"], vec!["flag"]),
+    ] {
+        let shown = Command::new(env!("CARGO_BIN_EXE_backstay"))
+            .args(["deploy", "shop", place.0.join("chart").to_str().unwrap(), "--set", "tag=v1,fault="])
+            .args(["--dry-run=server", "--policy", policy.to_str().unwrap()])
+            .arg(format!("--sandbox={}", place.0.join("sandbox.json").display()))
+            .args(&words)
+            .env("XDG_STATE_HOME", place.0.join("state"))
+            .env("BACKSTAY_NOTIFY", "webhook=https://environment.example/t0ken")
+            .output()
+            .unwrap();
+        let told = text(&shown);
+        for receiver in ["policy", "environment", "flag"] {
+            let is_told = told.contains(&format!("https://{receiver}.example/…"));
+            assert_eq!(is_told, expected.contains(&receiver), "{words:?}: {receiver}: {told}");
+        }
+    }
     let wrong = place.deploy(&["--set", "tag=v1,fault=", "--notify", "mail=https://t0ken.example"]);
     assert_eq!(wrong.status.code(), Some(4));
     assert!(

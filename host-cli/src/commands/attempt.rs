@@ -221,7 +221,7 @@ impl Apply {
         words.extend((self.apply.output == OutputFormat::Json).then_some("--output=json"));
         let exit = match Arguments::try_parse_from(words).map(|parsed| parsed.command) {
             Ok(CommandLine::Uninstall(mut arguments)) => {
-                arguments.tell.notify.clear();
+                arguments.tell.silence();
                 arguments.policy = None;
                 match super::reverse::uninstall(cluster, global, arguments).await {
                     Ok(code) if code == ExitCode::SUCCESS => Exit::Failed,

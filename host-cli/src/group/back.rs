@@ -81,11 +81,11 @@ async fn one(
     };
     match parsed?.command {
         CommandLine::Rollback(mut arguments) => {
-            arguments.tell.notify.clear();
+            arguments.tell.silence();
             rollback_one(cluster, global, arguments).await?;
         }
         CommandLine::Uninstall(mut arguments) => {
-            arguments.tell.notify.clear();
+            arguments.tell.silence();
             uninstall_one(cluster, global, arguments).await?;
         }
         _ => {}

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use crate::args::{DeployArgs, GlobalArgs, OutputFormat};
 use crate::exit::{Exit, Stop};
+use crate::policy::PolicyFile;
 use file::Group;
 use run::Run;
 
@@ -32,7 +33,8 @@ pub(crate) async fn deploy(
     }
     let output = arguments.apply.output;
     // Bad addresses are found before anything is changed.
-    let receivers = arguments.apply.tell.targets(&[])?;
+    let of_policy = PolicyFile::receivers(arguments.apply.policy.as_deref())?;
+    let receivers = arguments.apply.tell.targets(&of_policy)?;
     let mut run = Run::new(global, &group, &arguments)?;
     run.forward().await;
     if group.on_failure == OnFailure::RollbackGroup && run.has_failed() {

@@ -78,7 +78,7 @@ impl<'a> Run<'a> {
                 .map_err(|error| Stop::with(Exit::Usage, format!("{}: {error}", entry.id)))?;
             let CommandLine::Deploy(mut deploy) = parsed.command else { continue };
             // One message for all of them, at the end.
-            deploy.apply.tell.notify.clear();
+            deploy.apply.tell.silence();
             deploy.apply.dry_run = given.apply.dry_run;
             deploy.apply.policy = deploy.apply.policy.take().or_else(|| given.apply.policy.clone());
             arguments.push(Some(*deploy));

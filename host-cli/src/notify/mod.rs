@@ -21,30 +21,38 @@ use crate::reporter::Summary;
 /// The most time all messages together may take.
 pub(crate) const BUDGET: Duration = Duration::from_secs(10);
 
-/// The receivers that flags and environment name, or else those of the policy file, each with the secret that signs what
-/// it gets.
+/// In place of a receiver: nobody of those named before it.
+pub(crate) const NOBODY: &str = "none";
+
+/// The receivers of the policy file and those that words name (of the environment, then of flags), each once and with the secret
+/// that signs what it gets. [`NOBODY`] forgets all before it.
 ///
 /// # Errors
 /// With exit code 4, before anything is changed, when one cannot be used. The error never holds the address.
-pub(crate) fn targets(
-    given: &[Hidden],
+pub(crate) fn targets<'w>(
+    words: impl IntoIterator<Item = &'w str>,
     of_policy: &[Target],
     secret: Option<&[u8]>,
 ) -> anyhow::Result<Vec<Target>> {
-    let mut texts = given.iter().map(|hidden| hidden.0.trim()).filter(|text| !text.is_empty()).peekable();
-    if texts.peek().is_none() {
-        let with_secret = |target: &Target| {
-            let secret = target.secret.clone().or_else(|| secret.map(<[u8]>::to_vec));
-            Target { secret, ..target.clone() }
-        };
-        return Ok(of_policy.iter().map(with_secret).collect());
+    let with_secret = |target: &Target| {
+        let secret = target.secret.clone().or_else(|| secret.map(<[u8]>::to_vec));
+        Target { secret, ..target.clone() }
+    };
+    let mut targets: Vec<Target> = of_policy.iter().map(with_secret).collect();
+    for word in words.into_iter().map(str::trim).filter(|word| !word.is_empty()) {
+        if word == NOBODY {
+            targets.clear();
+            continue;
+        }
+        let target: Target = word.parse().map_err(|error| Stop::refused(format!("--notify: {error}")))?;
+        // Named again: it hears of every end, and once.
+        let same = |known: &&mut Target| known.format == target.format && known.address == target.address;
+        match targets.iter_mut().find(same) {
+            Some(known) => known.occasions = target.occasions,
+            None => targets.push(with_secret(&target)),
+        }
     }
-    texts
-        .map(|text| {
-            let target: Target = text.parse().map_err(|error| Stop::refused(format!("--notify: {error}")))?;
-            Ok(Target { secret: secret.map(<[u8]>::to_vec), ..target })
-        })
-        .collect()
+    Ok(targets)
 }
 
 /// The secret that signs: from a file, or from the environment.

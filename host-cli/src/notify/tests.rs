@@ -14,7 +14,8 @@ use tokio::net::TcpListener;
 
 use super::message::Story;
 use super::send::{Delivery, SIGNATURE_HEADER, deliver, signature};
-use super::target::{Occasions, Target};
+use super::target::{Format, Occasions, Target};
+use super::{NOBODY, targets};
 use crate::execute::{EventEvidence, EvidenceBundle, PodEvidence};
 use crate::reporter::Summary;
 
@@ -153,6 +154,43 @@ async fn send(targets: &[Target], verdict: Verdict, budget: Duration) -> Vec<Del
 fn target(format: &str, server: &Server) -> Target {
     let target: Target = format!("{format}={}", server.address).parse().unwrap();
     Target { secret: (format == "webhook").then(|| b"k3y".to_vec()), ..target }
+}
+
+#[test]
+fn receivers_of_policy_environment_and_flags_add_up() {
+    let of_policy = || {
+        let mut receiver: Target = "slack=https://chat.example/a".parse().unwrap();
+        receiver.occasions.success = false;
+        receiver.secret = Some(b"own".to_vec());
+        vec![receiver]
+    };
+    let check = |words: &[&str], expected: &[(&str, bool)]| {
+        let found = targets(words.iter().copied(), &of_policy(), Some(b"all")).unwrap();
+        let told: Vec<(String, bool)> =
+            found.iter().map(|target| (target.address.to_string(), target.wants(true))).collect();
+        let expected: Vec<(String, bool)> =
+            expected.iter().map(|(address, success)| ((*address).to_owned(), *success)).collect();
+        assert_eq!(told, expected, "{words:?}");
+        assert!(found.iter().all(|target| {
+            let of_policy = target.format == Format::Slack && target.address.path() == "/a";
+            let again = words.contains(&NOBODY);
+            target.secret.as_deref() == Some(if of_policy && !again { b"own" } else { b"all" })
+        }));
+    };
+    let (a, b) = ("https://chat.example/a", "https://hook.example/b");
+    check(&[], &[(a, false)]);
+    check(&["", " "], &[(a, false)]);
+    check(&["webhook=https://hook.example/b"], &[(a, false), (b, true)]);
+    check(&["webhook=https://hook.example/b", "webhook=https://hook.example/b"], &[(a, false), (b, true)]);
+    // Named again, it hears of every end; another format at that address is another receiver.
+    check(&["slack=https://chat.example/a"], &[(a, true)]);
+    check(&["webhook=https://chat.example/a"], &[(a, false), (a, true)]);
+    check(&["none"], &[]);
+    check(&["none", "webhook=https://hook.example/b"], &[(b, true)]);
+    check(&["webhook=https://hook.example/b", "none"], &[]);
+    check(&["none", "slack=https://chat.example/a"], &[(a, true)]);
+    let error = targets(["nobody=t0ken"], &of_policy(), None).unwrap_err();
+    assert!(!format!("{error:#}").contains("t0ken"));
 }
 
 #[tokio::test]
