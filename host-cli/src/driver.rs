@@ -226,7 +226,7 @@ impl Driver {
     fn start(&self, rollout: &Rollout, action: Action, channels: &Channels) {
         let (ended, seen) = (channels.ended.0.clone(), channels.seen.0.clone());
         let (cluster, executor) = (self.cluster.clone(), Rc::clone(&self.executor));
-        let scopes = rollout.plan().watch_scopes();
+        let scopes = rollout.plan().watch_scopes(&rollout.policy().health);
         let work = work_of(rollout, &action, executor.manner);
         tokio::task::spawn_local(async move {
             let (outcome, watches) = perform(&cluster, &executor, &action, work, &scopes, &seen).await;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use backstay_core::health::Policy;
 use backstay_core::object::{ResourceKey, at, list_at, text_at};
 use backstay_core::plan::{Finding, Need, Plan, UndoTarget, finding, needs_of};
 use futures::StreamExt as _;
@@ -23,11 +24,13 @@ const AT_ONCE: usize = 16;
 pub(crate) async fn access(
     cluster: &Cluster,
     plan: &Plan,
+    policy: &Policy,
     create_namespace: bool,
 ) -> anyhow::Result<Vec<Finding>> {
     let plurals = plurals(cluster, plan).await;
-    let mut needs =
-        needs_of(plan, create_namespace, |key| plurals.get(&(key.group.clone(), key.kind.clone())).cloned());
+    let mut needs = needs_of(plan, policy, create_namespace, |key| {
+        plurals.get(&(key.group.clone(), key.kind.clone())).cloned()
+    });
     let records = needs.iter_mut().filter(|need| need.resource == "secrets" && need.why == RECORDS);
     records
         .for_each(|need| need.resource = Driver::of_environment().map_or("secrets", Driver::resource).into());

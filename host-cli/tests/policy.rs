@@ -177,3 +177,29 @@ fn a_profile_and_the_file_beside_the_chart_are_found() {
     let (code, text) = place.run("deploy web ./chart -n team-dev --create-namespace --policy /dev/null");
     assert!(code == 0 && text.contains("advice: going back takes away what failed"), "{text}");
 }
+
+#[test]
+fn a_rule_counts_also_for_what_is_otherwise_ready_at_once() {
+    let rules = "readinessRules:\n- {apiVersion: v1, kind: ConfigMap, ready: \"data.gate == 'open'\", failed: \"data.gate == 'broken'\"}\n";
+    let helms = format!("{rules}readiness: helm-watcher\n");
+    let deploy = |gate: &str, more: &str| format!("deploy web ./chart --set tag=2,gate={gate}{more}");
+    for (name, policy, gate, more, exit, history, says) in [
+        ("ready", rules, "open", "", 0, "superseded deployed", ""),
+        ("failed", rules, "broken", "", 1, "superseded failed deployed", "configmap/gate"),
+        ("not-ready", rules, "closed", " --timeout 3m", 1, "superseded failed deployed", "configmap/gate"),
+        ("no-rule", "", "broken", "", 0, "superseded deployed", ""),
+        ("not-helms", &helms, "broken", "", 0, "superseded deployed", ""),
+    ] {
+        let place = Place::new(&format!("rule-{name}"));
+        place.file("backstay.yaml", policy);
+        let gated =
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: gate}\ndata: {gate: '{{ .Values.gate }}'}\n";
+        place.file("chart/templates/gate.yaml", gated);
+        let (code, text) = place.run("deploy web ./chart --set tag=1,gate=open");
+        assert_eq!(code, 0, "{name}: {text}");
+        let (code, text) = place.run(&deploy(gate, more));
+        assert_eq!(code, exit, "{name}: {text}");
+        assert!(text.contains(says), "{name}: {text}");
+        assert_eq!(place.history("web"), history, "{name}: {text}");
+    }
+}

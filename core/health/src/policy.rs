@@ -50,6 +50,16 @@ pub struct ReadinessRule {
     pub failed: Option<Expression>,
 }
 
+impl ReadinessRule {
+    fn is_for(&self, api_version: &str, kind: &str) -> bool {
+        let group = self.api_version.strip_suffix("/*");
+        let fits = self.api_version == api_version
+            || group
+                .is_some_and(|group| api_version.split_once('/').is_some_and(|(other, _)| other == group));
+        fits && self.kind == kind
+    }
+}
+
 /// The rules of judging. Times in milliseconds, each from the first sight of its trouble.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -124,13 +134,15 @@ impl Policy {
     /// The user's rule for an object, if there is one.
     pub(crate) fn rule_for(&self, object: &Value) -> Option<&ReadinessRule> {
         let version = text_at(object, &["apiVersion"])?;
-        self.readiness_rules.iter().find(|rule| {
-            let group = rule.api_version.strip_suffix("/*");
-            let fits = rule.api_version == version
-                || group
-                    .is_some_and(|group| version.split_once('/').is_some_and(|(other, _)| other == group));
-            fits && rule.kind == kind(object)
-        })
+        self.readiness_rules.iter().find(|rule| rule.is_for(version, kind(object)))
+    }
+
+    /// Whether a user's rule says when objects of this kind are ready: then they are looked at, also those of a kind that is
+    /// otherwise ready once it is there.
+    #[must_use]
+    pub fn has_rule_for(&self, api_version: &str, kind: &str) -> bool {
+        self.readiness == ReadinessRules::Backstay
+            && self.readiness_rules.iter().any(|rule| rule.is_for(api_version, kind))
     }
 
     /// The numbers of a level.

@@ -398,6 +398,74 @@ fn what_is_ready_has_no_findings_and_each_trouble_is_told_once() {
     assert_eq!(judge(&ready, &crash, &[], &Policy::default()).findings, []);
 }
 
+/// Volumes of one node only and drivers that are not there: both may pass, and each has its own advice.
+#[test]
+fn a_volume_elsewhere_and_a_missing_driver_have_their_time_and_their_advice() {
+    let policy = Policy::default();
+    let starting = || waiting("ContainerCreating", "");
+    let new = || vec![replica_set("new", "new"), pod("p", "new", starting())];
+    let multi = "Multi-Attach error for volume \"pvc-1\" Volume is already";
+    let driver = "kubernetes.io/csi: mounter.SetUpAt failed to get CSI client: driver name ebs.csi.aws.com not found in the list of registered CSI drivers";
+    let device = "kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name x.csi not found in the list of registered CSI drivers";
+    for (reason, message, grace_ms, hint) in [
+        ("FailedAttachVolume", format!("{multi} used by pod(s) web-old-1"), 180_000, "Recreate"),
+        (
+            "FailedAttachVolume",
+            format!("{multi} used by pod(s) a, b and 1 pod(s) in different namespaces"),
+            180_000,
+            "Recreate",
+        ),
+        (
+            "FailedAttachVolume",
+            format!("{multi} exclusively attached to one node and can't be attached to another"),
+            180_000,
+            "Recreate",
+        ),
+        (
+            "FailedMount",
+            format!("MountVolume.SetUp failed for volume \"d\" : {driver}"),
+            180_000,
+            "CSI driver",
+        ),
+        (
+            "FailedMount",
+            format!("MountVolume.MountDevice failed for volume \"d\" : {device}"),
+            180_000,
+            "CSI driver",
+        ),
+        (
+            "FailedAttachVolume",
+            "AttachVolume.Attach failed for volume \"d\" : CSINode n1 does not contain driver x.csi"
+                .to_owned(),
+            180_000,
+            "CSI driver",
+        ),
+        (
+            "FailedMount",
+            "MountVolume.SetUp failed for volume \"d\" : secret \"x\" not found".to_owned(),
+            40_000,
+            "what the volume refers to",
+        ),
+    ] {
+        let told = [event("p", reason, &message, "12:00:10", "12:09:50")];
+        let at = Some(10 + grace_ms / 1000);
+        check(
+            &message,
+            &deployment(),
+            &new(),
+            &told,
+            &policy,
+            Some((CauseCode::MountFailed, grace(grace_ms), at)),
+        );
+        let found = judge(&deployment(), &new(), &told, &policy);
+        assert!(found.findings[0].cause.hint.contains(hint), "{message}: {}", found.findings[0].cause.hint);
+        // The old pod has left, or the driver has come: nothing is wrong any more.
+        let running = json!([{"name": "c", "image": "new", "ready": false, "restartCount": 0, "state": {"running": {"startedAt": "2026-01-01T12:09:55Z"}}}]);
+        let healed = vec![replica_set("new", "new"), pod("p", "new", running)];
+        check(&message, &deployment(), &healed, &told, &policy, None);
+    }
+}
+
 /// The table for people names every code with its meaning and its hint.
 #[test]
 fn the_documented_causes_are_the_causes() {

@@ -38,6 +38,21 @@ fn a_user_knows_best() {
     check("another version", &database(json!({})), &rule("example.com/v2"), Status::Current, None);
     let legacy = json!({"readiness": "helm-legacy", "readinessRules": rule(all)["readinessRules"]});
     check("not by Helm's rules", &broken, &legacy, Status::Current, None);
+    // Also for a kind that is otherwise ready once it is there.
+    let gate = json!({"readinessRules": [{"apiVersion": "v1", "kind": "ConfigMap", "ready": "data.gate == 'open'"}]});
+    let map = |gate: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "it"}, "data": {"gate": gate}});
+    check("an open gate", &map("open"), &gate, Status::Current, None);
+    check("a closed gate", &map("closed"), &gate, Status::InProgress, None);
+    for (policy, version, kind, expected) in [
+        (&gate, "v1", "ConfigMap", true),
+        (&gate, "v1", "Secret", false),
+        (&gate, "example.com/v1", "ConfigMap", false),
+        (&rule(all), "example.com/v3", "Database", true),
+        (&legacy, "example.com/v1", "Database", false),
+    ] {
+        let policy: Policy = serde_json::from_value(policy.clone()).unwrap_or_default();
+        assert_eq!(policy.has_rule_for(version, kind), expected, "{version} {kind}");
+    }
     let wrong = json!({"readinessRules": [{"apiVersion": "v1", "kind": "Pod", "ready": "a = b"}]});
     let error = serde_json::from_value::<Policy>(wrong).unwrap_err().to_string();
     assert!(error.contains("at character 2"), "{error}");

@@ -7,6 +7,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use backstay_health::Policy;
 use backstay_object::{ResourceKey, kind_info, list_at, text_at};
 use serde::{Deserialize, Serialize};
 
@@ -56,10 +57,11 @@ impl Needs {
 
 /// Everything a deploy of this plan needs: applying, watching, undoing, keeping records and the lease.
 ///
-/// `plural` names the resource of kinds that are not built in.
+/// `policy` says what is watched. `plural` names the resource of kinds that are not built in.
 #[must_use]
 pub fn needs_of(
     plan: &Plan,
+    policy: &Policy,
     create_namespace: bool,
     plural: impl Fn(&ResourceKey) -> Option<String>,
 ) -> Vec<Need> {
@@ -106,7 +108,7 @@ pub fn needs_of(
         needs.add(&key.namespace, at, &["get", "create", "patch", "delete"], "hooks are created afresh");
         needs.note(&key.namespace, ("", "pods/log"), &["get"], "evidence of a failed hook", true);
     }
-    for WatchScope { api_version, kind, namespace } in plan.watch_scopes() {
+    for WatchScope { api_version, kind, namespace } in plan.watch_scopes(policy) {
         let key = ResourceKey::new(&api_version, &kind, &namespace, "");
         let name = resource(&key);
         needs.add(&namespace, (&key.group, &name), &["list", "watch"], "readiness is watched");
@@ -328,7 +330,7 @@ mod tests {
                 "create delete get list patch watch",
             ),
         ] {
-            let needs = needs_of(&plan(core::slice::from_ref(&object)), false, |key| {
+            let needs = needs_of(&plan(core::slice::from_ref(&object)), &Policy::default(), false, |key| {
                 (key.kind == "Box").then(|| "boxen".into())
             });
             let found = needs.iter().filter(|need| {
@@ -342,7 +344,7 @@ mod tests {
     #[test]
     fn roles_hold_exactly_the_needs() {
         let plan = plan(&[json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}})]);
-        let needs = needs_of(&plan, false, |_| None);
+        let needs = needs_of(&plan, &Policy::default(), false, |_| None);
         let roles = roles_of(&needs, "x", false);
         assert_eq!(roles.len(), 2, "{roles:#?}");
         let verbs = |role: &serde_json::Value| -> usize {

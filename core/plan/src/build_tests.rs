@@ -1,5 +1,6 @@
 use alloc::vec;
 
+use backstay_health::Policy;
 use serde_json::json;
 
 use super::*;
@@ -186,7 +187,7 @@ fn only_what_can_be_unready_is_watched() {
         namespace: "prod".into(),
     };
     assert_eq!(
-        plan.watch_scopes(),
+        plan.watch_scopes(&Policy::default()),
         [
             scope("apps/v1", "Deployment"),
             scope("apps/v1", "ReplicaSet"),

@@ -23,7 +23,7 @@ pub use hook::{DeletePolicy, HookEvent, PlannedHook};
 pub use lint::{Facts, Finding, RULES, Rule, Severity, finding, finding_of, lint, rule_of};
 pub use step::{
     Change, Operation, Plan, PlannedObject, Step, UndoTarget, UndoWork, WatchScope, holds_data,
-    is_always_ready, scopes_of,
+    is_always_ready, is_ready_once_there, scopes_of,
 };
 pub use timing::{
     Inputs, ObjectTime, Remark, Term, TimeoutGiven, Timing, patience, rule_of_thumb, timing_of,

@@ -3,6 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use backstay_health::Policy;
 use backstay_object::{ResourceKey, annotation};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -233,9 +234,9 @@ impl Plan {
     /// The kinds the host has to watch to judge this plan: those of its objects that can be unready, and what the
     /// workloads among them own.
     #[must_use]
-    pub fn watch_scopes(&self) -> Vec<WatchScope> {
+    pub fn watch_scopes(&self, policy: &Policy) -> Vec<WatchScope> {
         let hooks = self.hooks.iter().chain(&self.undo_hooks).map(|hook| &hook.object.key);
-        scopes_of(self.steps.iter().map(|step| &step.key).chain(hooks))
+        scopes_of(self.steps.iter().map(|step| &step.key).chain(hooks), policy)
     }
 
     /// How many steps make each change: for the one-line summary.
@@ -251,9 +252,9 @@ impl Plan {
 
 /// What has to be seen to judge objects: their kinds, and those of what belongs to them.
 #[must_use]
-pub fn scopes_of<'a>(keys: impl Iterator<Item = &'a ResourceKey>) -> Vec<WatchScope> {
+pub fn scopes_of<'a>(keys: impl Iterator<Item = &'a ResourceKey>, policy: &Policy) -> Vec<WatchScope> {
     let mut scopes = Vec::new();
-    for key in keys.filter(|key| !is_always_ready(&key.group, &key.kind)) {
+    for key in keys.filter(|key| !is_ready_once_there(key, policy)) {
         let scope = |api_version: String, kind: &str| WatchScope {
             api_version,
             kind: kind.to_string(),
@@ -271,6 +272,12 @@ pub fn scopes_of<'a>(keys: impl Iterator<Item = &'a ResourceKey>) -> Vec<WatchSc
 #[must_use]
 pub fn holds_data(kind: &str) -> bool {
     matches!(kind, "PersistentVolumeClaim" | "PersistentVolume" | "Namespace" | "CustomResourceDefinition")
+}
+
+/// Whether an object is ready as soon as the server has it: one of such a kind for which no rule of the user says more.
+#[must_use]
+pub fn is_ready_once_there(key: &ResourceKey, policy: &Policy) -> bool {
+    is_always_ready(&key.group, &key.kind) && !policy.has_rule_for(&key.api_version(), &key.kind)
 }
 
 /// Kinds that are ready as soon as the server has them, so that nobody needs to watch them.

@@ -347,7 +347,7 @@ impl Rehearsal {
             }
             ActionKind::Look { .. } => {
                 let mut seen = Vec::new();
-                for scope in self.plan.watch_scopes() {
+                for scope in self.plan.watch_scopes(&self.policy.health) {
                     seen.extend(Watch::new(scope).list(&mut self.cluster));
                 }
                 for (object, deleted) in seen {

@@ -112,7 +112,7 @@ impl Rehearsal {
     }
 
     fn show_all(&mut self, rollout: &mut Rollout, time: Timestamp) {
-        for scope in self.plan().watch_scopes() {
+        for scope in self.plan().watch_scopes(&rollout.policy().health) {
             for (object, deleted) in Watch::new(scope).list(&mut self.cluster) {
                 // A machine that refuses what it sees goes no further: that is all that matters here.
                 let _ = rollout.handle(Input::Observed { object, deleted }, time);

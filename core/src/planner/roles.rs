@@ -1,5 +1,6 @@
 //! The answer of `backstay rbac`: the smallest roles that deploying, watching and undoing a chart needs.
 
+use backstay_health::Policy;
 use backstay_object::ResourceKey;
 use backstay_plan::{Need, needs_of, roles_of};
 use backstay_yaml::to_yaml;
@@ -25,7 +26,7 @@ pub fn needs(
         format!("{definitions}\n---\n{manifest}")
     };
     let plan = plan_of(release, namespace, &all, &Before::AllDiffers)?;
-    Ok(needs_of(&plan, create_namespace, plural))
+    Ok(needs_of(&plan, &Policy::default(), create_namespace, plural))
 }
 
 /// Roles with exactly these permissions, as YAML documents, each permission's purpose left to `-o json`.

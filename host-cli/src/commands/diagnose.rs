@@ -11,7 +11,7 @@ use backstay_core::health::{
     Assessment, Circumstances, FailFast as Level, Finding, Policy, crashed_restarts, promised_secret,
 };
 use backstay_core::object::{ResourceKey, Timestamp, format_duration};
-use backstay_core::plan::{is_always_ready, scopes_of};
+use backstay_core::plan::{is_ready_once_there, scopes_of};
 use backstay_core::rehearse::{Judgement, Recording, ReplayOutcome, replay};
 use backstay_core::release::Release;
 use backstay_core::rollout::{ClusterView, Measure};
@@ -193,7 +193,7 @@ impl<'a> Ward<'a> {
     /// Looks at the objects and what belongs to them, and judges them; answers when that was.
     async fn look(&mut self, circumstances: &Circumstances<'_>) -> anyhow::Result<Timestamp> {
         let (sender, mut receiver) = mpsc::unbounded_channel();
-        look(self.cluster, &scopes_of(self.keys.iter()), &sender).await?;
+        look(self.cluster, &scopes_of(self.keys.iter(), circumstances.policy), &sender).await?;
         drop(sender);
         let mut gone = std::mem::take(&mut self.seen);
         while let Some(mut seen) = receiver.recv().await {
@@ -210,12 +210,12 @@ impl<'a> Ward<'a> {
             }
         }
         // Nobody watches these: they are as they should be when they are there.
-        let plain: Vec<ResourceKey> =
-            self.keys.iter().filter(|key| is_always_ready(&key.group, &key.kind)).cloned().collect();
+        let is_plain = |key: &ResourceKey| is_ready_once_there(key, circumstances.policy);
+        let plain: Vec<ResourceKey> = self.keys.iter().filter(|key| is_plain(key)).cloned().collect();
         let there = look_at(self.cluster, &plain).await?;
         for key in self.keys {
             let is_there = there.get(key).is_some_and(Option::is_some);
-            self.view.track(key, is_there && is_always_ready(&key.group, &key.kind));
+            self.view.track(key, is_there && is_plain(key));
         }
         let now = self.cluster.clock.now();
         let circumstances = Circumstances { now, ..*circumstances };

@@ -32,8 +32,10 @@ pub(crate) async fn show(
     let lines = Lines::of(&rendered.rendered.template_text(true, false)).with_templates(templates);
     let timing = timed(&plan, &Inputs::default(), given_timeout(&request), &lines);
     let create = request.options.create_namespace;
-    let (access, (quotas, nodes)) =
-        futures::join!(preflight::access(cluster, &plan, create), preflight::room(cluster, &plan.namespace));
+    let (access, (quotas, nodes)) = futures::join!(
+        preflight::access(cluster, &plan, &request.health, create),
+        preflight::room(cluster, &plan.namespace)
+    );
     let facts = Facts {
         quotas,
         nodes,

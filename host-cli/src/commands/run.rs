@@ -7,7 +7,7 @@ use std::time::Duration;
 use backstay_core::health::{CauseCode, Policy as Health};
 use backstay_core::object::{ResourceKey, Timestamp, format_duration};
 use backstay_core::plan::{
-    Change, HookEvent, Inputs, Operation, Plan, PlannedObject, Severity, TimeoutGiven, is_always_ready,
+    Change, HookEvent, Inputs, Operation, Plan, PlannedObject, Severity, TimeoutGiven, is_ready_once_there,
     timing_of,
 };
 use backstay_core::release::Record;
@@ -179,7 +179,8 @@ async fn preflight(cluster: &Cluster, request: &Request, plan: &Plan) -> anyhow:
         let object = if remark.object.is_empty() { String::new() } else { format!("{}: ", remark.object) };
         anstream::eprintln!("warning: {object}{} [{}]", remark.message, remark.code);
     }
-    let found = crate::preflight::access(cluster, plan, request.options.create_namespace).await?;
+    let found =
+        crate::preflight::access(cluster, plan, &request.health, request.options.create_namespace).await?;
     let missing: Vec<String> = found
         .iter()
         .filter(|finding| finding.severity == Severity::Error)
@@ -338,11 +339,10 @@ fn slowest(
     ready_at: &BTreeMap<ResourceKey, Timestamp>,
     began: Timestamp,
 ) -> Option<(ResourceKey, Duration)> {
-    let steps = rollout
-        .plan()
-        .steps
-        .iter()
-        .filter(|step| step.desired.is_some() && !is_always_ready(&step.key.group, &step.key.kind));
+    let steps =
+        rollout.plan().steps.iter().filter(|step| {
+            step.desired.is_some() && !is_ready_once_there(&step.key, &rollout.policy().health)
+        });
     let (key, at) = steps.filter_map(|step| ready_at.get_key_value(&step.key)).max_by_key(|(_, at)| **at)?;
     Some((key.clone(), at.since(began)))
 }

@@ -69,6 +69,8 @@ pub(crate) struct Trouble<'a> {
     pub(crate) pod: Option<&'a Value>,
     pub(crate) container: Option<&'a str>,
     pub(crate) message: String,
+    /// What helps here where it is not what helps against most troubles of this code.
+    pub(crate) hint: Option<&'static str>,
     /// The first sight of it; `None` when the cluster does not say: then it is now.
     pub(crate) seen: Option<Timestamp>,
 }
@@ -76,7 +78,7 @@ pub(crate) struct Trouble<'a> {
 impl Trouble<'_> {
     /// A trouble of the object as a whole.
     pub(crate) fn new(code: CauseCode, class: Class, message: impl Into<String>) -> Self {
-        Self { code, class, pod: None, container: None, message: message.into(), seen: None }
+        Self { code, class, pod: None, container: None, message: message.into(), hint: None, seen: None }
     }
 }
 
@@ -111,7 +113,7 @@ impl<'a> Scene<'a> {
 
     fn add(&mut self, trouble: Trouble<'a>, condemns: bool) {
         let trouble_key = (trouble.code, trouble.pod.map(name), trouble.container);
-        let Trouble { code, class, pod, container, message, seen } = trouble;
+        let Trouble { code, class, pod, container, message, hint, seen } = trouble;
         let Circumstances { now, since, .. } = *self.circumstances;
         // Never before the rollout, never after now: node clocks differ a little.
         let first_seen = seen.or_else(|| self.known_since(&trouble_key)).unwrap_or(now).max(since).min(now);
@@ -127,7 +129,7 @@ impl<'a> Scene<'a> {
             pod: pod.map(|pod| name(pod).to_string()),
             container: container.map(ToString::to_string),
             message,
-            hint: String::from(code.hint()),
+            hint: String::from(hint.unwrap_or_else(|| code.hint())),
             first_seen,
         };
         self.findings.push(Finding { cause, condemned_at: condemned_at.filter(|_| condemns) });

@@ -89,6 +89,13 @@ fn lost(claim: &Value) -> String {
     in_words(claim, "its volume is lost")
 }
 
+/// What the attach-detach controller says of a volume for one node only that is on another (kubernetes
+/// `pkg/controller/volume/attachdetach/reconciler`, v1.34): "Volume is already exclusively attached to one node and can't be
+/// attached to another", or "Volume is already used by pod(s) a, b" and how many of other namespaces.
+const MULTI_ATTACH: &str = "Multi-Attach error for volume";
+/// What the kubelet (`pkg/volume/csi`, v1.34) and the attach-detach controller say where a node has no such driver.
+const NO_DRIVER: &[&str] = &["not found in the list of registered CSI drivers", " does not contain driver "];
+
 /// Volumes of a pod that keep its containers from starting. Known from events only.
 pub(super) fn mounts<'a>(scene: &mut Scene<'a>, pod: &'a Value) {
     if !waits_for_volumes(pod) {
@@ -105,9 +112,9 @@ pub(super) fn mounts<'a>(scene: &mut Scene<'a>, pod: &'a Value) {
     } else if let Some(grace_ms) = config::promised_grace(scene, pod, words) {
         after_grace(grace_ms.max(policy.mount_grace_ms))
     } else if text_at(event, &["reason"]) == Some("FailedAttachVolume")
-        || words.contains("registered CSI drivers")
+        || NO_DRIVER.iter().any(|sign| words.contains(sign))
     {
-        // Another node lets go of it, or the driver of a new node comes up: slow, but usual.
+        // Another node lets go of it when the pod there is gone, or the driver of a new node comes up: slow, but usual.
         after_grace(policy.volume_grace_ms)
     } else {
         after_grace(policy.mount_grace_ms)
@@ -115,7 +122,22 @@ pub(super) fn mounts<'a>(scene: &mut Scene<'a>, pod: &'a Value) {
     let same = [text_at(event, &["reason"]).unwrap_or("")];
     let seen = scene.events.with_reason(pod, &same).filter_map(events::first_seen).min();
     let trouble = Trouble::new(CauseCode::MountFailed, class, words);
-    scene.suspect(Trouble { pod: Some(pod), seen, ..trouble });
+    scene.suspect(Trouble { pod: Some(pod), hint: hint(words), seen, ..trouble });
+}
+
+fn hint(words: &str) -> Option<&'static str> {
+    if words.starts_with(MULTI_ATTACH) {
+        Some(
+            "another node still has the volume, and only one may: it is free when the pod there is gone; where that one waits for the \
+             new pod, use strategy Recreate, maxSurge 0 or a volume that is ReadWriteMany",
+        )
+    } else if NO_DRIVER.iter().any(|sign| words.contains(sign)) {
+        Some(
+            "install the CSI driver that the message names, and see that its pod runs on the pod's node; or use another storage class",
+        )
+    } else {
+        None
+    }
 }
 
 /// Containers that wait to be created, and none that has been.

@@ -90,10 +90,10 @@ impl Rollout {
     /// Begins to judge what the plan applies, and its hooks.
     pub(super) fn track(&mut self) {
         for step in self.plan.steps.iter().filter(|step| step.desired.is_some()) {
-            self.view.track(&step.key, backstay_plan::is_always_ready(&step.key.group, &step.key.kind));
+            self.view.track(&step.key, backstay_plan::is_ready_once_there(&step.key, &self.policy.health));
         }
         for step in self.plan.steps.iter().filter(|step| matches!(step.undo, UndoWork::Restore { .. })) {
-            self.view.track(&step.key, backstay_plan::is_always_ready(&step.key.group, &step.key.kind));
+            self.view.track(&step.key, backstay_plan::is_ready_once_there(&step.key, &self.policy.health));
         }
         let stages = [HookStage::Before, HookStage::After, HookStage::UndoBefore, HookStage::UndoAfter];
         let hooks: Vec<ResourceKey> = stages
@@ -110,7 +110,7 @@ impl Rollout {
         // Nothing is waited for: nothing needs to be watched, except for hooks.
         let no_wait = self.policy.waiting == Waiting::None || self.plan.operation == Operation::Uninstall;
         let no_hooks = !self.policy.hooks || (self.plan.hooks.is_empty() && self.plan.undo_hooks.is_empty());
-        if no_wait && no_hooks { Vec::new() } else { self.plan.watch_scopes() }
+        if no_wait && no_hooks { Vec::new() } else { self.plan.watch_scopes(&self.policy.health) }
     }
 
     pub(super) fn waiting_on(&self) -> Vec<WaitReason> {
