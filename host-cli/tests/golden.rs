@@ -17,6 +17,16 @@ kind: ConfigMap
 metadata: {name: '{{ .Release.Name }}'}
 data: {motd: '{{ .Values.motd }}'}
 ---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: '{{ .Release.Name }}'}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: '{{ .Release.Name }}'}}
+  template:
+    metadata: {labels: {app: '{{ .Release.Name }}'}}
+    spec: {containers: [{name: main, image: busybox}]}
+---
 apiVersion: v1
 kind: Pod
 metadata: {name: '{{ .Release.Name }}-smoke', annotations: {helm.sh/hook: test}}

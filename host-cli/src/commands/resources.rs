@@ -46,10 +46,7 @@ pub(super) async fn resources(
         selected.push(selector.clone());
         let pods = pods_path(&object.key.namespace, selector);
         let Some(pods) = get(cluster, &pods, form).await else { continue };
-        match form {
-            Form::Table => found.add(RELATED, pods),
-            Form::Object => list_at(&pods, &["items"]).iter().for_each(|pod| found.add(RELATED, as_pod(pod))),
-        }
+        found.add(RELATED, if form == Form::Table { pods } else { with_kinds(pods) });
     }
     Ok(found.0)
 }
@@ -67,14 +64,15 @@ impl Found {
     }
 }
 
-/// A pod of a list, which names its kind only once.
-fn as_pod(pod: &Value) -> Value {
-    let mut pod = pod.clone();
-    if let Some(fields) = pod.as_object_mut() {
-        fields.insert("apiVersion".to_owned(), json!("v1"));
-        fields.insert("kind".to_owned(), json!("Pod"));
+/// A list of pods, each of which names its kind: the server names it only once.
+fn with_kinds(mut list: Value) -> Value {
+    for pod in list.get_mut("items").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(fields) = pod.as_object_mut() {
+            fields.insert("apiVersion".to_owned(), json!("v1"));
+            fields.insert("kind".to_owned(), json!("Pod"));
+        }
     }
-    pod
+    list
 }
 
 /// The labels by which an object knows its pods (Helm `getSelectorFromObject`).
