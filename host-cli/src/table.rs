@@ -64,7 +64,7 @@ pub(crate) fn print_structured(
 ) -> anyhow::Result<ExitCode> {
     match format {
         OutputFormat::Table => table(),
-        OutputFormat::Json => anstream::println!("{}", serde_json::to_string(document)?),
+        OutputFormat::Json => anstream::println!("{}", as_go_escapes(&serde_json::to_string(document)?)),
         OutputFormat::Yaml => anstream::print!("{}", backstay_core::yaml::to_yaml(document)?),
     }
     Ok(ExitCode::SUCCESS)
@@ -78,10 +78,23 @@ pub(crate) fn print_ordered(
     table: impl FnOnce(),
 ) -> anyhow::Result<ExitCode> {
     if format == OutputFormat::Json {
-        anstream::println!("{}", ordered(document, order));
+        anstream::println!("{}", as_go_escapes(&ordered(document, order)));
         return Ok(ExitCode::SUCCESS);
     }
     print_structured(format, document, table)
+}
+
+/// JSON as Go's encoder writes it: what could end a script of a web page is escaped. It stands in texts only.
+fn as_go_escapes(json: &str) -> String {
+    const ESCAPED: [char; 5] = ['&', '<', '>', '\u{2028}', '\u{2029}'];
+    let mut text = String::with_capacity(json.len());
+    for letter in json.chars() {
+        match letter {
+            letter if ESCAPED.contains(&letter) => text.push_str(&format!("\\u{:04x}", u32::from(letter))),
+            other => text.push(other),
+        }
+    }
+    text
 }
 
 /// What a user wrote, and what the server keeps, has an order of its own: by name.
@@ -117,6 +130,13 @@ mod tests {
             serde_json::json!([{"a": 1, "status": "x", "name": "n\"", "config": {"status": 1, "name": 2}}]);
         let expected = r#"[{"name":"n\"","status":"x","a":1,"config":{"name":2,"status":1}}]"#;
         assert_eq!(ordered(&document, &["name", "status"]), expected);
+    }
+
+    #[test]
+    fn json_is_escaped_as_gos_is() {
+        let text = serde_json::json!({"a": "<b> & \u{2028}!"}).to_string();
+        assert_eq!(as_go_escapes(&text), r#"{"a":"\u003cb\u003e \u0026 \u2028!"}"#);
+        assert_eq!(as_go_escapes("{}"), "{}");
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Place {
         std::fs::create_dir_all(folder.join("chart/templates")).unwrap();
         let file = |name: &str, text: &str| std::fs::write(folder.join("chart").join(name), text).unwrap();
         file("Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.2.3\nappVersion: '7.1'\n");
-        file("values.yaml", "motd: hello\ncode: 0\nlist: [1, 2]\n");
+        file("values.yaml", "motd: hello\ncode: 0\nlist: [1, 2]\nmarks: 'a && b > c <d>'\n");
         file("templates/all.yaml", TEMPLATE);
         file("templates/NOTES.txt", "{{ .Release.Name }} says {{ .Values.motd }}\n");
         Self { folder, server: None }
