@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::place::{Place, tool};
 use crate::server::{Answer, Server};
+use crate::signed::{keys, lay};
 
 /// `me:secret` for an htpasswd file.
 const USERS: &str = "me:$2a$10$2F1CElb7QFtQIMLe3qLUnu9v0Wq/NSW5GKX6u0RcOYuGmgsA1Cxae\n";
@@ -120,8 +121,30 @@ fn a_real_registry_keeps_and_gives_charts() {
     assert_eq!(fs::read(place.path("pulled/web-1.1.0+b.2.tgz")).unwrap(), place.archive("1.1.0+b.2"));
     place.ok(&["deploy", "x", &chart, "--version", "~1.0", "--plain-http"]);
     with_helm(&place, host, &chart);
+    signed_charts_keep_their_signature(&place, host, &chart);
     place.ok(&["registry", "logout", host]);
     assert!(place.fails(&["pull", &chart, "--plain-http"]).1.contains("401 Unauthorized"));
+}
+
+/// The provenance file travels with the archive, and both Helms and we check it.
+fn signed_charts_keep_their_signature(place: &Place, host: &str, unsigned: &str) {
+    lay(place, "helm4.tgz", "helm4-ed.prov");
+    let repository = format!("oci://{host}/signed");
+    place.ok(&["push", "web-1.2.3.tgz", &repository, "--plain-http"]);
+    let (chart, ring) = (format!("{repository}/web"), keys("ring.gpg"));
+    let verified = ["--verify", "--keyring", &ring, "--plain-http"];
+    let ours = place.ok(&[&["pull", &chart, "-d", "ours"], &verified[..]].concat());
+    assert!(ours.starts_with("Signed by: ed key <ed@example.com>\n"), "{ours}");
+    assert!(place.path("ours/web-1.2.3.tgz.prov").exists());
+    if let Some(helm) = tool("helm-v4.3.1/helm") {
+        fs::create_dir_all(place.path("theirs")).unwrap();
+        let theirs = place.run_program(&helm, &[&["pull", &chart, "-d", "theirs"], &verified[..]].concat());
+        let text = String::from_utf8_lossy(&theirs.stdout).into_owned();
+        assert!(text.ends_with(&ours), "{text}{}", String::from_utf8_lossy(&theirs.stderr));
+    }
+    let tagged = format!("{unsigned}:1.0.0");
+    let (code, told) = place.fails(&[&["template", "x", &tagged], &verified[..]].concat());
+    assert!(code == 1 && told.contains(&format!("failed to fetch provenance \"{tagged}.prov\"")), "{told}");
 }
 
 /// What we pushed Helm pulls, with the log-in that we kept; what Helm pushes we pull.

@@ -25,12 +25,12 @@ fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/sources/signed").join(name)
 }
 
-fn keys(name: &str) -> String {
+pub(crate) fn keys(name: &str) -> String {
     fixture(name).display().to_string()
 }
 
 /// A folder with the archive and a provenance file, if one is named.
-fn lay(place: &Place, archive: &str, provenance: &str) {
+pub(crate) fn lay(place: &Place, archive: &str, provenance: &str) {
     fs::copy(fixture(archive), place.path(ARCHIVE)).unwrap();
     let beside = place.path("web-1.2.3.tgz.prov");
     let _old = fs::remove_file(&beside);
