@@ -11,7 +11,9 @@ use clap::Args;
 use crate::{paths, run, tools};
 
 pub(crate) use debian::{chromium, why_no_node};
-pub(crate) use wasm_target::{TARGET as WASM_TARGET, install as install_wasm_target};
+pub(crate) use wasm_target::{
+    TARGET as WASM_TARGET, install as install_wasm_target, install_source as install_wasm_source,
+};
 
 /// What to leave out.
 #[derive(Debug, Default, Args)]

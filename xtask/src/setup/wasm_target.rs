@@ -47,19 +47,52 @@ pub(crate) fn install() -> anyhow::Result<()> {
     }
 }
 
-/// Builds std once and puts its libraries where the compiler looks for them, so that later builds are ordinary ones.
-fn build_from_debian() -> anyhow::Result<()> {
+/// Installs the source of the standard library, which the shipped modules are built from.
+pub(crate) fn install_source() -> anyhow::Result<()> {
+    let library = source_folder()?;
+    if library.join("Cargo.lock").exists() {
+        return Ok(());
+    }
+    let mut rustup = Command::new("rustup");
+    rustup.current_dir(paths::repository()).args(["component", "add", "rust-src"]);
+    if let Err(error) = run::within(RUSTUP_LIMIT, &mut rustup) {
+        println!("    {error:#}; taking the standard library's source from Debian instead");
+    }
+    if library.join("Cargo.lock").exists() {
+        return Ok(());
+    }
+    let work = std::env::temp_dir().join(format!("backstay-std-{}", std::process::id()));
+    fs::create_dir_all(&work)?;
+    let taken = take_source(&work);
+    fs::remove_dir_all(&work)?;
+    taken
+}
+
+/// Puts Debian's copy of the standard library's source where cargo looks for it.
+fn take_source(work: &Path) -> anyhow::Result<()> {
     let version =
         rustc(&["--version"])?.split_whitespace().nth(1).context("rustc gave no version")?.to_owned();
+    let unpacked = debian::source_of_std(&version, work)?;
+    let library = source_folder()?;
+    if !library.join("Cargo.lock").exists() {
+        copy_tree(&unpacked, &library)?;
+    }
+    Ok(())
+}
+
+/// Where cargo looks for the standard library's source.
+fn source_folder() -> anyhow::Result<PathBuf> {
+    let sysroot = rustc(&["--print", "sysroot"])?;
+    Ok(Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library"))
+}
+
+/// Builds std once and puts its libraries where the compiler looks for them, so that later builds are ordinary ones.
+fn build_from_debian() -> anyhow::Result<()> {
     let sysroot = PathBuf::from(rustc(&["--print", "sysroot"])?.trim());
     let work = std::env::temp_dir().join(format!("backstay-std-{}", std::process::id()));
     fs::create_dir_all(&work)?;
     let built = (|| {
-        let unpacked = debian::source_of_std(&version, &work)?;
-        let library = sysroot.join("lib/rustlib/src/rust/library");
-        if !library.join("Cargo.lock").exists() {
-            copy_tree(&unpacked, &library)?;
-        }
+        take_source(&work)?;
         let crate_folder = work.join("std");
         fs::create_dir_all(crate_folder.join("src"))?;
         fs::write(
