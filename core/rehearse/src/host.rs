@@ -26,6 +26,8 @@ const LATENCY: (u64, u64) = (5, 60);
 const LATENESS: Duration = Duration::from_secs(2);
 /// More outputs than any bounded rollout has; a tenth of the turns.
 const OUTPUTS_MOST: u64 = 200_000;
+/// More wakes than this at a time that has passed, and the machine goes round in circles.
+const IN_VAIN_MOST: u32 = 1_000;
 
 /// One thing that happened, for people.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +77,8 @@ pub struct Rehearsal {
     story: Vec<Moment>,
     pub(crate) checker: Checker,
     outputs: u64,
+    /// How often in a row the machine wanted to be woken at a time that had passed.
+    woken_in_vain: u32,
     /// By how many milliseconds the host's clock is ahead of the cluster's.
     skew: i64,
     /// The number by which the host holds the release: see [`crate::rival`].
@@ -109,6 +113,7 @@ impl Rehearsal {
             story: Vec::new(),
             checker,
             outputs: 0,
+            woken_in_vain: 0,
             skew: 0,
             generation: 1,
             sleeper: None,
@@ -149,6 +154,10 @@ impl Rehearsal {
             let limit =
                 self.policy.forward_ms + 2 * self.policy.undo_ms + 2 * self.policy.evidence_ms + 600_000;
             let limit = Duration::from_millis(limit) + self.checker.lost();
+            if self.woken_in_vain > IN_VAIN_MOST {
+                self.checker.took_too_long(self.cluster.now(), "it waits for a time that has passed");
+                break Verdict::Interrupted { cause: self.unreachable() };
+            }
             if self.outputs.max(turns / 10) > OUTPUTS_MOST || self.cluster.now().since(from) > limit {
                 self.checker.took_too_long(self.cluster.now(), "no verdict within the bound");
                 break Verdict::Interrupted { cause: self.unreachable() };
@@ -214,6 +223,8 @@ impl Rehearsal {
     fn wait(&mut self, deadline: Option<Timestamp>) {
         let now = self.cluster.now();
         let deadline = deadline.map(|deadline| self.cluster_time(deadline));
+        let is_over = deadline.is_some_and(|deadline| deadline <= now);
+        self.woken_in_vain = if is_over { self.woken_in_vain + 1 } else { 0 };
         let news_at = self.news_at.after(Duration::from_millis(self.trouble.news_every_ms));
         let mut next = earliest(deadline, self.cluster.next_due().map(|due| due.max(news_at)));
         next = self.running.iter().fold(next, |next, running| earliest(next, Some(running.at)));

@@ -4,6 +4,7 @@ mod clock;
 mod discovery;
 mod facts;
 mod patience;
+mod renew;
 mod sandbox;
 mod serve;
 
@@ -71,10 +72,10 @@ impl Cluster {
             config(global).await.map_err(|error| Stop::with(Exit::Unreachable, format!("{error:#}")))?;
         let namespace = global.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let server = config.cluster_url.to_string();
-        let client = Client::try_from(config)
+        let client = Client::try_from(config.clone())
             .context("this kubeconfig cannot be used")
             .map_err(|error| Stop::with(Exit::Unreachable, format!("{error:#}")))?;
-        let client = patience::patient(client, &namespace);
+        let client = patience::patient(client, &config, &namespace);
         Ok(Self {
             discovery: Rc::new(Discovery::new(client.clone())),
             client,

@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
-use kube::Client;
 use kube::client::Body;
+use kube::{Client, Config};
 use tokio::time::{Instant, sleep, timeout};
+
+use super::renew::Connection;
 
 /// How long a reply may take. The server itself gives a request up after 60 s, a webhook after 30 s.
 const REPLY_LIMIT: Duration = Duration::from_secs(40);
@@ -24,10 +26,12 @@ const PAUSE_MOST: Duration = Duration::from_secs(2);
 /// The longest `Retry-After` that is obeyed.
 const TOLD_MOST: Duration = Duration::from_secs(10);
 
-/// A client that is patient.
-pub(super) fn patient(client: Client, namespace: &str) -> Client {
+/// A client that is patient, of one that was made of `config`.
+pub(super) fn patient(client: Client, config: &Config, namespace: &str) -> Client {
     let reached = Arc::new(AtomicBool::new(false));
-    let service = tower::service_fn(move |request| ask(client.clone(), Arc::clone(&reached), request));
+    let connection = Arc::new(Connection::new(client, config));
+    let service =
+        tower::service_fn(move |request| ask(Arc::clone(&connection), Arc::clone(&reached), request));
     Client::new(service, namespace)
 }
 
@@ -65,7 +69,7 @@ impl Nature {
 }
 
 async fn ask(
-    client: Client,
+    connection: Arc<Connection>,
     reached: Arc<AtomicBool>,
     request: Request<Body>,
 ) -> Result<Response<Body>, kube::Error> {
@@ -73,11 +77,19 @@ async fn ask(
     let nature = Nature::of(&parts);
     let mut until = None;
     let mut pause = PAUSE_FIRST;
+    let mut was_renewed = false;
     loop {
+        let used = connection.current();
         let Some(again) = body.try_clone() else {
-            return once(&client, Request::from_parts(parts, body), nature).await;
+            return once(&used.client, Request::from_parts(parts, body), nature).await;
         };
-        let answer = once(&client, Request::from_parts(parts.clone(), again), nature).await;
+        let answer = once(&used.client, Request::from_parts(parts.clone(), again), nature).await;
+        let is_stranger = answer.as_ref().is_ok_and(|reply| reply.status() == StatusCode::UNAUTHORIZED);
+        // Who is not known has changed nothing.
+        if is_stranger && !was_renewed && connection.renew(&used).await {
+            was_renewed = true;
+            continue;
+        }
         let ended = answer.as_ref().map(Response::status).map_err(|_| ());
         let was_reached = reached.fetch_or(ended.is_ok(), Ordering::Relaxed);
         let is_final = answer.as_ref().is_ok_and(|reply| reply.extensions().get::<Final>().is_some());

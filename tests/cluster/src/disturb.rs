@@ -120,9 +120,15 @@ pub struct Peace {
 /// A kubeconfig file of a world that leads through a proxy.
 #[must_use]
 pub fn kubeconfig_of(world: &World, proxy: &Proxy) -> String {
+    kubeconfig_with(world, proxy, "{}")
+}
+
+/// The same with a user, in YAML.
+#[must_use]
+pub fn kubeconfig_with(world: &World, proxy: &Proxy, user: &str) -> String {
     let kubeconfig = world.directory().join("kubeconfig-proxy");
     let text = format!(
-        "apiVersion: v1\nkind: Config\nclusters: [{{name: a, cluster: {{server: \"http://{}\"}}}}]\nusers: [{{name: a, user: {{}}}}]\n\
+        "apiVersion: v1\nkind: Config\nclusters: [{{name: a, cluster: {{server: \"http://{}\"}}}}]\nusers: [{{name: a, user: {user}}}]\n\
          contexts: [{{name: a, context: {{cluster: a, user: a}}}}]\ncurrent-context: a\n",
         proxy.address()
     );

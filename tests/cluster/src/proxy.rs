@@ -33,6 +33,8 @@ pub enum Weather {
         /// Decides which.
         seed: u32,
     },
+    /// The bearer token `token-1` counts for this many requests; from then on it has to be `token-2` or a later one.
+    TokensEnd(u32),
     /// Watches stay open, but nothing comes through them after their first bytes.
     HalfOpenWatches,
 }
@@ -196,8 +198,9 @@ fn ask_apart(upstream: SocketAddr, request: &[u8]) -> std::io::Result<()> {
 
 /// An answer as the API server words it.
 fn status(head: &str, code: u16) -> Vec<u8> {
+    let message = if code == 401 { "Unauthorized" } else { "etcdserver: leader changed" };
     let body = format!(
-        r#"{{"kind":"Status","apiVersion":"v1","metadata":{{}},"status":"Failure","message":"etcdserver: leader changed","code":{code}}}"#
+        r#"{{"kind":"Status","apiVersion":"v1","metadata":{{}},"status":"Failure","message":"{message}","code":{code}}}"#
     );
     let length = body.len();
     format!("HTTP/1.1 {head}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")
@@ -220,6 +223,9 @@ impl State {
             write = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
         }
         let fate = match self.weather {
+            Weather::TokensEnd(after) if !is_token(request, if number > after { 2 } else { 1 }) => {
+                Fate::Answer { head: "401 Unauthorized", code: 401, done: false }
+            }
             Weather::EndsAt(at, cut) if at == write => {
                 self.cut.store(true, Ordering::SeqCst);
                 Fate::End { arrives: cut == Cut::After }
@@ -247,6 +253,13 @@ impl State {
         self.struck.fetch_add(u32::from(!matches!(fate, Fate::Pass)), Ordering::SeqCst);
         fate
     }
+}
+
+/// Whether a request comes with the token of this number or a later one.
+fn is_token(request: &[u8], least: u32) -> bool {
+    let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+    let token = text.lines().find_map(|line| line.strip_prefix("authorization: bearer token-"));
+    token.and_then(|number| number.trim().parse::<u32>().ok()).is_some_and(|number| number >= least)
 }
 
 fn mix(seed: u32, count: u32) -> u32 {

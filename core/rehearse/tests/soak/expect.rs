@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use backstay_object::ResourceKey;
 use backstay_plan::{Operation, PlannedObject};
 use backstay_rehearse::{Meanwhile, Trouble};
-use backstay_rollout::Verdict;
+use backstay_rollout::{RecordChange, Verdict};
 use backstay_sim::Cluster;
 
 /// What a run may come to.
@@ -49,6 +49,20 @@ impl<'a> Expected<'a> {
         Self { operation, first, second, meddled, excused }
     }
 
+    /// How the records end when the way back failed: the revision is failed, and so is the one of the way back if it began.
+    /// Then the same command begins anew, and `history` tells what happened.
+    pub(crate) fn check_records(&self, verdict: &Verdict, records: &[RecordChange]) -> Result<(), String> {
+        if !matches!(verdict, Verdict::UndoFailed { .. }) || self.operation == Operation::Uninstall {
+            return Ok(());
+        }
+        let began = records.iter().any(|change| matches!(change, RecordChange::BeginUndo { .. }));
+        match records.last() {
+            Some(RecordChange::FailUndo { .. }) => Ok(()),
+            Some(RecordChange::Fail { .. }) if !began => Ok(()),
+            last => Err(format!("the way back failed, but the last change of the records is {last:?}")),
+        }
+    }
+
     /// Whether the cluster is what the verdict says.
     pub(crate) fn check(&self, verdict: &Verdict, cluster: &Cluster) -> Result<(), String> {
         let installs = self.operation == Operation::Install;
@@ -66,7 +80,8 @@ impl<'a> Expected<'a> {
             Verdict::Interrupted { cause } if cause.message.contains("defect") => {
                 return Err("the machine has a defect".into());
             }
-            Verdict::UndoFailed { .. } | Verdict::Interrupted { .. } if self.excused => return Ok(()),
+            Verdict::UndoFailed { .. } if self.excused => return self.is_half_way(cluster),
+            Verdict::Interrupted { .. } if self.excused => return self.is_half_way(cluster),
             _ => return Err("such a verdict is not to be".into()),
         };
         for object in there {
@@ -78,6 +93,31 @@ impl<'a> Expected<'a> {
             let may_stay = keep || KEPT.contains(&object.key.kind.as_str());
             if !may_stay && cluster.store().get(&object.key).is_some() {
                 return Err(format!("{} is still there", object.key));
+            }
+        }
+        Ok(())
+    }
+
+    /// What must hold when the way back failed: everything is as the old revision or as the new one had it, and nothing that
+    /// was there before is missing, except what the new revision no longer has and could not be given back.
+    fn is_half_way(&self, cluster: &Cluster) -> Result<(), String> {
+        let nothing: &[PlannedObject] = &[];
+        let old = if self.operation == Operation::Install { nothing } else { self.first };
+        for was in old {
+            let becomes = self.second.iter().find(|object| object.key == was.key);
+            let keep = was.object["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep";
+            let must_be = becomes.is_some() || keep || KEPT.contains(&was.key.kind.as_str());
+            if !must_be && cluster.store().get(&was.key).is_none() {
+                continue;
+            }
+            let as_before = self.is_there(was, cluster);
+            if as_before.is_err() {
+                becomes.map_or_else(|| as_before, |becomes| self.is_there(becomes, cluster))?;
+            }
+        }
+        for is in self.second.iter().filter(|is| old.iter().all(|was| was.key != is.key)) {
+            if cluster.store().get(&is.key).is_some() {
+                self.is_there(is, cluster)?;
             }
         }
         Ok(())
