@@ -19,18 +19,20 @@ const RECORDS: &str = "Helm's release records";
 const AT_ONCE: usize = 16;
 
 /// What this user may not do of what the plan needs. One question per namespace usually answers everything
-/// (SelfSubjectRulesReview); what it leaves open is asked one by one (SelfSubjectAccessReview). A server that answers neither
-/// says nothing.
+/// (SelfSubjectRulesReview); what it leaves open is asked one by one (SelfSubjectAccessReview), with `optional` also what a
+/// deploy can do without. A server that answers neither says nothing.
 pub(crate) async fn access(
     cluster: &Cluster,
     plan: &Plan,
     policy: &Policy,
     create_namespace: bool,
+    optional: bool,
 ) -> anyhow::Result<Vec<Finding>> {
     let plurals = plurals(cluster, plan).await;
     let mut needs = needs_of(plan, policy, create_namespace, |key| {
         plurals.get(&(key.group.clone(), key.kind.clone())).cloned()
     });
+    needs.retain(|need| optional || !need.optional);
     let records = needs.iter_mut().filter(|need| need.resource == "secrets" && need.why == RECORDS);
     records
         .for_each(|need| need.resource = Driver::of_environment().map_or("secrets", Driver::resource).into());
@@ -112,17 +114,20 @@ async fn may(client: &Client, need: &Need) -> Option<bool> {
 
 /// Quotas of the namespace and what the nodes have; nothing where this user may not look.
 pub(crate) async fn room(cluster: &Cluster, namespace: &str) -> (Vec<Value>, Vec<Value>) {
-    let list = |path: String| async move {
-        let request = Request::get(path).body(Vec::new()).ok()?;
-        cluster.client.request::<Value>(request).await.ok()
-    };
-    let quotas = list(format!("/api/v1/namespaces/{namespace}/resourcequotas"));
-    let (quotas, nodes) = futures::join!(quotas, list("/api/v1/nodes".to_owned()));
-    let items =
-        |answer: Option<Value>| answer.map(|list| list_at(&list, &["items"]).to_vec()).unwrap_or_default();
-    let nodes =
-        items(nodes).iter().filter_map(|node| at(node, &["status", "allocatable"]).cloned()).collect();
-    (items(quotas), nodes)
+    let (quotas, nodes) = futures::join!(quotas(cluster, namespace), items(cluster, "/api/v1/nodes"));
+    let nodes = nodes.iter().filter_map(|node| at(node, &["status", "allocatable"]).cloned()).collect();
+    (quotas, nodes)
+}
+
+/// Quotas of the namespace; nothing where this user may not look.
+pub(crate) async fn quotas(cluster: &Cluster, namespace: &str) -> Vec<Value> {
+    items(cluster, &format!("/api/v1/namespaces/{namespace}/resourcequotas")).await
+}
+
+async fn items(cluster: &Cluster, path: &str) -> Vec<Value> {
+    let Ok(request) = Request::get(path).body(Vec::new()) else { return Vec::new() };
+    let answer = cluster.client.request::<Value>(request).await;
+    answer.map(|list| list_at(&list, &["items"]).to_vec()).unwrap_or_default()
 }
 
 /// Major and minor version of the server.

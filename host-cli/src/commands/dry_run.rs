@@ -9,7 +9,7 @@ use backstay_core::rollout::Outcome;
 use super::ground::{Ground, executor_of, plan_of};
 use super::run::Request;
 use crate::cluster::Cluster;
-use crate::execute::Secrets;
+use crate::execute::{Secrets, forward_hooks};
 use crate::exit::Stop;
 
 /// `--dry-run=server`: the plan, checked by the server object by object; nothing is changed.
@@ -21,7 +21,7 @@ pub(crate) async fn check_only(
     let plan = plan_of(cluster, ground, &request).await?;
     let executor = executor_of(cluster, ground, &request, &plan).await?;
     let steps: Vec<Step> = plan.steps.iter().filter(|step| step.desired.is_some()).cloned().collect();
-    if let Outcome::Failed { causes, .. } = executor.validate(&steps).await {
+    if let Outcome::Failed { causes, .. } = executor.validate(&steps, &forward_hooks(&plan)).await {
         return Err(refusal(&executor.secrets, causes));
     }
     for step in &plan.steps {

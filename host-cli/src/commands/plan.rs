@@ -13,6 +13,7 @@ use super::ground::{Ground, executor_of, plan_of};
 use super::run::{Request, given_timeout};
 use crate::charts::Rendered;
 use crate::cluster::Cluster;
+use crate::execute::forward_hooks;
 use crate::exit::Exit;
 use crate::preflight;
 use crate::table::print_structured;
@@ -33,7 +34,7 @@ pub(crate) async fn show(
     let timing = timed(&plan, &Inputs::default(), given_timeout(&request), &lines);
     let create = request.options.create_namespace;
     let (access, (quotas, nodes)) = futures::join!(
-        preflight::access(cluster, &plan, &request.health, create),
+        preflight::access(cluster, &plan, &request.health, create, true),
         preflight::room(cluster, &plan.namespace)
     );
     let facts = Facts {
@@ -86,11 +87,12 @@ async fn refusals(
 ) -> anyhow::Result<Vec<Finding>> {
     let executor = executor_of(cluster, ground, request, plan).await?;
     let steps: Vec<_> = plan.steps.iter().filter(|step| step.desired.is_some()).cloned().collect();
-    let outcome = executor.secrets.clean_outcome(executor.validate(&steps).await);
+    let outcome = executor.secrets.clean_outcome(executor.validate(&steps, &forward_hooks(plan)).await);
     let Outcome::Failed { causes, .. } = outcome else { return Ok(Vec::new()) };
     let of = |cause: &backstay_core::health::Cause| {
-        let step = plan.steps.iter().find(|step| step.key == cause.object);
-        let source = step.map_or("", |step| step.source.as_str());
+        let step = plan.steps.iter().find(|step| step.key == cause.object).map(|step| &step.source);
+        let hook = plan.hooks.iter().map(|hook| &hook.object).find(|hook| hook.key == cause.object);
+        let source = step.or(hook.map(|hook| &hook.source)).map_or("", String::as_str);
         finding(
             "server-refuses",
             &cause.object.to_string(),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use backstay_core::health::{CauseCode, Policy as Health};
 use backstay_core::object::{ResourceKey, Timestamp, format_duration};
 use backstay_core::plan::{
-    Change, HookEvent, Inputs, Operation, Plan, PlannedObject, Severity, TimeoutGiven, is_ready_once_there,
-    timing_of,
+    Change, Facts, Finding, HookEvent, Inputs, Operation, Plan, PlannedObject, Severity, TimeoutGiven,
+    finding_of, is_ready_once_there, lint, timing_of,
 };
 use backstay_core::release::Record;
 use backstay_core::rollout::{NoReturn, Policy, Remediation, Rollout, Verdict, Waiting};
@@ -87,7 +87,7 @@ pub(crate) async fn carry_out(
     let began = cluster.clock.now();
     let plan = plan_of(cluster, ground, &request).await?;
     let policy = policy(&request, &plan, began);
-    preflight(cluster, &request, &plan).await?;
+    preflight(cluster, global, ground, &request, &plan).await?;
     let resume = Some(super::resume::resumable(&request, &plan, &policy)?);
     ground.records.hold(Record { resume, ..request.record.clone() });
     let mut rollout = Rollout::new(plan, policy, began);
@@ -170,27 +170,76 @@ pub(super) fn given_timeout(request: &Request) -> Option<TimeoutGiven> {
     }
 }
 
-/// Says what can be known to go wrong before anything is changed: a time too short, permissions that are missing.
+/// At most so many warnings before a deploy; `plan` shows all.
+const MOST_WARNINGS: usize = 5;
+
+/// Says what can be known to go wrong before anything is changed: a time too short, a quota too small, no way back, what the
+/// rules call an error.
 ///
 /// Ends with exit code 4 when the rollout or its way back would be refused in the middle.
-async fn preflight(cluster: &Cluster, request: &Request, plan: &Plan) -> anyhow::Result<()> {
+async fn preflight(
+    cluster: &Cluster,
+    global: &GlobalArgs,
+    ground: &Ground,
+    request: &Request,
+    plan: &Plan,
+) -> anyhow::Result<()> {
+    let is_deploy = matches!(request.timeout, TimeoutRule::Total(_))
+        && matches!(request.operation, Operation::Install | Operation::Upgrade);
+    let (access, quotas) = futures::join!(
+        crate::preflight::access(cluster, plan, &request.health, request.options.create_namespace, false),
+        quotas(cluster, plan, is_deploy),
+    );
     let timing = timing_of(plan, &Inputs::default());
-    for remark in given_timeout(request).map(|given| timing.judge(given)).unwrap_or_default() {
-        let object = if remark.object.is_empty() { String::new() } else { format!("{}: ", remark.object) };
-        anstream::eprintln!("warning: {object}{} [{}]", remark.message, remark.code);
+    let given = given_timeout(request).map(|given| timing.judge(given)).unwrap_or_default();
+    let mut warnings: Vec<Finding> = given.iter().map(finding_of).collect();
+    if is_deploy {
+        warnings.extend(errors(ground, request, plan, quotas));
+        let undoes = request.remediation == Remediation::Undo;
+        warnings.extend(crate::preflight::way_back(plan).filter(|_| undoes));
     }
-    let found =
-        crate::preflight::access(cluster, plan, &request.health, request.options.create_namespace).await?;
-    let missing: Vec<String> = found
-        .iter()
-        .filter(|finding| finding.severity == Severity::Error)
-        .map(|finding| format!("{} [{}]", finding.message, finding.code))
-        .collect();
+    let release = if global.member.is_some() { format!("{}: ", request.release) } else { String::new() };
+    for one in warnings.iter().take(MOST_WARNINGS) {
+        let object = if one.object.is_empty() { String::new() } else { format!("{}: ", one.object) };
+        anstream::eprintln!("warning: {release}{object}{} [{}]", one.message, one.code);
+    }
+    if let Some(more) = warnings.len().checked_sub(MOST_WARNINGS).filter(|more| *more > 0) {
+        anstream::eprintln!("warning: {release}{more} more; `backstay plan` shows all");
+    }
+    let missing: Vec<String> =
+        access?.iter().map(|finding| format!("{} [{}]", finding.message, finding.code)).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let advice = "`backstay rbac CHART` prints the roles a deploy needs";
     Err(Stop::refused(format!("{}\n{advice}", missing.join("\n"))))
+}
+
+/// The quotas that pods of this plan have to fit in; not looked up where it has none.
+async fn quotas(cluster: &Cluster, plan: &Plan, is_deploy: bool) -> Vec<serde_json::Value> {
+    let changes = |step: &&backstay_core::plan::Step| {
+        step.desired.is_some() && step.change != Change::Unchanged && runs_pods(&step.key.kind)
+    };
+    if is_deploy && plan.steps.iter().any(|step| changes(&step)) {
+        return crate::preflight::quotas(cluster, &plan.namespace).await;
+    }
+    Vec::new()
+}
+
+/// What the rules call an error. They are not the server: a quota may be raised and a field be allowed meanwhile, so they are
+/// told here and refused by `plan` alone.
+fn errors(ground: &Ground, request: &Request, plan: &Plan, quotas: Vec<serde_json::Value>) -> Vec<Finding> {
+    let own: Vec<PlannedObject> = request.objects.iter().filter(|object| object.owned).cloned().collect();
+    let before = ground.current.as_ref().map(|current| current.objects.as_slice()).unwrap_or_default();
+    let facts = Facts {
+        quotas,
+        force: request.manner.force_replace,
+        undo: request.remediation == Remediation::Undo,
+        ..Facts::default()
+    };
+    let mut found = lint(&plan.namespace, &own, &request.hooks, before, &facts);
+    found.retain(|finding| finding.severity == Severity::Error);
+    found
 }
 
 fn policy(request: &Request, plan: &Plan, now: Timestamp) -> Policy {
@@ -241,14 +290,17 @@ fn tests_of(request: &Request, plan: &Plan) -> u64 {
     u64::try_from(tests.count()).unwrap_or(u64::MAX)
 }
 
+/// Whether objects of this kind have pods as soon as they are there.
+fn runs_pods(kind: &str) -> bool {
+    matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job" | "Pod")
+}
+
 /// A computed time has to leave room for what may still heal: a node that comes, a volume that is bound. Zero where no pod
 /// could wait for either.
 fn longest_grace_ms(request: &Request, plan: &Plan) -> u64 {
-    const WITH_PODS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "Pod"];
     let health = &request.health;
     let grace_ms = health.unschedulable_grace_ms.max(health.volume_grace_ms);
-    let waits =
-        plan.steps.iter().any(|step| step.desired.is_some() && WITH_PODS.contains(&step.key.kind.as_str()));
+    let waits = plan.steps.iter().any(|step| step.desired.is_some() && runs_pods(&step.key.kind));
     if waits { grace_ms.saturating_add(30_000) } else { 0 }
 }
 

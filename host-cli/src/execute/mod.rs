@@ -16,7 +16,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use backstay_core::object::ResourceKey;
-use backstay_core::plan::{PlannedHook, Step};
+use backstay_core::plan::{Plan, PlannedHook, Step};
 use backstay_core::rollout::{Action, ActionKind, HookStage, Outcome};
 use kube::api::PropagationPolicy;
 
@@ -66,8 +66,8 @@ pub(crate) struct Executor {
 
 /// An action with all the data it needs, so that it can run beside the machine.
 pub(crate) enum Work {
-    /// Let the server check these.
-    Validate(Vec<Step>),
+    /// Let the server check these, and the hooks that will run.
+    Validate(Vec<Step>, Vec<PlannedHook>),
     /// Apply these.
     Apply(Vec<Step>),
     /// Apply this former content.
@@ -95,7 +95,7 @@ impl Executor {
 
     async fn attempt(&self, action: &Action, work: Work) -> Outcome {
         match work {
-            Work::Validate(steps) => self.validate(&steps).await,
+            Work::Validate(steps, hooks) => self.validate(&steps, &hooks).await,
             Work::Apply(steps) => self.apply(&steps, false).await,
             Work::Restore(steps) => self.apply(&steps, true).await,
             Work::Delete { steps, wait, propagation } => {
@@ -138,6 +138,13 @@ pub(crate) const fn done() -> Outcome {
     Outcome::Succeeded { applied: Vec::new() }
 }
 
+/// The hooks that run on the way forward.
+pub(crate) fn forward_hooks(plan: &Plan) -> Vec<PlannedHook> {
+    let (before, after) = plan.operation.hook_events();
+    let runs = |hook: &&PlannedHook| hook.events.contains(&before) || hook.events.contains(&after);
+    plan.hooks.iter().filter(runs).cloned().collect()
+}
+
 /// The work behind an action.
 pub(crate) fn work_of(
     rollout: &backstay_core::rollout::Rollout,
@@ -155,7 +162,7 @@ pub(crate) fn work_of(
     };
     Some(match &action.kind {
         ActionKind::Observe { .. } | ActionKind::Look { .. } => return None,
-        ActionKind::Validate => Work::Validate(steps()),
+        ActionKind::Validate => Work::Validate(steps(), forward_hooks(plan)),
         ActionKind::Apply { .. } => Work::Apply(steps()),
         ActionKind::Restore => Work::Restore(steps()),
         ActionKind::Prune { .. } => {

@@ -1,10 +1,11 @@
 //! The server checks everything before anything is changed.
 
-use backstay_core::object::{kind_info, set_at};
-use backstay_core::plan::{Change, Step};
+use backstay_core::object::{ResourceKey, kind_info, set_at};
+use backstay_core::plan::{Change, PlannedHook, Step};
 use backstay_core::release::{check_ownership, claim};
 use backstay_core::rollout::{FailureKind, Outcome};
-use kube::api::{DynamicObject, Patch, PatchParams};
+use futures::{FutureExt as _, StreamExt as _};
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::Value;
 
 use super::apply::FIELD_MANAGER;
@@ -17,24 +18,24 @@ const AT_ONCE: usize = 8;
 
 impl Executor {
     /// Sends every object as a dry run and collects all refusals, so that a person sees them at once.
-    pub(crate) async fn validate(&self, steps: &[Step]) -> Outcome {
-        let brings_kinds = steps.iter().any(|step| step.key.kind == "CustomResourceDefinition");
+    pub(crate) async fn validate(&self, steps: &[Step], hooks: &[PlannedHook]) -> Outcome {
+        let brought: Vec<&ResourceKey> =
+            steps.iter().map(|step| &step.key).chain(hooks.iter().map(|hook| &hook.object.key)).collect();
+        let steps = steps.iter().map(|step| self.validate_step(step).boxed_local());
+        let hooks = hooks.iter().map(|hook| self.validate_hook(hook).boxed_local());
+        let checks: Vec<_> = futures::stream::iter(steps.chain(hooks)).buffered(AT_ONCE).collect().await;
         let mut causes = Vec::new();
         let mut failure = FailureKind::Refused;
-        for batch in steps.chunks(AT_ONCE) {
-            let results = futures::future::join_all(batch.iter().map(|step| self.validate_step(step))).await;
-            for (step, result) in batch.iter().zip(results) {
-                let Err(error) = result else { continue };
-                // Its definition comes with this run: nobody can check it yet.
-                if brings_kinds && error.is::<crate::cluster::UnknownKind>() {
-                    continue;
-                }
-                let (kind, cause) = explain(&step.key, &error, self.cluster.clock.now());
-                if kind != FailureKind::Refused {
-                    failure = kind;
-                }
-                causes.push(cause);
+        for (key, result) in brought.iter().zip(checks) {
+            let Err(error) = result else { continue };
+            if awaits(key, &error, &brought) {
+                continue;
             }
+            let (kind, cause) = explain(key, &error, self.cluster.clock.now());
+            if kind != FailureKind::Refused {
+                failure = kind;
+            }
+            causes.push(cause);
         }
         if causes.is_empty() { done() } else { Outcome::Failed { failure, causes, applied: Vec::new() } }
     }
@@ -82,14 +83,34 @@ impl Executor {
         Ok(Some(serde_json::to_value(stored)?))
     }
 
-    async fn dry_run(&self, step: &Step, mut object: Value) -> anyhow::Result<()> {
-        let mut key = step.key.clone();
+    /// A hook is created, so that a former run's object is no obstacle: the server looks a new one over before it says that
+    /// the name is taken.
+    async fn validate_hook(&self, hook: &PlannedHook) -> anyhow::Result<()> {
+        let mut object = hook.object.object.clone();
+        let key = self.checked_at(&hook.object.key, &mut object);
+        let api = self.cluster.discovery.api(&key).await?;
+        let object: DynamicObject = serde_json::from_value(object)?;
+        let parameters = PostParams { dry_run: true, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        match api.create(&parameters, &object).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Where an object is checked: a dry run cannot create the namespace it needs, and any other checks the object as well.
+    fn checked_at(&self, key: &ResourceKey, object: &mut Value) -> ResourceKey {
+        let mut key = key.clone();
         let namespaced = kind_info(&key.group, &key.kind).is_none_or(|info| info.namespaced);
         if self.namespace_is_new && namespaced && key.namespace == self.namespace {
-            // A dry run cannot create the namespace it needs; any other namespace checks the object as well.
             "default".clone_into(&mut key.namespace);
-            set_at(&mut object, &["metadata", "namespace"], "default".into());
+            set_at(object, &["metadata", "namespace"], "default".into());
         }
+        key
+    }
+
+    async fn dry_run(&self, step: &Step, mut object: Value) -> anyhow::Result<()> {
+        let key = self.checked_at(&step.key, &mut object);
         let api = self.cluster.discovery.api(&key).await?;
         let mut parameters = PatchParams::apply(FIELD_MANAGER).dry_run();
         parameters.force = self.manner.force_conflicts || self.manner.force_replace;
@@ -101,5 +122,27 @@ impl Executor {
             Err(kube::Error::Api(status)) if all_of(&contested(&status), FIELD_MANAGER) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// Whether an object is refused only because something is missing that this run brings before it: nobody can check it yet.
+fn awaits(key: &ResourceKey, error: &anyhow::Error, brought: &[&ResourceKey]) -> bool {
+    let brings = |kind: &str| brought.iter().any(|one| one.kind == kind);
+    if error.is::<crate::cluster::UnknownKind>() {
+        return brings("CustomResourceDefinition");
+    }
+    let Some(kube::Error::Api(status)) = error.downcast_ref::<kube::Error>() else { return false };
+    match status.reason.as_str() {
+        "NotFound" => {
+            let name = status.details.as_ref().map_or("", |details| details.name.as_str());
+            name == key.namespace && brought.iter().any(|one| one.kind == "Namespace" && one.name == name)
+        }
+        // What admission says of a pod whose account is not there (plugin ServiceAccount).
+        "Forbidden" => {
+            key.kind == "Pod"
+                && status.message.contains("looking up service account")
+                && brings("ServiceAccount")
+        }
+        _ => false,
     }
 }

@@ -85,8 +85,10 @@ fn pods_most(object: &PlannedObject, is_upgrade: bool) -> u64 {
     let replicas = number("replicas").unwrap_or(1);
     match object.key.kind.as_str() {
         "Deployment" if is_upgrade && text_at(value, &["spec", "strategy", "type"]) != Some("Recreate") => {
-            let surge = at(value, &["spec", "strategy", "rollingUpdate", "maxSurge"]);
-            replicas + scaled(surge, replicas, true)
+            let rule = |field: &str| at(value, &["spec", "strategy", "rollingUpdate", field]);
+            // Where old pods may go first, a quota without room for surplus pods only slows the rollout down.
+            let goes_first = scaled(rule("maxUnavailable"), replicas, false) > 0;
+            if goes_first { replicas } else { replicas + scaled(rule("maxSurge"), replicas, true) }
         }
         "Job" => number("parallelism").unwrap_or(1),
         "Pod" | "DaemonSet" => 1,

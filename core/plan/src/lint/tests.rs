@@ -294,6 +294,35 @@ fn of_changes() -> Vec<Example> {
 }
 
 #[test]
+fn surplus_pods_need_room_only_where_old_ones_cannot_go_first() {
+    let quota = |used: &str| json!({"metadata": {"name": "q"}, "status": {"hard": {"pods": "4"}, "used": {"pods": used}}});
+    let web = |more: &Value| good(&json!({"spec": more}));
+    for (more, used, is_told) in [
+        // A quarter of four may be missing: they make room.
+        (json!({"replicas": 4}), "4", false),
+        (
+            json!({"replicas": 4, "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 1}}}),
+            "4",
+            false,
+        ),
+        (
+            json!({"replicas": 4, "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}}),
+            "4",
+            true,
+        ),
+        (json!({"replicas": 4, "strategy": {"type": "Recreate"}}), "4", false),
+        // A quarter of two is none.
+        (json!({"replicas": 2}), "4", true),
+        (json!({"replicas": 2}), "2", false),
+    ] {
+        let facts = Facts { quotas: vec![quota(used)], ..Facts::default() };
+        let objects = [web(&more)];
+        let found = codes(&objects, &objects, &facts);
+        assert_eq!(found.contains("quota-exceeded"), is_told, "{more} {used}: {found:?}");
+    }
+}
+
+#[test]
 fn every_rule_finds_what_it_is_for() {
     let examples: Vec<Example> =
         [of_probes(), of_objects(), of_relations(), of_changes()].into_iter().flatten().collect();
