@@ -243,3 +243,19 @@ fn a_rendered_chart_has_its_whole_text_and_name() {
 fn an_archive_that_is_none_is_said_to_be_damaged() {
     assert_eq!(ask("unpack", json!({"archive": base64(b"no gzip")}))["error"]["code"], "chart");
 }
+
+#[test]
+fn numbers_can_be_tried_out() {
+    let times = |overrides: Value| {
+        let input = json!({"manifest": web("a:1"), "inputs": {"image_mb": 1, "start_ms": 1000, "overrides": overrides}});
+        let answer = ask("timeout", input);
+        answer["ok"]["timing"]["expected_ms"].as_u64().unwrap()
+    };
+    let as_it_is = times(json!([]));
+    // One more than runs at once: another round.
+    assert!(times(json!([{"object": "deployment/web", "field": "spec.replicas", "value": 3}])) > as_it_is);
+    assert_eq!(
+        times(json!([{"object": "deployment/other", "field": "spec.replicas", "value": 9}])),
+        as_it_is
+    );
+}

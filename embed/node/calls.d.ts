@@ -89,6 +89,8 @@ export interface AssumedInputs {
   scheduling_ms: number;
   /** From a container's start until its probes would pass, where measured. */
   start_ms: number | null;
+  /** Numbers tried out without editing the manifest: replicas, probes. */
+  overrides?: Override[];
 }
 
 /** The time a plan may need. */
@@ -324,6 +326,15 @@ export interface Operation {
 export type Outcome =
   | { outcome: "succeeded"; applied?: Applied[] }
   | { outcome: "failed"; causes: Cause[]; failure: "transient" | "unknown" | "refused"; applied?: Applied[] };
+
+/** A number that counts instead of the manifest's. */
+export interface Override {
+  /** As the answer's terms name theirs, e.g. `spec.replicas`. */
+  field: string;
+  /** As the answer names it. */
+  object: string;
+  value: number;
+}
 
 /** The objects, each with the template it comes from. */
 export type ParseManifestAnswer = Parsed[];
@@ -761,6 +772,8 @@ export interface TimeInputs {
   node_start_ms?: number;
   /** How many nodes take the pods. */
   nodes?: number;
+  /** Numbers tried out without editing the manifest: replicas, probes. */
+  overrides?: Override[];
   /** What a pull takes beside its bytes. */
   pull_overhead_ms?: number;
   /** From a pod's creation until its first container may start. */

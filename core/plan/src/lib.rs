@@ -26,5 +26,5 @@ pub use step::{
     is_always_ready, is_ready_once_there, scopes_of,
 };
 pub use timing::{
-    Inputs, ObjectTime, Remark, Term, TimeoutGiven, Timing, patience, rule_of_thumb, timing_of,
+    Inputs, ObjectTime, Override, Remark, Term, TimeoutGiven, Timing, patience, rule_of_thumb, timing_of,
 };

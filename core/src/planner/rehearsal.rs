@@ -1,11 +1,12 @@
 //! The real machine on the model cluster, in virtual time: a healthy run and each failure, with its times.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use backstay_object::{ResourceKey, Timestamp, int_at, text_at};
 use backstay_plan::Plan;
 use backstay_rehearse::{Rehearsal, Report, Trouble};
-use backstay_rollout::{Event, Policy, Remediation, Verdict, Waiting};
+use backstay_rollout::{Event, HookStage, Phase, Policy, Remediation, Verdict, Waiting};
 use backstay_sim::{Cluster, Fault};
 use serde::Serialize;
 
@@ -159,6 +160,7 @@ fn told(fault: Option<&str>, plan: &Plan, cluster: &Cluster, report: &Report) ->
     let mut evidence = Vec::new();
     let mut detected_ms = None;
     let mut timeline = Vec::new();
+    let mut said = BTreeMap::new();
     for moment in &report.story {
         if let Event::Condemned { cause, others } = &moment.event {
             detected_ms = detected_ms.or(Some(since(moment.at)));
@@ -169,7 +171,8 @@ fn told(fault: Option<&str>, plan: &Plan, cluster: &Cluster, report: &Report) ->
                     .map(|cause| format!("{}: {}: {}", cause.code, cause.object, cause.message)),
             );
         }
-        if let Some(text) = event_text(&moment.event) {
+        let text = event_text(&moment.event).filter(|text| !repeats(&mut said, &moment.event, text));
+        if let Some(text) = text {
             timeline.push(Moment { t_ms: since(moment.at), text, event: moment.event.clone() });
         }
     }
@@ -187,10 +190,16 @@ fn told(fault: Option<&str>, plan: &Plan, cluster: &Cluster, report: &Report) ->
     }
 }
 
+/// Whether the last thing said of an object was the same.
+fn repeats(said: &mut BTreeMap<ResourceKey, String>, event: &Event, text: &str) -> bool {
+    let Event::Readiness { key, .. } = event else { return false };
+    said.insert(key.clone(), text.to_owned()).is_some_and(|last| last == text)
+}
+
 /// What people follow; the rest is in the machine's own events.
 fn event_text(event: &Event) -> Option<String> {
     Some(match event {
-        Event::Entered { phase } => format!("-- {phase:?}"),
+        Event::Entered { phase } => format!("-- {}", phase_text(phase)),
         Event::Readiness { key, readiness, suspicion } => {
             let word = if readiness.is_current() { "ready: " } else { "" };
             let mut text = format!("{key}: {word}{}", readiness.message);
@@ -206,6 +215,25 @@ fn event_text(event: &Event) -> Option<String> {
         Event::Retrying { reason, .. } => format!("tried again: {reason}"),
         Event::Started { .. } => return None,
     })
+}
+
+/// A phase in words; hooks are counted from 1, waves as everywhere from 0.
+fn phase_text(phase: &Phase) -> String {
+    let hooks = |stage: &HookStage| match stage {
+        HookStage::Before => "hooks before",
+        HookStage::After => "hooks after",
+        HookStage::UndoBefore => "hooks before the way back",
+        HookStage::UndoAfter => "hooks after the way back",
+    };
+    match phase {
+        Phase::Hooks { stage, position } => format!("{}, from number {}", hooks(stage), position + 1),
+        Phase::CleaningHooks { stage, .. } => format!("cleaning up {}", hooks(stage)),
+        Phase::Applying { wave } => format!("applying wave {wave}"),
+        Phase::Verifying { wave } => format!("waiting for wave {wave}"),
+        Phase::Pruning { holding_data: false } => "deleting what is no longer there".to_owned(),
+        Phase::Pruning { holding_data: true } => "deleting what holds data and is no longer there".to_owned(),
+        other => other.name().replace('-', " "),
+    }
 }
 
 fn end_state(plan: &Plan, cluster: &Cluster) -> Vec<String> {

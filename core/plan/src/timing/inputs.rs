@@ -2,8 +2,11 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
+
+use super::Override;
 
 /// What the calculation assumes about the cluster and the programs. Every number can be measured and given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +37,9 @@ pub struct Inputs {
     pub buffer_ms: u64,
     /// Never recommend less.
     pub least_ms: u64,
+    /// Numbers that count instead of the manifest's: replicas, probes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<Override>,
 }
 
 impl Default for Inputs {
@@ -51,6 +57,7 @@ impl Default for Inputs {
             job_ms: None,
             buffer_ms: 30_000,
             least_ms: 60_000,
+            overrides: Vec::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod contradictions;
 mod inputs;
+mod overrides;
 mod pod;
 mod workload;
 
@@ -18,6 +19,7 @@ use serde_json::Value;
 use crate::step::{Change, Plan, UndoWork};
 pub use contradictions::{Remark, TimeoutGiven};
 pub use inputs::{Inputs, rule_of_thumb};
+pub use overrides::Override;
 pub(crate) use pod::{allowed_ms, liveness_ms, pre_stop_ms, spec_path};
 pub(crate) use workload::scaled;
 use workload::{Way, Work, work_of};
@@ -120,6 +122,7 @@ impl Term {
 /// Computes the times of a plan.
 #[must_use]
 pub fn timing_of(plan: &Plan, inputs: &Inputs) -> Timing {
+    let plan = &*overrides::tried(plan, inputs);
     let mut objects = Vec::new();
     let (before, after) = plan.operation.hook_events();
     let hooks = |event, objects: &mut Vec<ObjectTime>| {

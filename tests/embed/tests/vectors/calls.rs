@@ -99,6 +99,12 @@ pub(crate) fn all() -> Vec<Vector> {
         });
         add(format!("timeout by the rule, {pods} pods"), "timeout", json!({"rule": rule}));
     }
+    let (_, deployment) = MANIFESTS[0];
+    let tried =
+        [("spec.replicas", 12), ("spec.template.spec.containers[0].readinessProbe.periodSeconds", 20)]
+            .map(|(field, value)| json!({"object": "deployment/web", "field": field, "value": value}));
+    let input = json!({"manifest": deployment, "inputs": {"overrides": tried}});
+    add("timeout, numbers tried out".to_owned(), "timeout", input);
     add("lint, the rules".to_owned(), "lint", json!({"rules": true}));
     for (name, manifest) in &manifests {
         for (what, call, input) in asked(manifest) {
