@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { after, before, test } from "node:test";
 import { join } from "node:path";
 import { browser, change, open, withPage } from "./browser.mjs";
@@ -10,6 +12,10 @@ import { repository } from "./server.mjs";
 let chromium;
 before(async () => (chromium = await browser()));
 after(() => chromium.close());
+
+const binary = process.env.BACKSTAY_TEST_BINARY;
+const place = mkdtempSync(join(tmpdir(), "backstay-page-"));
+after(() => rmSync(place, { recursive: true }));
 
 const check = (name, work, options = {}) => test(name, () => withPage(chromium, options, work));
 const text = (page, selector) => page.locator(selector).innerText();
@@ -74,6 +80,30 @@ check("a slider changes the time, and its term", async (page) => {
   await change(page, () => page.locator("#slider-image_mb").fill("3000"));
   assert.notEqual(await text(page, "#recommended"), before);
   assert.match(await text(page, "#timeout-answer"), /5m/);
+});
+
+check("replicas and probes can be tried out without editing the manifests", async (page, _server, context) => {
+  const [before, manifest] = [await text(page, "#recommended"), await text(page, "#manifest")];
+  const replicas = page.locator("#what-if #try-deployment-shop-web-spec-replicas");
+  if (!(await replicas.isVisible())) await page.click("#what-if summary >> text=deployment/shop-web");
+  await replicas.focus();
+  await change(page, () => replicas.fill("20"));
+  assert.match(await text(page, "#tried"), /Tried out, not in the manifests: deployment\/shop-web replicas = 20/);
+  // The slider stays the one that was moved.
+  assert.ok(await replicas.evaluate((element) => element === document.activeElement));
+  await change(page, () => page.locator("#try-deployment-shop-web-spec-template-spec-containers-0-readinessProbe-failureThreshold").fill("40"));
+  const slower = await text(page, "#recommended");
+  assert.notEqual(slower, before);
+  await page.click("#share");
+  await page.waitForFunction(() => location.hash.startsWith("#s="));
+  const second = await context.newPage();
+  await open(second, page.url());
+  assert.equal(await text(second, "#recommended"), slower);
+  assert.equal(await second.inputValue("#try-deployment-shop-web-spec-replicas"), "20");
+  await change(page, () => page.click("#tried button"));
+  assert.equal(await text(page, "#recommended"), before);
+  assert.equal(await text(page, "#manifest"), manifest);
+  assert.equal(await page.locator("#tried").count(), 0);
 });
 
 check("a first install is another plan", async (page) => {
@@ -166,10 +196,40 @@ check("exports are what the plan says", async (page) => {
   await page.click("#tab-export");
   const value = (name) => page.locator(`#export textarea[aria-label="${name}"]`).inputValue();
   const flag = (await text(page, "#recommended")).replace("--timeout ", "");
-  assert.ok((await value("Command")).endsWith(`--timeout ${flag}`));
+  assert.ok((await value("Command")).endsWith(`--timeout ${flag} --values values.yaml`));
+  assert.equal(await value("Values"), "replicas: 3\n");
   assert.equal(JSON.parse(await value("Plan as JSON")).release, "shop");
   const release = await value("Flux HelmRelease");
   assert.match(release, /kind: HelmRelease/);
   assert.match(release, /values:\n    replicas: 3/);
-  assert.match(await value("backstay.yaml"), new RegExp(`^timeout: ${flag}$`, "m"));
+  const policy = await value("backstay.yaml");
+  assert.match(policy, new RegExp(`^timeout: ${flag}\nfailFast: default\nbake: 0s\nremediation: rollback\nhooks: true$`, "m"));
+  assert.match(policy, /#   pre-upgrade: job\/\S+, weight -5/);
+});
+
+check("exports carry what is decided about failures, and links do", async (page, _server, context) => {
+  const total = await text(page, "#recommended");
+  await page.click("#tab-export");
+  const of = (where, name) => where.locator(`#export textarea[aria-label="${name}"]`).inputValue();
+  for (const [id, word] of [["fail-fast", "strict"], ["remediation", "none"], ["hooks", "left out"]]) await page.selectOption(`#${id}`, word);
+  await page.fill("#bake", "90");
+  const policy = await of(page, "backstay.yaml");
+  assert.match(policy, /^failFast: strict\nbake: 90s\nremediation: none\nhooks: false\n$/m);
+  // A given time contains the time that everything has to hold.
+  assert.ok(!policy.includes(`timeout: ${total.replace("--timeout ", "")}\n`), policy);
+  assert.match(await of(page, "Command"), /--fail-fast strict --bake 90s --no-hooks --policy backstay\.yaml$/);
+  const release = await of(page, "Flux HelmRelease");
+  assert.match(release, /disableHooks: true\n    remediation:\n      retries: 0\n      remediateLastFailure: false/);
+  await page.click("#share");
+  await page.waitForFunction(() => location.hash.startsWith("#s="));
+  const second = await context.newPage();
+  await open(second, page.url());
+  assert.equal(await of(second, "backstay.yaml"), policy);
+  const [policies, releases] = [join(place, "backstay.yaml"), join(place, "helmrelease.yaml")];
+  writeFileSync(policies, policy);
+  writeFileSync(releases, release.replace("my-repository", "charts"));
+  if (!binary) return;
+  // The program takes the policy as it is.
+  const chart = join(repository, "tests", "charts", "shop");
+  execFileSync(binary, ["plan", "shop", chart, "--policy", policies, "--sandbox"], { cwd: place, stdio: "pipe" });
 });

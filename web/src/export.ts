@@ -1,8 +1,22 @@
 // What one takes along: the flag, the plan, and files for the pipeline.
 
-import { download, h, say } from "./dom.ts";
+import { byId, download, h, say } from "./dom.ts";
 import { flag } from "./time.ts";
 import type { Preview } from "./types.ts";
+
+const FAIL_FAST = ["off", "default", "strict"] as const;
+const REMEDIATIONS = ["rollback", "uninstall", "none"] as const;
+
+/** What a team decides about its rollouts, as far as the page asks for it; the names are those of docs/policy.md. */
+export interface Policy {
+  failFast: (typeof FAIL_FAST)[number];
+  bake_s: number;
+  remediation: (typeof REMEDIATIONS)[number];
+  hooks: boolean;
+}
+
+/** What `deploy` does without other word. */
+export const USUAL: Policy = { failFast: "default", bake_s: 0, remediation: "rollback", hooks: true };
 
 export interface Exported {
   preview: Preview;
@@ -10,6 +24,27 @@ export interface Exported {
   version: string;
   /** The user's values as YAML; empty where they are the chart's own. */
   values: string;
+  policy: Policy;
+}
+
+/** Draws the questions; `changed` runs after each answer. */
+export function policyForm(of: () => Policy, changed: () => void): void {
+  const policy = of();
+  const options = (words: readonly string[], chosen: string): HTMLElement[] => words.map((word) => h("option", { value: word, selected: word === chosen }, word));
+  const failFast = h("select", { id: "fail-fast" }, ...options(FAIL_FAST, policy.failFast));
+  const remediation = h("select", { id: "remediation" }, ...options(REMEDIATIONS, policy.remediation));
+  const bake = h("input", { type: "number", id: "bake", min: 0, max: 86_400, step: 1, value: policy.bake_s, inputmode: "numeric" });
+  const hooks = h("select", { id: "hooks" }, ...options(["run", "left out"], policy.hooks ? "run" : "left out"));
+  const form = byId<HTMLFormElement>("policy");
+  form.replaceChildren(
+    h("label", {}, "Fail fast ", failFast), h("label", {}, "After a failure ", remediation),
+    h("label", {}, "Bake: hold for (s) ", bake), h("label", {}, "Hooks ", hooks));
+  form.oninput = () => {
+    const bake_s = Math.min(86_400, Math.max(0, Math.trunc(bake.valueAsNumber) || 0));
+    Object.assign(of(), { failFast: failFast.value, remediation: remediation.value, bake_s, hooks: hooks.value === "run" });
+    changed();
+  };
+  form.onsubmit = (event) => event.preventDefault();
 }
 
 function indented(text: string, by: string): string {
@@ -20,8 +55,10 @@ function valuesBlock(values: string, by: string): string {
   return values.trim() === "" ? "" : `${by}values:\n${indented(values, `${by}  `)}\n`;
 }
 
-/** A HelmRelease of Flux with the recommended times. */
-export function helmRelease({ preview, chart, version, values }: Exported): string {
+/** A HelmRelease of Flux with the recommended times, what becomes of a failure, and the values. */
+export function helmRelease({ preview, chart, version, values, policy }: Exported): string {
+  const goesBack = policy.remediation !== "none";
+  const disabled = policy.hooks ? "" : "    disableHooks: true\n";
   return `apiVersion: helm.toolkit.fluxcd.io/v2
 kind: HelmRelease
 metadata:
@@ -39,22 +76,45 @@ spec:
         kind: HelmRepository
         name: my-repository # the one that has the chart
   install:
-    remediation:
+${disabled}    remediation:
       retries: 0
+      remediateLastFailure: ${goesBack}
   upgrade:
-    cleanupOnFail: true
+${disabled}    cleanupOnFail: ${goesBack}
     remediation:
       retries: 0
-      remediateLastFailure: true
-      strategy: rollback
+      remediateLastFailure: ${goesBack}
+      strategy: ${policy.remediation === "uninstall" ? "uninstall" : "rollback"}
 ${valuesBlock(values, "  ")}`;
 }
 
-/** The policy file with the recommended time. */
-export function policyFile({ preview }: Exported): string {
+/** The recommended time for both ways; a given one contains the time that everything has to hold. */
+function total(preview: Preview, policy: Policy): string {
+  return flag(preview.timing.total_ms + policy.bake_s * 1000);
+}
+
+/** The policy file: all that was decided here, with the recommended time. */
+export function policyFile({ preview, policy }: Exported): string {
+  const hooks = policy.hooks ? preview.hooks.map((hook) => `#   ${hook.events.join(", ")}: ${hook.object}, weight ${hook.weight}\n`).join("") : "";
   return `# backstay.yaml: how ${preview.release} is deployed. See docs/policy.md.
-timeout: ${flag(preview.timing.total_ms)}
-`;
+timeout: ${total(preview, policy)}
+failFast: ${policy.failFast}
+bake: ${policy.bake_s}s
+remediation: ${policy.remediation}
+hooks: ${policy.hooks}
+${hooks && `# The hooks of this plan:\n${hooks}`}`;
+}
+
+/** The same as a command. */
+function command({ preview, chart, values, policy }: Exported): string {
+  const words = ["backstay deploy", preview.release, chart, "--namespace", preview.namespace, "--timeout", total(preview, policy)];
+  if (values.trim() !== "") words.push("--values values.yaml");
+  if (policy.failFast !== USUAL.failFast) words.push("--fail-fast", policy.failFast);
+  if (policy.bake_s > 0) words.push("--bake", `${policy.bake_s}s`);
+  if (!policy.hooks) words.push("--no-hooks");
+  // There is no flag for it.
+  if (policy.remediation !== USUAL.remediation) words.push("--policy backstay.yaml");
+  return words.join(" ");
 }
 
 async function copy(text: string): Promise<void> {
@@ -77,12 +137,14 @@ function block(title: string, name: string, text: string): HTMLElement {
 }
 
 /** All exports. */
-export function exports(given: Exported, plan: string): HTMLElement {
-  const { preview } = given;
-  const command = `backstay deploy ${preview.release} ${given.chart} --namespace ${preview.namespace} --timeout ${flag(preview.timing.total_ms)}`;
-  return h("div", {},
-    block("Command", "deploy.sh", command),
-    block("Plan as JSON", "plan.json", plan),
+export function exports(given: Exported): void {
+  const { preview, values } = given;
+  const parts = [
+    block("Command", "deploy.sh", command(given)),
+    block("backstay.yaml", "backstay.yaml", policyFile(given)),
     block("Flux HelmRelease", "helmrelease.yaml", helmRelease(given)),
-    block("backstay.yaml", "backstay.yaml", policyFile(given)));
+    values.trim() !== "" && block("Values", "values.yaml", values),
+    block("Plan as JSON", "plan.json", JSON.stringify(preview, null, 2)),
+  ];
+  byId("exports").replaceChildren(...parts.filter((part) => part !== false));
 }

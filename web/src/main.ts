@@ -3,7 +3,7 @@
 import { Core, CoreError } from "./core.ts";
 import { documents, references } from "./documents.ts";
 import { byId, debounced, h, say } from "./dom.ts";
-import { exports } from "./export.ts";
+import { exports, policyForm, USUAL } from "./export.ts";
 import { graph } from "./graph.ts";
 import { lint } from "./lint.ts";
 import * as rehearsal from "./rehearsal.ts";
@@ -17,12 +17,13 @@ import { difference, jump, numbered, shown } from "./text.ts";
 import { theme } from "./theme.ts";
 import { rule, sliders, timeout } from "./timeout.ts";
 import type { ChartFile } from "./types.ts";
+import { whatIf } from "./whatif.ts";
 
 declare const EXAMPLE_FILES: ChartFile[];
 
 const EXAMPLE: Source = { kind: "chart", name: "shop", files: EXAMPLE_FILES };
 
-const asked: Asked = { source: EXAMPLE, values: "", loaded: "", release: "release-name", namespace: "default", before: "differs", inputs: {} };
+const asked: Asked = { source: EXAMPLE, values: "", loaded: "", release: "release-name", namespace: "default", before: "differs", inputs: {}, policy: { ...USUAL } };
 let isExample = true;
 let studied: Studied | undefined;
 let generation = 0;
@@ -65,6 +66,7 @@ function fillForm(): void {
   byId("chart-name").replaceChildren(h("strong", {}, asked.source.name), `, ${what}`);
   gutter();
   sliders(asked.inputs, again);
+  policyForm(() => asked.policy, drawExports);
 }
 
 function take(source: Source, example = false): void {
@@ -72,6 +74,7 @@ function take(source: Source, example = false): void {
   asked.source = source;
   asked.loaded = asked.values = valuesOf(source);
   asked.release = releaseOf(source);
+  delete asked.inputs.overrides;
   faults?.set([]);
   byId("rehearsal-answer").replaceChildren();
   fillForm();
@@ -127,15 +130,25 @@ function drawPlan(told: Studied): void {
   byId("tab-changes").textContent = count === 0 ? "Changes" : `Changes (${count})`;
 }
 
+function drawExports(): void {
+  if (!studied) return;
+  const { name: chart, version } = studied.chart;
+  exports({ preview: studied.preview, chart, version, values: asked.values === asked.loaded ? "" : asked.values, policy: asked.policy });
+}
+
 function draw(told: Studied): void {
   drawPlan(told);
-  byId("timeout-answer").replaceChildren(timeout(told.preview.timing, showManifestLine));
+  byId("timeout-answer").replaceChildren(timeout(told.preview.timing, showManifestLine, () => {
+    delete asked.inputs.overrides;
+    byId("timeout").focus();
+    void work();
+  }));
+  whatIf(told.preview.timing, told.parsed, () => asked.inputs, again);
   byId("lint").replaceChildren(lint(told.preview.findings, {
     manifest: showManifestLine, template: showTemplate, canTemplate: (source) => told.templates[source] !== undefined,
   }));
   byId("tab-lint").textContent = `Findings (${told.preview.findings.length})`;
-  const values = asked.values === asked.loaded ? "" : asked.values;
-  byId("export").replaceChildren(exports({ preview: told.preview, chart: told.chart.name, version: told.chart.version, values }, JSON.stringify(told.preview, null, 2)));
+  drawExports();
   faults?.offer(told.preview);
 }
 
@@ -261,8 +274,8 @@ function files(): void {
 }
 
 async function share(): Promise<void> {
-  const { values, release, namespace, before, inputs } = asked;
-  const state: Shared = { v: 1, source: isExample ? "example" : asked.source, values, release, namespace, before, inputs, faults: faults?.faults() ?? [] };
+  const { values, release, namespace, before, inputs, policy } = asked;
+  const state: Shared = { v: 1, source: isExample ? "example" : asked.source, values, release, namespace, before, inputs, policy, faults: faults?.faults() ?? [] };
   history.replaceState(null, "", await toFragment(state));
   const button = byId("share");
   try {
@@ -282,7 +295,7 @@ async function begin(): Promise<void> {
   if (shared) {
     take(shared.source === "example" ? EXAMPLE : shared.source, shared.source === "example");
     const { values, release, namespace, inputs } = shared;
-    Object.assign(asked, { values, release, namespace, before: shared.before, inputs });
+    Object.assign(asked, { values, release, namespace, before: shared.before, inputs, policy: { ...USUAL, ...shared.policy } });
     fillForm();
     faults?.set(shared.faults);
     return;

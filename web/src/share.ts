@@ -1,5 +1,6 @@
 // Everything in the address: state to the fragment and back, compressed. The fragment never leaves the browser.
 
+import type { Policy } from "./export.ts";
 import type { Source } from "./source.ts";
 import type { TimeInputs } from "./types.ts";
 
@@ -12,6 +13,8 @@ export interface Shared {
   namespace: string;
   before: string;
   inputs: TimeInputs;
+  /** Not in links of older pages. */
+  policy?: Policy;
   faults: string[];
 }
 

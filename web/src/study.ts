@@ -1,6 +1,7 @@
 // From source and values to what is shown: the calls, in order.
 
 import type { Core } from "./core.ts";
+import type { Policy } from "./export.ts";
 import type { Source } from "./source.ts";
 import type { LookAheadInput, Parsed, Preview, RenderAnswer, Run, TimeInputs } from "./types.ts";
 
@@ -14,6 +15,7 @@ export interface Asked {
   namespace: string;
   before: "differs" | "loaded" | "nothing";
   inputs: TimeInputs;
+  policy: Policy;
 }
 
 /** What of a rendered chart is shown. */

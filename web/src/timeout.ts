@@ -3,9 +3,10 @@
 import { byId, h, type Child } from "./dom.ts";
 import { duration, flag } from "./time.ts";
 import type { AnswerWith, ObjectTime, TimeInputs, Timing } from "./types.ts";
+import { tried } from "./whatif.ts";
 import type { Core } from "./core.ts";
 
-type Name = Exclude<keyof TimeInputs, "images">;
+type Name = Exclude<keyof TimeInputs, "images" | "overrides">;
 
 interface Slider {
   name: Name;
@@ -76,13 +77,15 @@ function bars(object: ObjectTime, longest: number, jump: (line: number) => void)
 }
 
 /** The answer with its bars. */
-export function timeout(timing: Timing, jump: (line: number) => void): HTMLElement {
+export function timeout(timing: Timing, jump: (line: number) => void, reset: () => void): HTMLElement {
   const longest = Math.max(1, ...timing.objects.flatMap((one) => one.terms.map((term) => term.most_ms)));
   const failed = timing.failed_after_ms === null
     ? `never${timing.unlimited.length > 0 ? `: nothing but --timeout ends ${timing.unlimited.join(", ")}` : ""}`
     : `after ${duration(timing.failed_after_ms)}`;
   return h("div", {},
     h("p", { class: "headline" }, h("code", { id: "recommended" }, `--timeout ${flag(timing.total_ms)}`), " recommended"),
+    timing.inputs.overrides && h("p", { class: "warning", id: "tried" }, `Tried out, not in the manifests: ${tried(timing.inputs)}. `,
+      h("button", { type: "button", class: "link", onclick: reset }, "As the manifests say")),
     h("dl", { class: "facts" },
       h("dt", {}, "Expected"), h("dd", {}, duration(timing.expected_ms)),
       h("dt", {}, "Forward"), h("dd", {}, duration(timing.recommended_ms)),

@@ -16,7 +16,7 @@ const FIRST: [&str; 4] = ["index.html", "style.css", "page.js", "backstay-first.
 const FULL: &str = "backstay.wasm";
 
 /// At most so many bytes with gzip may the page's own files have.
-const PAGE_BUDGET: usize = 24_000;
+const PAGE_BUDGET: usize = 26_500;
 
 /// At most so many bytes with gzip may all have that the page loads first: 600 KiB.
 const FIRST_BUDGET: usize = 614_400;
