@@ -466,26 +466,31 @@ fn a_volume_elsewhere_and_a_missing_driver_have_their_time_and_their_advice() {
     }
 }
 
-/// The table for people names every code with its meaning and its hint.
+/// The table for people names every code with its meaning and its hint, and each has a page.
 #[test]
 fn the_documented_causes_are_the_causes() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/causes.md");
-    let documented = std::fs::read_to_string(path).unwrap();
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let read = |name: &str| std::fs::read_to_string(docs.join(name)).unwrap_or_default();
+    let (index, contents) = (read("causes.md"), read("SUMMARY.md"));
     for code in CauseCode::ALL {
-        let row = format!("| `{code}` | {} | {} |", code.meaning(), code.hint());
-        assert!(documented.contains(&row), "docs/causes.md lacks\n{row}");
-    }
-    let sections: Vec<(&str, &str)> = documented
-        .split("\n## ")
-        .skip(1)
-        .map(|section| section.split_once('\n').unwrap_or((section, "")))
-        .collect();
-    let names: Vec<&str> = sections.iter().map(|(name, _)| *name).collect();
-    let codes: Vec<&str> = CauseCode::ALL.iter().map(|code| code.as_str()).collect();
-    assert_eq!(names, codes, "docs/causes.md has a section for each code, in their order");
-    for (name, text) in sections {
-        for part in ["* **Seen:** ", "* **Certain:** ", "* **What to do:** "] {
-            assert!(text.contains(part), "docs/causes.md, {name}: no {part}");
+        let row = format!("| [`{code}`](causes/{code}.md) | {} | {} |", code.meaning(), code.hint());
+        assert!(index.contains(&row), "docs/causes.md lacks\n{row}");
+        assert!(
+            contents.contains(&format!("  - [{code}](causes/{code}.md)\n")),
+            "docs/SUMMARY.md lacks {code}"
+        );
+        let page = read(&format!("causes/{code}.md"));
+        let title = format!("# {code}\n");
+        let parts = [
+            "\n## What was seen\n",
+            "\n## What it means\n",
+            "\n**Certain:** ",
+            "\n## What usually fixes it\n",
+        ];
+        for part in [title.as_str(), code.meaning(), code.hint()].into_iter().chain(parts) {
+            assert!(page.contains(part), "docs/causes/{code}.md lacks {part:?}");
         }
     }
+    let pages = std::fs::read_dir(docs.join("causes")).unwrap().count();
+    assert_eq!(pages, CauseCode::ALL.len(), "docs/causes has pages without a code");
 }

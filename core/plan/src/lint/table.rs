@@ -1,4 +1,4 @@
-//! The rules: code, severity, why it matters, what to do. `docs/lint.md` has a section for each; a test ties them.
+//! The rules: code, severity, why it matters, what to do. `docs/lint` has a page for each; a test ties them.
 
 use serde::{Deserialize, Serialize};
 

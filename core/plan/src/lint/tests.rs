@@ -362,19 +362,34 @@ fn one_object_can_be_left_out_of_a_rule() {
 }
 
 #[test]
-fn every_rule_has_its_section() {
-    let docs = include_str!("../../../../docs/lint.md");
+fn every_rule_has_its_page() {
+    extern crate std;
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let read = |name: &str| std::fs::read_to_string(docs.join(name)).unwrap_or_default();
+    let (index, contents) = (read("lint.md"), read("SUMMARY.md"));
     for rule in RULES {
-        let heading = alloc::format!("### {}\n", rule.code);
-        let (_, section) =
-            docs.split_once(&heading).unwrap_or_else(|| panic!("docs/lint.md lacks {heading}"));
-        let section = section.split("\n### ").next().unwrap_or(section);
-        assert!(
-            section.contains(rule.why) && section.contains(rule.fix),
-            "docs/lint.md: {} differs",
-            rule.code
-        );
+        let code = rule.code;
+        let page = read(&alloc::format!("lint/{code}.md"));
+        // A sentence of its own begins with a capital there.
+        let severity = alloc::format!("{:?}, one of the rules of", rule.severity);
+        let title = alloc::format!("# {code}\n");
+        for part in [
+            title.as_str(),
+            &severity,
+            "\n## What was seen and why it matters\n",
+            rule.why.get(1..).unwrap_or_default(),
+            "\n## What usually fixes it\n",
+            rule.fix.get(1..).unwrap_or_default(),
+            "\n## When it is meant\n",
+        ] {
+            assert!(page.contains(part), "docs/lint/{code}.md lacks {part:?}");
+        }
+        let severity = alloc::format!("{:?}", rule.severity).to_lowercase();
+        let row = alloc::format!("| [`{code}`](lint/{code}.md) | {severity} | {}. |", rule.why);
+        assert!(index.contains(&row), "docs/lint.md lacks\n{row}");
+        let entry = alloc::format!("  - [{code}](lint/{code}.md)\n");
+        assert!(contents.contains(&entry), "docs/SUMMARY.md lacks {entry}");
     }
-    let sections = docs.matches("\n### ").count();
-    assert_eq!(sections, RULES.len(), "docs/lint.md has sections without a rule");
+    let pages = std::fs::read_dir(docs.join("lint")).unwrap().count();
+    assert_eq!(pages, RULES.len(), "docs/lint has pages without a rule");
 }
