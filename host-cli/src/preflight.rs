@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_core::health::Policy;
 use backstay_core::object::{ResourceKey, at, list_at, text_at};
-use backstay_core::plan::{Finding, Need, Plan, UndoTarget, finding, needs_of};
+use backstay_core::plan::{Finding, Need, Plan, Step, UndoTarget, UndoWork, finding, needs_of};
 use futures::StreamExt as _;
 use http::Request;
 use kube::Client;
@@ -138,12 +138,27 @@ pub(crate) async fn version(cluster: &Cluster) -> Option<(u32, u32)> {
     Some((number("major")?, number("minor")?))
 }
 
-/// Whether there is a way back.
-pub(crate) fn way_back(plan: &Plan) -> Option<Finding> {
+/// Whether there is a way back, and what of it the server will refuse.
+pub(crate) fn way_back(plan: &Plan) -> Vec<Finding> {
     match &plan.undo {
-        UndoTarget::Closed { reason } => Some(finding("way-back-closed", "", "", reason)),
-        UndoTarget::Revision { .. } | UndoTarget::Nothing => None,
+        UndoTarget::Closed { reason } => vec![finding("way-back-closed", "", "", reason)],
+        UndoTarget::Revision { .. } => plan.steps.iter().filter_map(locked).collect(),
+        UndoTarget::Nothing => Vec::new(),
     }
+}
+
+/// A ConfigMap or Secret that becomes immutable cannot be given its former content (Kubernetes
+/// `pkg/apis/core/validation`, `ValidateConfigMapUpdate` and `ValidateSecretUpdate`).
+fn locked(step: &Step) -> Option<Finding> {
+    let (Some(desired), UndoWork::Restore { object }) = (&step.desired, &step.undo) else { return None };
+    let is_kind = step.key.group.is_empty() && matches!(step.key.kind.as_str(), "ConfigMap" | "Secret");
+    let is_locked = |object: &Value| object.get("immutable") == Some(&Value::Bool(true));
+    if !is_kind || !is_locked(desired) || is_locked(object) {
+        return None;
+    }
+    let words = "becomes immutable: after a failure the server refuses its former content, and the rollout ends broken; \
+                 give it a new name instead";
+    Some(finding("way-back-closed", &step.key.to_string(), &step.source, words))
 }
 
 #[cfg(test)]

@@ -203,3 +203,21 @@ fn a_rule_counts_also_for_what_is_otherwise_ready_at_once() {
         assert_eq!(place.history("web"), history, "{name}: {text}");
     }
 }
+
+#[test]
+fn a_way_back_that_would_be_refused_is_told_before() {
+    let place = Place::new("way-back");
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: gate}\nimmutable: {{ .Values.locked }}\ndata: {tag: '{{ .Values.tag }}'}\n";
+    place.file("chart/templates/gate.yaml", map);
+    let (code, text) = place.run("deploy web ./chart --set tag=1,locked=false");
+    assert!(code == 0 && !text.contains("way-back-closed"), "{text}");
+    for line in ["plan web ./chart --set tag=2,locked=true", "deploy web ./chart --set tag=2,locked=true"] {
+        let (code, text) = place.run(line);
+        assert!(
+            code == 0 && text.contains("becomes immutable") && text.contains("way-back-closed"),
+            "{line}: {text}"
+        );
+    }
+    let (code, text) = place.run("plan web ./chart --set tag=2,locked=true");
+    assert!(code == 0 && !text.contains("way-back-closed"), "{text}");
+}

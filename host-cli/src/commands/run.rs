@@ -196,7 +196,7 @@ async fn preflight(
     if is_deploy {
         warnings.extend(errors(ground, request, plan, quotas));
         let undoes = request.remediation == Remediation::Undo;
-        warnings.extend(crate::preflight::way_back(plan).filter(|_| undoes));
+        warnings.extend(crate::preflight::way_back(plan).into_iter().filter(|_| undoes));
     }
     let release = if global.member.is_some() { format!("{}: ", request.release) } else { String::new() };
     for one in warnings.iter().take(MOST_WARNINGS) {
