@@ -139,12 +139,38 @@ pub(crate) async fn version(cluster: &Cluster) -> Option<(u32, u32)> {
 }
 
 /// Whether there is a way back, and what of it the server will refuse.
-pub(crate) fn way_back(plan: &Plan) -> Vec<Finding> {
+pub(crate) async fn way_back(cluster: &Cluster, plan: &Plan) -> Vec<Finding> {
     match &plan.undo {
         UndoTarget::Closed { reason } => vec![finding("way-back-closed", "", "", reason)],
-        UndoTarget::Revision { .. } => plan.steps.iter().filter_map(locked).collect(),
+        UndoTarget::Revision { revision } => {
+            let mut found: Vec<Finding> = plan.steps.iter().filter_map(locked).collect();
+            for step in &plan.steps {
+                found.extend(removed(cluster, step, *revision).await);
+            }
+            found
+        }
         UndoTarget::Nothing => Vec::new(),
     }
+}
+
+/// An object whose former manifest is of a version that the server no longer has cannot be given it back. Asked only where the
+/// new manifest is of another version.
+async fn removed(cluster: &Cluster, step: &Step, revision: u32) -> Option<Finding> {
+    let UndoWork::Restore { object } = &step.undo else { return None };
+    let (former, kind) = (text_at(object, &["apiVersion"])?, text_at(object, &["kind"])?);
+    if former == step.key.api_version() {
+        return None;
+    }
+    let key = ResourceKey::new(former, kind, &step.key.namespace, &step.key.name);
+    // Who may not ask learns nothing, as with quotas.
+    if cluster.discovery.serves(&key).await.unwrap_or(true) {
+        return None;
+    }
+    let words = format!(
+        "revision {revision} has it as {former}, which the server no longer has: after a failure it cannot be given back; \
+         deploy the new version alone first"
+    );
+    Some(finding("way-back-closed", &step.key.to_string(), &step.source, &words))
 }
 
 /// A ConfigMap or Secret that becomes immutable cannot be given its former content (Kubernetes

@@ -4,6 +4,8 @@
 
 mod place;
 
+use backstay_core::object::Timestamp;
+use backstay_core::release::Record;
 use place::{Place, SANDBOX};
 
 const WEB: &str = "apiVersion: apps/v1
@@ -219,5 +221,34 @@ fn a_way_back_that_would_be_refused_is_told_before() {
         );
     }
     let (code, text) = place.run("plan web ./chart --set tag=2,locked=true");
+    assert!(code == 0 && !text.contains("way-back-closed"), "{text}");
+}
+
+#[test]
+fn a_version_that_the_server_no_longer_has_is_told_before() {
+    let place = Place::new("removed");
+    let budget = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: web}\nspec: {minAvailable: {{ .Values.least }}, \
+                  selector: {matchLabels: {app: web}}}\n";
+    place.file("chart/templates/budget.yaml", budget);
+    let (code, text) = place.run("deploy web ./chart --set tag=1,least=0");
+    assert!(code == 0 && !text.contains("way-back-closed"), "{text}");
+    // As if the release was made before the cluster's own upgrade.
+    let file = place.folder.join("cluster.json");
+    let mut model: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let objects = model["store"]["objects"].as_array_mut().unwrap();
+    let secret =
+        objects.iter_mut().find(|object| object["metadata"]["name"] == "sh.helm.release.v1.web.v1").unwrap();
+    let mut record = Record::from_secret(secret).unwrap();
+    record.release.manifest = record.release.manifest.replace("policy/v1\n", "policy/v1beta1\n");
+    let data = record.to_secret(Timestamp::default()).unwrap()["data"].clone();
+    secret["data"] = data;
+    std::fs::write(&file, model.to_string()).unwrap();
+    for line in ["plan web ./chart --set tag=2,least=1", "deploy web ./chart --set tag=2,least=1"] {
+        let (code, text) = place.run(line);
+        let says = "revision 1 has it as policy/v1beta1, which the server no longer has";
+        assert!(code == 0 && text.contains(says) && text.contains("way-back-closed"), "{line}: {text}");
+    }
+    let (code, text) = place.run("plan web ./chart --set tag=3,least=2");
     assert!(code == 0 && !text.contains("way-back-closed"), "{text}");
 }

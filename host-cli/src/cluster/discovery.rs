@@ -48,12 +48,22 @@ impl Discovery {
             };
             return Ok(Kind { resource, namespaced: info.namespaced });
         }
+        let known = self.listed(key).await?;
+        Ok(known.ok_or_else(|| UnknownKind { api_version, kind: key.kind.clone() })?)
+    }
+
+    /// Whether the server has a kind in this version of its group, built in or not.
+    pub(crate) async fn serves(&self, key: &ResourceKey) -> anyhow::Result<bool> {
+        Ok(self.listed(key).await?.is_some())
+    }
+
+    async fn listed(&self, key: &ResourceKey) -> anyhow::Result<Option<Kind>> {
+        let api_version = key.api_version();
         if !self.groups.borrow().contains_key(&api_version) {
             let kinds = self.ask(key).await?;
             self.groups.borrow_mut().insert(api_version.clone(), kinds);
         }
-        let known = self.groups.borrow().get(&api_version).and_then(|kinds| kinds.get(&key.kind)).cloned();
-        Ok(known.ok_or_else(|| UnknownKind { api_version, kind: key.kind.clone() })?)
+        Ok(self.groups.borrow().get(&api_version).and_then(|kinds| kinds.get(&key.kind)).cloned())
     }
 
     /// The API of an object's kind in its namespace.

@@ -49,7 +49,7 @@ pub(crate) async fn show(
     let mut found = lint(&plan.namespace, &own, &request.hooks, before, &facts);
     found.extend(remarks_as_findings(&timing.remarks));
     found.extend(access?);
-    found.extend(preflight::way_back(&plan));
+    found.extend(preflight::way_back(cluster, &plan).await);
     found.extend(refusals(cluster, ground, &request, &plan).await?);
     let found = placed(found, &lines, ignore);
     print_structured(request.output, &preview_json(&plan, &timing, &found), || {

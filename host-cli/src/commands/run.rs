@@ -195,8 +195,9 @@ async fn preflight(
     let mut warnings: Vec<Finding> = given.iter().map(finding_of).collect();
     if is_deploy {
         warnings.extend(errors(ground, request, plan, quotas));
-        let undoes = request.remediation == Remediation::Undo;
-        warnings.extend(crate::preflight::way_back(plan).into_iter().filter(|_| undoes));
+        if request.remediation == Remediation::Undo {
+            warnings.extend(crate::preflight::way_back(cluster, plan).await);
+        }
     }
     let release = if global.member.is_some() { format!("{}: ", request.release) } else { String::new() };
     for one in warnings.iter().take(MOST_WARNINGS) {
