@@ -1,7 +1,8 @@
 //! Arithmetic modulo an odd number with its highest bit set, in Montgomery's form, and the test of Miller and Rabin.
 //!
 //! Nearly all time of making an RSA key goes into the squarings here, so the sizes of RSA's primes have code of their own
-//! in `kernel.rs`, and primes of 1024 bits arithmetics of their own: `lanes.rs`, `wide.rs`, and `narrow.rs` for modules.
+//! in `kernel.rs`, and where their limbs or the processor allow more, arithmetics of their own: `lanes.rs`, `wide.rs`, and `narrow.rs` for
+//! modules.
 
 use std::cmp::Ordering;
 

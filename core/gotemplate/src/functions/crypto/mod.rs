@@ -18,6 +18,7 @@ mod modular;
 mod narrow;
 mod password;
 mod prime;
+mod residues;
 mod wide;
 
 use std::net::IpAddr;

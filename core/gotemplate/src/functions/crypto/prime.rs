@@ -140,9 +140,10 @@ fn first_passing(numbers: &[Vec<u64>], first_of: FirstOf) -> Option<usize> {
 }
 
 fn passes(number: &[u64], base: Option<&[u64]>) -> bool {
-    match number.try_into() {
-        Ok(modulus) if cfg!(target_family = "wasm") => Narrow::new(modulus).passes(number, base),
-        Ok(modulus) => Wide::new(modulus).passes(number, base),
+    match (number.len(), cfg!(target_family = "wasm")) {
+        (16, true) => Narrow::<38>::new(number).passes(number, base),
+        (32, true) => Narrow::<76>::new(number).passes(number, base),
+        (16, false) => Wide::new(number).passes(number, base),
         _ => Field::new(number).passes(number, base),
     }
 }
