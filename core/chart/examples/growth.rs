@@ -136,7 +136,7 @@ fn fastest(rounds: usize, work: impl FnMut()) -> Duration {
 }
 
 fn file(path: impl Into<String>, text: impl Into<String>) -> SourceFile {
-    SourceFile { path: path.into(), content: text.into().into_bytes() }
+    SourceFile { path: path.into(), content: text.into().into_bytes().into() }
 }
 
 fn chart(template: String, values: String) -> Vec<SourceFile> {

@@ -13,8 +13,8 @@ pub const MAX_CHART_SIZE: usize = 100 * 1024 * 1024;
 pub struct SourceFile {
     /// The path below the chart's folder, with `/`.
     pub path: String,
-    /// The bytes.
-    pub content: Vec<u8>,
+    /// The bytes. The chart keeps them as they are, without a copy.
+    pub content: Rc<[u8]>,
 }
 
 /// A file of a chart. Copies share the bytes.
@@ -29,9 +29,9 @@ pub struct ChartFile {
 impl ChartFile {
     /// A file from its path and bytes; a UTF-8 byte order mark is taken off.
     #[must_use]
-    pub fn new(name: impl Into<String>, content: &[u8]) -> Self {
-        let data = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-        Self { name: name.into(), data: Rc::from(data) }
+    pub fn new(name: impl Into<String>, content: Rc<[u8]>) -> Self {
+        let data = content.strip_prefix(b"\xef\xbb\xbf").map(Rc::from).unwrap_or(content);
+        Self { name: name.into(), data }
     }
 
     /// The bytes as text, as Go turns bytes into a string to print: invalid parts become U+FFFD.
@@ -130,7 +130,6 @@ pub(crate) fn filter(files: Vec<SourceFile>) -> Result<Vec<ChartFile>, ChartErro
         IgnoreRules::parse(&rules.map(|file| String::from_utf8_lossy(&file.content)).unwrap_or_default())?;
     let mut size = 0_usize;
     let mut kept = Vec::with_capacity(files.len());
-    // Each file is given back once it is copied.
     for file in files {
         if file.path.starts_with('/') || file.path.split('/').any(|part| part.is_empty() || part == "..") {
             return Err(ChartError::Path { path: file.path, message: "leaves the chart's folder" });
@@ -142,7 +141,7 @@ pub(crate) fn filter(files: Vec<SourceFile>) -> Result<Vec<ChartFile>, ChartErro
         if size > MAX_CHART_SIZE {
             return Err(ChartError::TooLarge(MAX_CHART_SIZE));
         }
-        kept.push(ChartFile::new(file.path, &file.content));
+        kept.push(ChartFile::new(file.path, file.content));
     }
     // Go walks each folder sorted by name, so `a/b` comes before `a-b` although `-` sorts before `/`.
     backstay_object::sort_by(&mut kept, |a, b| a.name.split('/').cmp(b.name.split('/')));

@@ -14,7 +14,8 @@ use backstay_gotemplate::{Compatibility, Map, map_to_json};
 use serde_json::{Value, json};
 
 fn chart(files: &[(&str, &str)]) -> Result<Chart, String> {
-    let file = |(path, text): &(&str, &str)| SourceFile { path: (*path).into(), content: (*text).into() };
+    let file =
+        |(path, text): &(&str, &str)| SourceFile { path: (*path).into(), content: text.as_bytes().into() };
     from_files(files.iter().map(file).collect()).map_err(|error| error.to_string())
 }
 

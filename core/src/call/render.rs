@@ -205,7 +205,7 @@ fn chart(given: &Input) -> Result<Chart, CallError> {
                         return Err(CallError::BadRequest(problem));
                     }
                 };
-                Ok(SourceFile { path: file.path.clone(), content })
+                Ok(SourceFile { path: file.path.clone(), content: content.into() })
             };
             let files = files.iter().map(file).collect::<Result<Vec<_>, _>>()?;
             from_files(files).map_err(refused("chart"))

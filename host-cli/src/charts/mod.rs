@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
+use std::rc::Rc;
 
 use backstay_core::chart::{
     Chart, IgnoreRules, MAX_CHART_SIZE, SourceFile, ValueSources, from_archive, from_files, unpack,
@@ -91,7 +92,7 @@ pub(crate) fn files_of(reference: &str) -> anyhow::Result<Vec<SourceFile>> {
     }
     let files =
         unpack(&archive(reference)?).map_err(|error| Stop::refused(format!("chart {reference}: {error}")))?;
-    Ok(files.into_iter().map(|file| SourceFile { path: file.name, content: file.data.to_vec() }).collect())
+    Ok(files.into_iter().map(|file| SourceFile { path: file.name, content: file.data }).collect())
 }
 
 fn is_folder(reference: &str) -> anyhow::Result<bool> {
@@ -171,12 +172,29 @@ fn read_into(
                 *size <= MAX_CHART_SIZE,
                 "its files are larger than {MAX_CHART_SIZE} bytes together; use .helmignore"
             );
-            let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-            file.take(length).read_to_end(&mut content).map_err(error)?;
+            let content = content_of(file, usize::try_from(length).unwrap_or_default()).map_err(error)?;
             files.push(SourceFile { path: relative, content });
         }
     }
     Ok(())
+}
+
+/// At most so many bytes of a file, read where the chart keeps them.
+fn content_of(mut file: fs::File, length: usize) -> std::io::Result<Rc<[u8]>> {
+    let mut content: Rc<[u8]> = std::iter::repeat_n(0, length).collect();
+    let mut filled = 0;
+    while filled < length {
+        // Nobody else has it yet.
+        let rest = Rc::get_mut(&mut content).and_then(|content| content.get_mut(filled..));
+        match file.read(rest.unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(more) => filled += more,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    // It may have become shorter meanwhile.
+    Ok(if filled < length { content.get(..filled).unwrap_or_default().into() } else { content })
 }
 
 /// Reads the values given on the command line, in Helm's order.

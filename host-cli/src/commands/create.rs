@@ -89,10 +89,9 @@ fn from(starter: &Path, name: &str) -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut found = Vec::new();
     for file in files {
         let is_text = file.path.starts_with("templates/") || file.path == "values.yaml";
-        let content = match String::from_utf8(file.content) {
-            Ok(text) if is_text => named(&text, name).into_bytes(),
-            Ok(text) => text.into_bytes(),
-            Err(error) => error.into_bytes(),
+        let content = match std::str::from_utf8(&file.content) {
+            Ok(text) if is_text => named(text, name).into_bytes(),
+            _ => file.content.to_vec(),
         };
         if file.path != "Chart.yaml" {
             found.push((PathBuf::from(file.path), content));

@@ -84,7 +84,7 @@ pub(crate) fn of_chart(
         let source = format!("{}/{}", chart.metadata.name, file.path);
         let path =
             if is_folder { format!("{}/{}", name.trim_end_matches('/'), file.path) } else { source.clone() };
-        if let Ok(content) = String::from_utf8(file.content) {
+        if let Ok(content) = String::from_utf8(file.content.to_vec()) {
             files.insert(source.clone(), path);
             templates.push((source, content));
         }

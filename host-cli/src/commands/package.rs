@@ -105,7 +105,7 @@ pub(super) fn packed_as_is(path: &Path, change: &Change<'_>) -> anyhow::Result<(
     let mut others: Vec<SourceFile> = charts::files_of(path)?;
     others.retain(|file| file.path != "Chart.yaml");
     others.sort_by(|a, b| rank(&a.path).cmp(&rank(&b.path)).then_with(|| a.path.cmp(&b.path)));
-    files.extend(others.into_iter().map(|file| (file.path, file.content)));
+    files.extend(others.into_iter().map(|file| (file.path, file.content.to_vec())));
     let archive = pack(&metadata.name, &files, seconds()?).map_err(|error| anyhow::anyhow!(error))?;
     Ok((format!("{}-{}.tgz", metadata.name, metadata.version), archive, metadata.version))
 }

@@ -73,7 +73,7 @@ fn text_of(path: &str, arguments: &ShowArgs, parts: &Parts) -> anyhow::Result<Ve
         }
         let files = charts::files_of(path)?;
         if let Some(file) = files.iter().find(|file| file.path == "values.yaml") {
-            line(&ChartFile::new("values.yaml", &file.content).data);
+            line(&ChartFile::new("values.yaml", file.content.clone()).data);
         }
     }
     let readme = chart.files.iter().find(|file| {

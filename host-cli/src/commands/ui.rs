@@ -155,9 +155,9 @@ async fn chart(global: &GlobalArgs, arguments: &UiArgs) -> anyhow::Result<Value>
         }
         let files: Vec<Value> = charts::files_of(&path)?
             .into_iter()
-            .map(|file| match String::from_utf8(file.content) {
+            .map(|file| match std::str::from_utf8(&file.content) {
                 Ok(text) => json!({"path": file.path, "text": text}),
-                Err(error) => json!({"path": file.path, "base64": STANDARD.encode(error.as_bytes())}),
+                Err(_) => json!({"path": file.path, "base64": STANDARD.encode(&file.content)}),
             })
             .collect();
         json!({"kind": "chart", "name": given, "files": files})

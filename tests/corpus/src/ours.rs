@@ -52,7 +52,7 @@ fn collect(
                 "cannot load irregular file {} as it has file mode type bits set",
                 entry.path().display()
             );
-            files.push(SourceFile { path: name, content: fs::read(entry.path())? });
+            files.push(SourceFile { path: name, content: fs::read(entry.path())?.into() });
         }
     }
     Ok(())

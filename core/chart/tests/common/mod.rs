@@ -25,7 +25,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<SourceFile>) {
         if entry.path().is_dir() {
             collect(&entry.path(), &format!("{name}/"), files);
         } else if let Ok(content) = std::fs::read(entry.path()) {
-            files.push(SourceFile { path: name, content });
+            files.push(SourceFile { path: name, content: content.into() });
         }
     }
 }
