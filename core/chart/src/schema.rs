@@ -1,8 +1,7 @@
 //! `values.schema.json`: values are checked before anything is rendered.
 //!
 //! The rules are those of JSON Schema (drafts 4 to 2020-12) and the messages those of the library in Helm 3.22 and 4.3.
-//! References to the network are not followed: what is behind them is taken as fitting. `$dynamicRef` and `$recursiveRef` are
-//! `$recursiveRef` are not looked at.
+//! References to the network are not followed: what is behind them is taken as fitting.
 
 use std::collections::BTreeSet;
 
@@ -14,10 +13,11 @@ use crate::chart::Chart;
 use crate::schema_failure::{Failure, GROUP, failure, grouped};
 use crate::schema_links::{self, Links};
 use crate::schema_meta;
+use crate::schema_rules::{Keyword, Rules};
 use crate::schema_scalars::{
     check_count, check_number, check_text, duplicates, equal, is_integer, quote, show, type_of,
 };
-use crate::schema_scope::{Item, Scope};
+use crate::schema_scope::{Item, Part, Scope};
 
 /// How deep schemas may refer to each other.
 const MAX_DEPTH: usize = 200;
@@ -90,8 +90,7 @@ pub fn validate(schema: &Value, value: &Value) -> Result<(), String> {
 /// The same; `is_asked` says whether anything in the schema asks what was not looked at.
 pub(crate) fn check(schema: &Value, value: &Value, is_asked: bool) -> Result<(), String> {
     let validator = Validator { root: schema, links: Links::default(), draft: draft(schema), is_asked };
-    let mut path = Vec::new();
-    let (mut errors, _) = validator.check(&Scope::root(schema), value, &mut path);
+    let mut errors = validator.check(&Scope::root(schema), value).failures;
     if let [Failure { groups: true, causes, .. }] = &mut errors[..] {
         errors = std::mem::take(causes);
     }
@@ -111,25 +110,30 @@ fn draft(schema: &Value) -> u16 {
     known.iter().find(|(name, _)| named.contains(name)).map_or(2020, |(_, draft)| *draft)
 }
 
-/// The parts of a value that a schema has looked at, however it judged them; what it leaves is for `unevaluated…`.
+/// What one check finds: failures, and the parts of the value that a schema has looked at, however it judged them; what it
+/// leaves is for `unevaluated…`.
 #[derive(Default)]
-struct Seen {
+struct Findings {
+    failures: Vec<Failure>,
     names: BTreeSet<String>,
     items: BTreeSet<usize>,
 }
 
-impl Seen {
-    /// Takes over what a schema has seen that found nothing wrong.
-    fn merge(&mut self, found: &[Failure], more: Self) {
-        if found.is_empty() {
-            self.names.extend(more.names);
-            self.items.extend(more.items);
+impl Findings {
+    fn fail(&mut self, scope: &Scope<'_, '_>, message: impl Into<String>, causes: Vec<Failure>) {
+        self.failures.push(failure(scope, message.into(), causes));
+    }
+
+    /// Takes over what another schema found about the same value, but for its failures. What it has seen counts where it
+    /// found nothing wrong.
+    fn see(&mut self, other: Self) -> Vec<Failure> {
+        if other.failures.is_empty() {
+            self.names.extend(other.names);
+            self.items.extend(other.items);
         }
+        other.failures
     }
 }
-
-/// What one check finds: failures, and the parts it has looked at.
-type Outcome = (Vec<Failure>, Seen);
 
 struct Validator<'a> {
     root: &'a Value,
@@ -140,121 +144,89 @@ struct Validator<'a> {
 }
 
 impl<'a> Validator<'a> {
-    fn check(&self, scope: &Scope<'_, 'a>, value: &Value, path: &mut Vec<String>) -> Outcome {
-        let schema = scope.schema;
-        let mut errors = Vec::new();
-        let mut seen = Seen::default();
-        let rules = match schema {
-            Value::Bool(false) => return (vec![failure(path, "false schema".into(), Vec::new())], seen),
-            Value::Object(rules) if scope.depth < MAX_DEPTH => rules,
-            _ => return (errors, seen),
-        };
-        if let Some(message) = scope.cycle(self.root) {
-            return (vec![failure(path, message, Vec::new())], seen);
-        }
-        let reference = rules.get("$ref").and_then(Value::as_str);
-        if let Some(reference) = reference.filter(|_| self.draft < 2019) {
-            // There a reference stands for the whole schema, but for what came with draft 6.
-            if let Some(message) = self.check_const(rules, value) {
-                return (vec![failure(path, message, Vec::new())], seen);
+    fn check(&self, scope: &Scope<'_, 'a>, value: &Value) -> Findings {
+        let mut found = Findings::default();
+        let rules = match scope.schema {
+            Value::Object(rules) if scope.depth < MAX_DEPTH => Rules::of(rules, self.draft),
+            Value::Bool(false) => {
+                found.fail(scope, "false schema", Vec::new());
+                return found;
             }
-            self.follow(("$ref", reference), value, path, scope, &mut errors, &mut seen);
-            return (errors, seen);
-        }
-        if let Some(message) = self.check_value(rules, value) {
-            return (vec![failure(path, message, Vec::new())], seen);
+            _ => return found,
+        };
+        let reference = rules.text(Keyword::Ref);
+        // Before draft 2019 a reference stands for the whole schema, but for what came with draft 6.
+        let alone = reference.is_some() && self.draft < 2019;
+        let wrong = scope
+            .cycle(self.root)
+            .or_else(|| if alone { check_const(&rules, value) } else { self.check_value(&rules, value) });
+        if let Some(message) = wrong {
+            found.fail(scope, message, Vec::new());
+            return found;
         }
         if let Some(reference) = reference {
-            self.follow(("$ref", reference), value, path, scope, &mut errors, &mut seen);
-        }
-        match value {
-            Value::Object(map) => self.object(rules, map, path, scope, &mut errors, &mut seen),
-            Value::Array(items) => self.array(rules, items, path, scope, &mut errors, &mut seen),
-            Value::String(text) => check_text(rules, text, &mut |message| {
-                errors.push(failure(path, message, Vec::new()));
-            }),
-            Value::Number(number) => check_number(rules, number.as_f64().unwrap_or(0.0), &mut |message| {
-                errors.push(failure(path, message, Vec::new()));
-            }),
-            _ => {}
-        }
-        for keyword in ["$recursiveRef", "$dynamicRef"] {
-            if let Some(reference) = self.known(rules, keyword).and_then(Value::as_str) {
-                self.follow((keyword, reference), value, path, scope, &mut errors, &mut seen);
+            self.follow(Keyword::Ref, reference, value, scope, &mut found);
+            if alone {
+                return found;
             }
         }
-        self.combined(rules, value, path, scope, &mut errors, &mut seen);
-        self.unseen(rules, value, path, scope, &mut errors, &mut seen);
-        (errors, seen)
+        match value {
+            Value::Object(map) => self.object(&rules, value, map, scope, &mut found),
+            Value::Array(items) => self.array(&rules, items, scope, &mut found),
+            Value::String(text) => {
+                check_text(&rules, text, &mut |message| found.fail(scope, message, Vec::new()));
+            }
+            Value::Number(number) => {
+                let number = number.as_f64().unwrap_or(0.0);
+                check_number(&rules, number, &mut |message| found.fail(scope, message, Vec::new()));
+            }
+            _ => {}
+        }
+        for keyword in [Keyword::RecursiveRef, Keyword::DynamicRef] {
+            if let Some(reference) = rules.text(keyword) {
+                self.follow(keyword, reference, value, scope, &mut found);
+            }
+        }
+        self.combined(&rules, value, scope, &mut found);
+        self.unseen(&rules, value, scope, &mut found);
+        found
     }
 
     /// `unevaluatedProperties` and `unevaluatedItems`.
-    fn unseen(
-        &self,
-        rules: &'a Object<String, Value>,
-        value: &Value,
-        path: &mut Vec<String>,
-        scope: &Scope<'_, 'a>,
-        errors: &mut Vec<Failure>,
-        seen: &mut Seen,
-    ) {
+    fn unseen(&self, rules: &Rules<'a>, value: &Value, scope: &Scope<'_, 'a>, found: &mut Findings) {
         match value {
             Value::Object(map) => {
-                let Some(schema) = self.known(rules, "unevaluatedProperties") else { return };
-                let scope = scope.part(schema, "unevaluatedProperties", Item::Only);
-                for (name, value) in map.iter().filter(|(name, _)| !seen.names.contains(*name)) {
-                    self.below(&scope, value, name, path, errors);
+                let keyword = Keyword::UnevaluatedProperties;
+                let Some(schema) = rules.get(keyword) else { return };
+                for (name, value) in map {
+                    if !found.names.contains(name) {
+                        let scope = scope.part(Part::Name(name), schema, keyword, Item::Only);
+                        found.failures.extend(self.below(&scope, value));
+                    }
                 }
-                seen.names.extend(map.keys().cloned());
+                found.names.extend(map.keys().cloned());
             }
             Value::Array(items) => {
-                let Some(schema) = self.known(rules, "unevaluatedItems") else { return };
-                let scope = scope.part(schema, "unevaluatedItems", Item::Only);
-                for (index, item) in items.iter().enumerate().filter(|(index, _)| !seen.items.contains(index))
-                {
-                    self.below(&scope, item, &index.to_string(), path, errors);
+                let keyword = Keyword::UnevaluatedItems;
+                let Some(schema) = rules.get(keyword) else { return };
+                for (index, item) in items.iter().enumerate() {
+                    if !found.items.contains(&index) {
+                        let scope = scope.part(Part::Index(index), schema, keyword, Item::Only);
+                        found.failures.extend(self.below(&scope, item));
+                    }
                 }
-                seen.items.extend(0..items.len());
+                found.items.extend(0..items.len());
             }
             _ => {}
         }
     }
 
-    /// A keyword that not all drafts know.
-    fn known<'r>(&self, rules: &'r Object<String, Value>, keyword: &str) -> Option<&'r Value> {
-        let since = match keyword {
-            "const" | "contains" | "propertyNames" => 6,
-            "if" => 7,
-            "dependentSchemas"
-            | "dependentRequired"
-            | "unevaluatedProperties"
-            | "unevaluatedItems"
-            | "$recursiveRef" => 2019,
-            "$dynamicRef" => 2020,
-            _ => 4,
-        };
-        rules.get(keyword).filter(|_| self.draft >= since)
-    }
-
     /// `type`, `const`, `enum` and `format`: the first that does not fit is all there is to say.
-    fn check_value(&self, rules: &Object<String, Value>, value: &Value) -> Option<String> {
-        if let Some(types) = rules.get("type") {
-            let types: Vec<&str> = match types {
-                Value::String(one) => vec![one],
-                Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
-                _ => Vec::new(),
-            };
-            let found = type_of(value);
-            let fits = types.contains(&found) || (types.contains(&"integer") && is_integer(value));
-            if !types.is_empty() && !fits {
-                let wanted: Vec<&str> = TYPES.into_iter().filter(|name| types.contains(name)).collect();
-                return Some(format!("got {found}, want {}", wanted.join(" or ")));
-            }
-        }
-        if let Some(message) = self.check_const(rules, value) {
+    fn check_value(&self, rules: &Rules<'_>, value: &Value) -> Option<String> {
+        if let Some(message) = check_type(rules, value).or_else(|| check_const(rules, value)) {
             return Some(message);
         }
-        if let Some(Value::Array(wanted)) = rules.get("enum")
+        if let Some(wanted) = rules.list(Keyword::Enum)
             && !wanted.iter().any(|wanted| equal(value, wanted))
         {
             if wanted.iter().any(|wanted| matches!(wanted, Value::Array(_) | Value::Object(_))) {
@@ -264,7 +236,7 @@ impl<'a> Validator<'a> {
             let several = if shown.len() == 1 { "" } else { "one of " };
             return Some(format!("value must be {several}{}", shown.join(", ")));
         }
-        let format = rules.get("format").and_then(Value::as_str)?;
+        let format = rules.text(Keyword::Format)?;
         if self.draft >= 2019 {
             return None;
         }
@@ -273,98 +245,78 @@ impl<'a> Validator<'a> {
         Some(format!("{} is not valid {format}: {wrong}", quote(text)))
     }
 
-    fn check_const(&self, rules: &Object<String, Value>, value: &Value) -> Option<String> {
-        let wanted = self.known(rules, "const").filter(|wanted| !equal(value, wanted))?;
-        let plain = !matches!(wanted, Value::Array(_) | Value::Object(_));
-        Some(if plain { format!("value must be {}", show(wanted)) } else { "'const' failed".into() })
-    }
-
     /// Checks what a keyword refers to.
     fn follow(
         &self,
-        (keyword, reference): (&'static str, &'a str),
+        keyword: Keyword,
+        reference: &'a str,
         value: &Value,
-        path: &mut Vec<String>,
         scope: &Scope<'_, 'a>,
-        errors: &mut Vec<Failure>,
-        seen: &mut Seen,
+        found: &mut Findings,
     ) {
         let Some((target, within)) = self.links.find(self.root, scope, reference) else { return };
         let (target, within) = match keyword {
-            "$recursiveRef" => scope.recursive(target, within),
-            "$dynamicRef" => scope.dynamic(target, within, reference),
+            Keyword::RecursiveRef => scope.recursive(target, within),
+            Keyword::DynamicRef => scope.dynamic(target, within, reference),
             _ => (target, within),
         };
-        let (found, more) = self.check(&scope.linked(target, within, keyword), value, path);
-        seen.merge(&found, more);
-        if let Some(cause) = grouped(path, found) {
+        let failures = found.see(self.check(&scope.linked(target, within, keyword), value));
+        if let Some(cause) = grouped(scope, failures) {
             // Several behind the reference count as its own, wherever in the value they were found together.
             let causes = if cause.groups { cause.causes } else { vec![cause] };
-            errors.push(Failure { passes: true, ..failure(path, GROUP.into(), causes) });
+            found.failures.push(Failure { passes: true, ..failure(scope, GROUP.into(), causes) });
         }
     }
 
     /// Checks a part of a value.
-    fn below(
-        &self,
-        scope: &Scope<'_, 'a>,
-        value: &Value,
-        name: &str,
-        path: &mut Vec<String>,
-        errors: &mut Vec<Failure>,
-    ) {
-        path.push(name.to_owned());
-        let (found, _) = self.check(scope, value, path);
-        errors.extend(grouped(path, found));
-        path.pop();
+    fn below(&self, scope: &Scope<'_, 'a>, value: &Value) -> Option<Failure> {
+        grouped(scope, self.check(scope, value).failures)
     }
 
     fn object(
         &self,
-        rules: &'a Object<String, Value>,
+        rules: &Rules<'a>,
+        value: &Value,
         map: &Object<String, Value>,
-        path: &mut Vec<String>,
         scope: &Scope<'_, 'a>,
-        errors: &mut Vec<Failure>,
-        seen: &mut Seen,
+        found: &mut Findings,
     ) {
-        check_count(rules, "Properties", map.len(), &mut |message| {
-            errors.push(failure(path, message, Vec::new()))
+        check_count(rules, (Keyword::MinProperties, Keyword::MaxProperties), map.len(), &mut |message| {
+            found.fail(scope, message, Vec::new());
         });
         let missing = |wanted: &Value| -> Vec<String> {
             let names = wanted.as_array().into_iter().flatten().filter_map(Value::as_str);
             names.filter(|name| !map.contains_key(*name)).map(quote).collect()
         };
-        let required = rules.get("required").map(missing).unwrap_or_default();
+        let required = rules.get(Keyword::Required).map(missing).unwrap_or_default();
         if !required.is_empty() {
             let word = if required.len() == 1 { "property" } else { "properties" };
-            errors.push(failure(path, format!("missing {word} {}", required.join(", ")), Vec::new()));
+            found.fail(scope, format!("missing {word} {}", required.join(", ")), Vec::new());
         }
-        for keyword in ["dependencies", "dependentSchemas", "dependentRequired"] {
-            let entries = self.known(rules, keyword).and_then(Value::as_object);
-            for (name, wanted) in entries.into_iter().flatten().filter(|(name, _)| map.contains_key(*name)) {
+        for keyword in [Keyword::Dependencies, Keyword::DependentSchemas, Keyword::DependentRequired] {
+            let entries = rules.map(keyword).into_iter().flatten();
+            for (name, wanted) in entries.filter(|(name, _)| map.contains_key(*name)) {
                 if wanted.is_array() {
                     let missing = missing(wanted);
                     if !missing.is_empty() {
                         let message =
                             format!("properties {} required, if {} exists", missing.join(", "), quote(name));
-                        errors.push(failure(path, message, Vec::new()));
+                        found.fail(scope, message, Vec::new());
                     }
                 } else {
-                    let scope = scope.same(wanted, keyword, Item::Name(name));
-                    let (found, more) = self.check(&scope, &Value::Object(map.clone()), path);
-                    seen.merge(&found, more);
-                    errors.extend(grouped(path, found));
+                    let failures =
+                        found.see(self.check(&scope.same(wanted, keyword, Item::Name(name)), value));
+                    found.failures.extend(grouped(scope, failures));
                 }
             }
         }
-        self.properties(rules, map, path, scope, errors, seen);
-        if let Some(names) = self.known(rules, "propertyNames") {
+        self.properties(rules, map, scope, found);
+        if let Some(names) = rules.get(Keyword::PropertyNames) {
             for name in map.keys() {
-                let scope = scope.part(names, "propertyNames", Item::Only);
-                let (found, _) = self.check(&scope, &Value::String(name.clone()), &mut Vec::new());
-                if !found.is_empty() {
-                    errors.push(failure(path, format!("invalid propertyName {}", quote(name)), found));
+                let within = scope.part(Part::Apart, names, Keyword::PropertyNames, Item::Only);
+                let failures = self.check(&within, &Value::String(name.clone())).failures;
+                if !failures.is_empty() {
+                    found.fail(scope, format!("invalid propertyName {}", quote(name)), failures);
                 }
             }
         }
@@ -372,197 +324,194 @@ impl<'a> Validator<'a> {
 
     fn properties(
         &self,
-        rules: &'a Object<String, Value>,
+        rules: &Rules<'a>,
         map: &Object<String, Value>,
-        path: &mut Vec<String>,
         scope: &Scope<'_, 'a>,
-        errors: &mut Vec<Failure>,
-        seen: &mut Seen,
+        found: &mut Findings,
     ) {
-        let patterns = rules.get("patternProperties").and_then(Value::as_object);
-        let patterns: Vec<(Regex, &Value)> = patterns
+        let properties = rules.get(Keyword::Properties);
+        let patterns: Vec<(Regex, &Value)> = rules
+            .map(Keyword::PatternProperties)
             .into_iter()
             .flatten()
             .filter_map(|(pattern, schema)| Some((go_regex(pattern).ok()?, schema)))
             .collect();
         let mut unwanted = Vec::new();
         for (name, value) in map {
+            let part = Part::Name(name);
             let mut known = false;
-            if let Some(schema) = rules.get("properties").and_then(|properties| properties.get(name)) {
+            if let Some(schema) = properties.and_then(|properties| properties.get(name)) {
                 known = true;
-                let scope = scope.part(schema, "properties", Item::Name(name));
-                self.below(&scope, value, name, path, errors);
+                let scope = scope.part(part, schema, Keyword::Properties, Item::Name(name));
+                found.failures.extend(self.below(&scope, value));
             }
-            for (pattern, schema) in &patterns {
-                if pattern.is_match(name) {
-                    known = true;
-                    let scope = scope.part(schema, "patternProperties", Item::Name(pattern.as_str()));
-                    self.below(&scope, value, name, path, errors);
-                }
-            }
-            if !known && let Some(additional) = rules.get("additionalProperties") {
+            for (pattern, schema) in patterns.iter().filter(|(pattern, _)| pattern.is_match(name)) {
                 known = true;
-                match additional {
-                    Value::Bool(false) => unwanted.push(quote(name)),
-                    schema => {
-                        let scope = scope.part(schema, "additionalProperties", Item::Only);
-                        self.below(&scope, value, name, path, errors);
-                    }
+                let item = Item::Name(pattern.as_str());
+                let scope = scope.part(part, schema, Keyword::PatternProperties, item);
+                found.failures.extend(self.below(&scope, value));
+            }
+            if !known && let Some(additional) = rules.get(Keyword::AdditionalProperties) {
+                known = true;
+                if *additional == Value::Bool(false) {
+                    unwanted.push(quote(name));
+                } else {
+                    let scope = scope.part(part, additional, Keyword::AdditionalProperties, Item::Only);
+                    found.failures.extend(self.below(&scope, value));
                 }
             }
             if known && self.is_asked {
-                seen.names.insert(name.clone());
+                found.names.insert(name.clone());
             }
         }
         if !unwanted.is_empty() {
             let message = format!("additional properties {} not allowed", unwanted.join(", "));
-            errors.push(failure(path, message, Vec::new()));
+            found.fail(scope, message, Vec::new());
         }
     }
 
-    fn array(
-        &self,
-        rules: &'a Object<String, Value>,
-        items: &[Value],
-        path: &mut Vec<String>,
-        scope: &Scope<'_, 'a>,
-        errors: &mut Vec<Failure>,
-        seen: &mut Seen,
-    ) {
-        check_count(rules, "Items", items.len(), &mut |message| {
-            errors.push(failure(path, message, Vec::new()))
+    fn array(&self, rules: &Rules<'a>, items: &[Value], scope: &Scope<'_, 'a>, found: &mut Findings) {
+        check_count(rules, (Keyword::MinItems, Keyword::MaxItems), items.len(), &mut |message| {
+            found.fail(scope, message, Vec::new());
         });
-        if rules.get("uniqueItems") == Some(&Value::Bool(true))
+        if rules.get(Keyword::UniqueItems) == Some(&Value::Bool(true))
             && let Some((first, second)) = duplicates(items)
         {
-            errors.push(failure(path, format!("items at {first} and {second} are equal"), Vec::new()));
+            found.fail(scope, format!("items at {first} and {second} are equal"), Vec::new());
         }
-        let (by_place, rest) = match (rules.get("prefixItems"), rules.get("items")) {
-            (prefix, items) if self.draft >= 2020 => (prefix.and_then(Value::as_array), items),
-            (_, Some(Value::Array(by_place))) => (Some(by_place), rules.get("additionalItems")),
-            (_, items) => (None, items),
+        let (by_place, rest) = match rules.get(Keyword::Items) {
+            items if self.draft >= 2020 => (rules.list(Keyword::PrefixItems), items),
+            Some(Value::Array(by_place)) => (Some(by_place), rules.get(Keyword::AdditionalItems)),
+            items => (None, items),
         };
         let (first, more) = match by_place {
-            Some(_) if self.draft < 2020 => ("items", "additionalItems"),
-            _ => ("prefixItems", "items"),
+            Some(_) if self.draft < 2020 => (Keyword::Items, Keyword::AdditionalItems),
+            _ => (Keyword::PrefixItems, Keyword::Items),
         };
         let fixed = by_place.map_or(0, Vec::len).min(items.len());
-        seen.items.extend(0..if rest.is_some() { items.len() } else { fixed });
+        if self.is_asked {
+            found.items.extend(0..if rest.is_some() { items.len() } else { fixed });
+        }
         if self.draft < 2020 && rest == Some(&Value::Bool(false)) && by_place.is_some() {
             if items.len() > fixed {
                 let message = format!("last {} additionalItem(s) not allowed", items.len() - fixed);
-                errors.push(failure(path, message, Vec::new()));
+                found.fail(scope, message, Vec::new());
             }
         } else if let Some(schema) = rest {
             for (index, item) in items.iter().enumerate().skip(fixed) {
-                let scope = scope.part(schema, more, Item::Only);
-                self.below(&scope, item, &index.to_string(), path, errors);
+                let scope = scope.part(Part::Index(index), schema, more, Item::Only);
+                found.failures.extend(self.below(&scope, item));
             }
         }
         for (index, (schema, item)) in by_place.into_iter().flatten().zip(items).enumerate() {
-            let scope = scope.part(schema, first, Item::Index(index));
-            self.below(&scope, item, &index.to_string(), path, errors);
+            let scope = scope.part(Part::Index(index), schema, first, Item::Index(index));
+            found.failures.extend(self.below(&scope, item));
         }
-        if let Some(contains) = self.known(rules, "contains") {
-            let matched =
-                self.contains(rules, items, path, &scope.part(contains, "contains", Item::Only), errors);
-            seen.items.extend(matched.into_iter().filter(|_| self.draft >= 2020));
-        }
+        self.contains(rules, items, scope, found);
     }
 
-    /// Gives the places of the items that fit.
-    fn contains(
-        &self,
-        rules: &'a Object<String, Value>,
-        items: &[Value],
-        path: &mut Vec<String>,
-        scope: &Scope<'_, 'a>,
-        errors: &mut Vec<Failure>,
-    ) -> Vec<usize> {
+    fn contains(&self, rules: &Rules<'a>, items: &[Value], scope: &Scope<'_, 'a>, found: &mut Findings) {
+        let Some(schema) = rules.get(Keyword::Contains) else { return };
         let mut causes = Vec::new();
         let mut matched = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            let before = causes.len();
-            self.below(scope, item, &index.to_string(), path, &mut causes);
-            if causes.len() == before {
-                matched.push(index);
+            let scope = scope.part(Part::Index(index), schema, Keyword::Contains, Item::Only);
+            match self.below(&scope, item) {
+                None => matched.push(index),
+                Some(cause) => causes.push(cause),
             }
         }
-        let limit = |keyword: &str| rules.get(keyword).and_then(Value::as_u64).filter(|_| self.draft >= 2019);
-        let found = matched.len() as u64;
+        let limit = |keyword: Keyword| rules.get(keyword).and_then(Value::as_u64);
+        let count = matched.len() as u64;
         let shown = || matched.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
-        let places = || format!("matched {found} items at {}", shown());
-        match limit("minContains") {
-            Some(min) if found < min => {
-                let but = if found == 0 { "none matched".to_owned() } else { places() };
+        let places = || format!("matched {count} items at {}", shown());
+        match limit(Keyword::MinContains) {
+            Some(min) if count < min => {
+                let but = if count == 0 { "none matched".to_owned() } else { places() };
                 let message = format!("min {min} items required to match contains schema, but {but}");
-                errors.push(failure(path, message, causes));
+                found.fail(scope, message, causes);
             }
-            None if found == 0 => errors.push(failure(path, "no items match contains schema".into(), causes)),
+            None if count == 0 => found.fail(scope, "no items match contains schema", causes),
             _ => {}
         }
-        if let Some(max) = limit("maxContains").filter(|max| found > *max) {
+        if let Some(max) = limit(Keyword::MaxContains).filter(|max| count > *max) {
             let message = format!("max {max} items required to match contains schema, but {}", places());
-            errors.push(failure(path, message, Vec::new()));
+            found.fail(scope, message, Vec::new());
         }
-        matched
+        found.items.extend(matched.into_iter().filter(|_| self.draft >= 2020));
     }
 
-    fn combined(
-        &self,
-        rules: &'a Object<String, Value>,
-        value: &Value,
-        path: &mut Vec<String>,
-        scope: &Scope<'_, 'a>,
-        errors: &mut Vec<Failure>,
-        seen: &mut Seen,
-    ) {
-        let schemas = |keyword: &str| rules.get(keyword).and_then(Value::as_array).into_iter().flatten();
-        if let Some(schema) = rules.get("not")
-            && self.check(&scope.same(schema, "not", Item::Only), value, path).0.is_empty()
+    fn combined(&self, rules: &Rules<'a>, value: &Value, scope: &Scope<'_, 'a>, found: &mut Findings) {
+        if let Some(schema) = rules.get(Keyword::Not)
+            && self.check(&scope.same(schema, Keyword::Not, Item::Only), value).failures.is_empty()
         {
-            errors.push(failure(path, "'not' failed".into(), Vec::new()));
+            found.fail(scope, "'not' failed", Vec::new());
         }
-        let mut causes = Vec::new();
-        for (index, schema) in schemas("allOf").enumerate() {
-            let (found, more) = self.check(&scope.same(schema, "allOf", Item::Index(index)), value, path);
-            seen.merge(&found, more);
-            causes.extend(grouped(path, found));
-        }
+        let (_, causes) = self.each_of(rules, Keyword::AllOf, value, scope, found);
         if !causes.is_empty() {
-            errors.push(failure(path, "'allOf' failed".into(), causes));
+            found.fail(scope, "'allOf' failed", causes);
         }
-        for keyword in ["anyOf", "oneOf"] {
-            let mut causes = Vec::new();
-            let mut matched = Vec::new();
-            for (index, schema) in schemas(keyword).enumerate() {
-                let (found, more) = self.check(&scope.same(schema, keyword, Item::Index(index)), value, path);
-                seen.merge(&found, more);
-                match grouped(path, found) {
-                    None => matched.push(index),
-                    Some(cause) => causes.push(cause),
-                }
-            }
+        for keyword in [Keyword::AnyOf, Keyword::OneOf] {
+            let (matched, causes) = self.each_of(rules, keyword, value, scope, found);
             match (keyword, &matched[..]) {
                 (_, []) if causes.is_empty() => {}
-                ("anyOf", []) => errors.push(failure(path, "'anyOf' failed".into(), causes)),
-                (_, []) => errors.push(failure(path, "'oneOf' failed, none matched".into(), causes)),
-                ("oneOf", [first, second, ..]) => {
+                (Keyword::AnyOf, []) => found.fail(scope, "'anyOf' failed", causes),
+                (_, []) => found.fail(scope, "'oneOf' failed, none matched", causes),
+                (Keyword::OneOf, [first, second, ..]) => {
                     let message = format!("'oneOf' failed, subschemas {first}, {second} matched");
-                    errors.push(failure(path, message, Vec::new()));
+                    found.fail(scope, message, Vec::new());
                 }
                 _ => {}
             }
         }
-        if let Some(condition) = self.known(rules, "if") {
-            let (found, more) = self.check(&scope.same(condition, "if", Item::Only), value, path);
-            let branch = if found.is_empty() { "then" } else { "else" };
-            seen.merge(&found, more);
+        if let Some(condition) = rules.get(Keyword::If) {
+            let failures = found.see(self.check(&scope.same(condition, Keyword::If, Item::Only), value));
+            let branch = if failures.is_empty() { Keyword::Then } else { Keyword::Else };
             if let Some(schema) = rules.get(branch) {
-                let (found, more) = self.check(&scope.same(schema, branch, Item::Only), value, path);
-                seen.merge(&found, more);
-                errors.extend(grouped(path, found));
+                let failures = found.see(self.check(&scope.same(schema, branch, Item::Only), value));
+                found.failures.extend(grouped(scope, failures));
             }
         }
     }
+
+    /// Asks each schema of a list: the places of those that fit, and what the others found.
+    fn each_of(
+        &self,
+        rules: &Rules<'a>,
+        keyword: Keyword,
+        value: &Value,
+        scope: &Scope<'_, 'a>,
+        found: &mut Findings,
+    ) -> (Vec<usize>, Vec<Failure>) {
+        let (mut matched, mut causes) = (Vec::new(), Vec::new());
+        for (index, schema) in rules.list(keyword).into_iter().flatten().enumerate() {
+            let failures = found.see(self.check(&scope.same(schema, keyword, Item::Index(index)), value));
+            match grouped(scope, failures) {
+                None => matched.push(index),
+                Some(cause) => causes.push(cause),
+            }
+        }
+        (matched, causes)
+    }
+}
+
+fn check_type(rules: &Rules<'_>, value: &Value) -> Option<String> {
+    let types: Vec<&str> = match rules.get(Keyword::Type)? {
+        Value::String(one) => vec![one],
+        Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let found = type_of(value);
+    let fits = types.contains(&found) || (types.contains(&"integer") && is_integer(value));
+    if types.is_empty() || fits {
+        return None;
+    }
+    let wanted: Vec<&str> = TYPES.into_iter().filter(|name| types.contains(name)).collect();
+    Some(format!("got {found}, want {}", wanted.join(" or ")))
+}
+
+fn check_const(rules: &Rules<'_>, value: &Value) -> Option<String> {
+    let wanted = rules.get(Keyword::Const).filter(|wanted| !equal(value, wanted))?;
+    let plain = !matches!(wanted, Value::Array(_) | Value::Object(_));
+    Some(if plain { format!("value must be {}", show(wanted)) } else { "'const' failed".into() })
 }

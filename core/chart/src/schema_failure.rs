@@ -1,7 +1,7 @@
 //! What does not fit a schema, and how it is listed (jsonschema v6.0.3, `ValidationError`).
 
 use crate::schema_scalars::quote;
-use crate::schema_scope::escaped;
+use crate::schema_scope::Scope;
 
 /// A place that does not fit, and what lies behind it.
 #[derive(Debug)]
@@ -31,19 +31,15 @@ impl Failure {
     }
 }
 
-fn at(path: &[String]) -> String {
-    path.iter().map(|part| format!("/{}", escaped(part))).collect()
-}
-
-pub(super) fn failure(path: &[String], message: String, causes: Vec<Failure>) -> Failure {
-    Failure { place: at(path), message, causes, passes: false, groups: false }
+pub(super) fn failure(scope: &Scope<'_, '_>, message: String, causes: Vec<Failure>) -> Failure {
+    Failure { place: scope.place(), message, causes, passes: false, groups: false }
 }
 
 /// Several failures of one schema become one, as a cause of something else.
-pub(super) fn grouped(path: &[String], mut errors: Vec<Failure>) -> Option<Failure> {
+pub(super) fn grouped(scope: &Scope<'_, '_>, mut errors: Vec<Failure>) -> Option<Failure> {
     match errors.len() {
         0 => None,
         1 => errors.pop(),
-        _ => Some(Failure { groups: true, ..failure(path, GROUP.into(), errors) }),
+        _ => Some(Failure { groups: true, ..failure(scope, GROUP.into(), errors) }),
     }
 }

@@ -1,7 +1,9 @@
 //! The rules of JSON Schema for single values.
 
 use backstay_gotemplate::{go_regex, quoted};
-use serde_json::{Map as Object, Value};
+use serde_json::Value;
+
+use crate::schema_rules::{Keyword, Rules};
 
 /// A number in a message: whole ones with commas, as the library in Helm prints them.
 fn grouped(number: f64) -> String {
@@ -19,49 +21,49 @@ fn grouped(number: f64) -> String {
     if number < 0.0 { format!("-{text}") } else { text }
 }
 
+/// How many there are, against the two keywords that limit it.
 pub(crate) fn check_count(
-    rules: &Object<String, Value>,
-    what: &str,
+    rules: &Rules<'_>,
+    (min, max): (Keyword, Keyword),
     count: usize,
     wrong: &mut dyn FnMut(String),
 ) {
-    let count = count as u64;
-    let (min, max) = (format!("min{what}"), format!("max{what}"));
-    if let Some(want) = rules.get(&min).and_then(Value::as_f64).filter(|want| (count as f64) < *want) {
-        wrong(format!("{min}: got {}, want {}", grouped(count as f64), grouped(want)));
+    let count = count as f64;
+    if let Some(want) = rules.number(min).filter(|want| count < *want) {
+        wrong(format!("{}: got {}, want {}", min.name(), grouped(count), grouped(want)));
     }
-    if let Some(want) = rules.get(&max).and_then(Value::as_f64).filter(|want| count as f64 > *want) {
-        wrong(format!("{max}: got {}, want {}", grouped(count as f64), grouped(want)));
+    if let Some(want) = rules.number(max).filter(|want| count > *want) {
+        wrong(format!("{}: got {}, want {}", max.name(), grouped(count), grouped(want)));
     }
 }
 
-pub(crate) fn check_text(rules: &Object<String, Value>, text: &str, wrong: &mut dyn FnMut(String)) {
-    check_count(rules, "Length", text.chars().count(), wrong);
-    if let Some(pattern) = rules.get("pattern").and_then(Value::as_str)
+pub(crate) fn check_text(rules: &Rules<'_>, text: &str, wrong: &mut dyn FnMut(String)) {
+    check_count(rules, (Keyword::MinLength, Keyword::MaxLength), text.chars().count(), wrong);
+    if let Some(pattern) = rules.text(Keyword::Pattern)
         && go_regex(pattern).is_ok_and(|regex| !regex.is_match(text))
     {
         wrong(format!("{} does not match pattern {}", quote(text), quote(pattern)));
     }
 }
 
-pub(crate) fn check_number(rules: &Object<String, Value>, number: f64, wrong: &mut dyn FnMut(String)) {
-    let mut limit = |keyword: &str, exclusive: &str, fits: fn(f64, f64) -> bool| {
+pub(crate) fn check_number(rules: &Rules<'_>, number: f64, wrong: &mut dyn FnMut(String)) {
+    let mut limit = |keyword: Keyword, exclusive: Keyword, fits: fn(f64, f64) -> bool| {
         let strict = rules.get(exclusive);
-        if let Some(want) = rules.get(keyword).and_then(Value::as_f64) {
+        if let Some(want) = rules.number(keyword) {
             // In draft 4 the exclusive form is a flag beside the limit.
             let strictly = strict == Some(&Value::Bool(true));
             if !fits(number, want) && number != want || strictly && number == want {
                 let keyword = if strictly { exclusive } else { keyword };
-                wrong(format!("{keyword}: got {}, want {}", grouped(number), grouped(want)));
+                wrong(format!("{}: got {}, want {}", keyword.name(), grouped(number), grouped(want)));
             }
         }
         if let Some(want) = strict.and_then(Value::as_f64).filter(|want| !fits(number, *want)) {
-            wrong(format!("{exclusive}: got {}, want {}", grouped(number), grouped(want)));
+            wrong(format!("{}: got {}, want {}", exclusive.name(), grouped(number), grouped(want)));
         }
     };
-    limit("minimum", "exclusiveMinimum", |number, want| number > want);
-    limit("maximum", "exclusiveMaximum", |number, want| number < want);
-    if let Some(want) = rules.get("multipleOf").and_then(Value::as_f64) {
+    limit(Keyword::Minimum, Keyword::ExclusiveMinimum, |number, want| number > want);
+    limit(Keyword::Maximum, Keyword::ExclusiveMaximum, |number, want| number < want);
+    if let Some(want) = rules.number(Keyword::MultipleOf) {
         let parts = number / want;
         if (parts - parts.round()).abs() > 1e-9 * parts.abs().max(1.0) {
             wrong(format!("multipleOf: got {}, want {}", grouped(number), grouped(want)));

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::schema_links;
+use crate::schema_rules::Keyword;
 
 /// Which of a keyword's schemas it is.
 #[derive(Clone, Copy)]
@@ -14,6 +15,17 @@ pub(super) enum Item<'s> {
     Name(&'s str),
 }
 
+/// Which part of a value is looked at.
+#[derive(Clone, Copy)]
+pub(super) enum Part<'s> {
+    /// The same value as before.
+    Same,
+    Index(usize),
+    Name(&'s str),
+    /// A name, which lies nowhere in the value.
+    Apart,
+}
+
 /// One schema on the way.
 pub(super) struct Scope<'s, 'a> {
     pub(super) schema: &'a Value,
@@ -22,39 +34,38 @@ pub(super) struct Scope<'s, 'a> {
     /// How many came before.
     pub(super) depth: usize,
     parent: Option<&'s Scope<'s, 'a>>,
-    keyword: &'static str,
+    keyword: Option<Keyword>,
     item: Item<'s>,
-    /// Whether it looks at the value the one before looked at, not at a part of it.
-    same_value: bool,
+    part: Part<'s>,
 }
 
 impl<'s, 'a> Scope<'s, 'a> {
     /// The beginning.
     pub(super) fn root(schema: &'a Value) -> Self {
-        Self {
-            schema,
-            within: schema,
-            depth: 0,
-            parent: None,
-            keyword: "",
-            item: Item::Only,
-            same_value: false,
-        }
+        let (item, part) = (Item::Only, Part::Apart);
+        Self { schema, within: schema, depth: 0, parent: None, keyword: None, item, part }
     }
 
     /// Another schema for the same value.
-    pub(super) fn same(&'s self, schema: &'a Value, keyword: &'static str, item: Item<'s>) -> Self {
+    pub(super) fn same(&'s self, schema: &'a Value, keyword: Keyword, item: Item<'s>) -> Self {
         let within = if schema_links::identity(schema).is_some() { schema } else { self.within };
-        Self { schema, within, depth: self.depth + 1, parent: Some(self), keyword, item, same_value: true }
+        let (parent, keyword, part) = (Some(self), Some(keyword), Part::Same);
+        Self { schema, within, depth: self.depth + 1, parent, keyword, item, part }
     }
 
     /// A schema for a part of the value.
-    pub(super) fn part(&'s self, schema: &'a Value, keyword: &'static str, item: Item<'s>) -> Self {
-        Self { same_value: false, ..self.same(schema, keyword, item) }
+    pub(super) fn part(
+        &'s self,
+        part: Part<'s>,
+        schema: &'a Value,
+        keyword: Keyword,
+        item: Item<'s>,
+    ) -> Self {
+        Self { part, ..self.same(schema, keyword, item) }
     }
 
     /// What a keyword refers to.
-    pub(super) fn linked(&'s self, schema: &'a Value, within: &'a Value, keyword: &'static str) -> Self {
+    pub(super) fn linked(&'s self, schema: &'a Value, within: &'a Value, keyword: Keyword) -> Self {
         Self { within, ..self.same(schema, keyword, Item::Only) }
     }
 
@@ -93,7 +104,7 @@ impl<'s, 'a> Scope<'s, 'a> {
     pub(super) fn cycle(&self, root: &Value) -> Option<String> {
         let mut before = self;
         loop {
-            before = before.parent.filter(|_| before.same_value)?;
+            before = before.parent.filter(|_| matches!(before.part, Part::Same))?;
             if std::ptr::eq(before.schema, self.schema) {
                 break;
             }
@@ -112,7 +123,18 @@ impl<'s, 'a> Scope<'s, 'a> {
             Item::Index(index) => format!("/{index}"),
             Item::Name(name) => format!("/{}", escaped(name)),
         };
-        format!("{}/{}{item}", parent.location(), self.keyword)
+        format!("{}/{}{item}", parent.location(), self.keyword.map_or("", Keyword::name))
+    }
+
+    /// Where the value it looks at lies in the whole of it.
+    pub(super) fn place(&self) -> String {
+        let before = || self.parent.map(Self::place).unwrap_or_default();
+        match self.part {
+            Part::Same => before(),
+            Part::Index(index) => format!("{}/{index}", before()),
+            Part::Name(name) => format!("{}/{}", before(), escaped(name)),
+            Part::Apart => String::new(),
+        }
     }
 }
 
