@@ -115,8 +115,12 @@ impl IgnoreRules {
     /// Whether a file is left out, itself or through one of the folders above it.
     #[must_use]
     pub fn ignores_file(&self, path: &str) -> bool {
+        self.ignores_folder(path) || self.ignores(path, false)
+    }
+
+    /// Whether one of the folders above a path is left out.
+    fn ignores_folder(&self, path: &str) -> bool {
         path.match_indices('/').any(|(at, _)| path.get(..at).is_some_and(|folder| self.ignores(folder, true)))
-            || self.ignores(path, false)
     }
 }
 
@@ -130,11 +134,17 @@ pub(crate) fn filter(files: Vec<SourceFile>) -> Result<Vec<ChartFile>, ChartErro
         IgnoreRules::parse(&rules.map(|file| String::from_utf8_lossy(&file.content)).unwrap_or_default())?;
     let mut size = 0_usize;
     let mut kept = Vec::with_capacity(files.len());
+    // Files that lie in one folder come together: it is asked once.
+    let mut asked = (String::new(), false);
     for file in files {
         if file.path.starts_with('/') || file.path.split('/').any(|part| part.is_empty() || part == "..") {
             return Err(ChartError::Path { path: file.path, message: "leaves the chart's folder" });
         }
-        if rules.ignores_file(&file.path) {
+        let folder = file.path.rfind('/').and_then(|at| file.path.get(..=at)).unwrap_or_default();
+        if folder != asked.0 {
+            asked = (folder.to_owned(), rules.ignores_folder(folder));
+        }
+        if asked.1 || rules.ignores(&file.path, false) {
             continue;
         }
         size = size.saturating_add(file.content.len());

@@ -344,8 +344,9 @@ impl<'a> Prepared<'a> {
         };
         builder.chart(chart, chart.name(), true, values);
         let found = builder.found;
-        let mut order: Vec<String> = found.keys().cloned().collect();
-        sort_by(&mut order, |a, b| depth(b).cmp(&depth(a)).then_with(|| b.cmp(a)));
+        let mut order: Vec<(usize, String)> = found.keys().map(|name| (depth(name), name.clone())).collect();
+        sort_by(&mut order, |a, b| b.cmp(a));
+        let order = order.into_iter().map(|(_, name)| name).collect();
         let templates = Templates::new(functions);
         Self { found, order, environment, templates, defined: Vec::new() }
     }

@@ -1,27 +1,48 @@
 //! Whether a schema is one: it is checked as a value against the metaschema of its draft, as Helm's library does it.
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
 use crate::schema;
 
-/// Draft, its name in messages, and its metaschema.
-const METASCHEMAS: [(u16, &str, &str); 5] = [
-    (4, "http://json-schema.org/draft-04/schema#", include_str!("metaschemas/draft-04.json")),
-    (6, "http://json-schema.org/draft-06/schema#", include_str!("metaschemas/draft-06.json")),
-    (7, "http://json-schema.org/draft-07/schema#", include_str!("metaschemas/draft-07.json")),
-    (2019, "https://json-schema.org/draft/2019-09/schema#", include_str!("metaschemas/draft-2019-09.json")),
-    (2020, "https://json-schema.org/draft/2020-12/schema#", include_str!("metaschemas/draft-2020-12.json")),
+/// The metaschema of a draft.
+struct Metaschema {
+    draft: u16,
+    /// Its name in messages.
+    name: &'static str,
+    /// Read when it is first asked for: most charts have several schemas, if any.
+    schema: LazyLock<Value>,
+}
+
+macro_rules! metaschema {
+    ($draft:literal, $name:literal, $file:literal) => {
+        // A test reads each of them.
+        Metaschema {
+            draft: $draft,
+            name: $name,
+            schema: LazyLock::new(|| serde_json::from_str(include_str!($file)).unwrap_or_default()),
+        }
+    };
+}
+
+static METASCHEMAS: [Metaschema; 5] = [
+    metaschema!(4, "http://json-schema.org/draft-04/schema#", "metaschemas/draft-04.json"),
+    metaschema!(6, "http://json-schema.org/draft-06/schema#", "metaschemas/draft-06.json"),
+    metaschema!(7, "http://json-schema.org/draft-07/schema#", "metaschemas/draft-07.json"),
+    metaschema!(2019, "https://json-schema.org/draft/2019-09/schema#", "metaschemas/draft-2019-09.json"),
+    metaschema!(2020, "https://json-schema.org/draft/2020-12/schema#", "metaschemas/draft-2020-12.json"),
 ];
 
 /// Checks a schema; the error has Helm's words about each place that does not fit.
 pub(crate) fn check(schema: &Value, draft: u16) -> Result<(), String> {
-    let Some((_, name, text)) = METASCHEMAS.iter().find(|(known, ..)| *known == draft) else { return Ok(()) };
-    let metaschema: Value = serde_json::from_str(text).map_err(|error| format!("{name}: {error}\n"))?;
+    let Some(known) = METASCHEMAS.iter().find(|known| known.draft == draft) else { return Ok(()) };
     // No metaschema asks for what was not looked at; it only says that a schema may.
-    schema::check(&metaschema, schema, false).map_err(|places| {
+    schema::check(&known.schema, schema, false).map_err(|places| {
         format!(
             "\"file:///values.schema.json#\" is not valid against metaschema: jsonschema validation failed with \
-             '{name}'\n{places}"
+             '{}'\n{places}",
+            known.name
         )
     })
 }
@@ -33,9 +54,10 @@ mod tests {
     /// Each metaschema is a schema of its own draft.
     #[test]
     fn metaschemas_fit_themselves() {
-        for (draft, name, text) in METASCHEMAS {
-            let metaschema: Value = serde_json::from_str(text).unwrap();
-            assert_eq!(check(&metaschema, draft), Ok(()), "{name}");
+        for known in &METASCHEMAS {
+            assert!(known.schema.is_object(), "{}", known.name);
+            assert_eq!(check(&known.schema, known.draft), Ok(()), "{}", known.name);
+            assert!(check(&Value::String("no schema".into()), known.draft).is_err(), "{}", known.name);
         }
     }
 }

@@ -31,8 +31,7 @@ pub(crate) fn read_documents(name: &str, bytes: &[u8]) -> Result<Map, ValuesErro
     let text = decode_text(bytes).map_err(|error| wrong(0, error))?;
     let mut values = Map::new();
     for (before, document) in documents(name, &text)? {
-        let value =
-            backstay_yaml::read(&document, &mut ValueBuilder).map_err(|error| wrong(before, error))?;
+        let value = backstay_yaml::read(document, &mut ValueBuilder).map_err(|error| wrong(before, error))?;
         match value {
             Value::Nil => {}
             Value::Map(map) => values = merge_maps(&values, &map),
@@ -52,8 +51,9 @@ pub(crate) fn read_documents(name: &str, bytes: &[u8]) -> Result<Map, ValuesErro
 }
 
 /// The documents of a values file with the number of lines before each. Only `---` in the first column separates.
-fn documents(name: &str, text: &str) -> Result<Vec<(usize, String)>, ValuesError> {
-    let mut found = vec![(0, String::new())];
+fn documents<'a>(name: &str, text: &'a str) -> Result<Vec<(usize, &'a str)>, ValuesError> {
+    let mut found = Vec::new();
+    let (mut start, mut before, mut at) = (0, 0, 0);
     for (index, line) in text.split_inclusive('\n').enumerate() {
         if let Some(rest) = line.strip_prefix("---") {
             let rest = rest.trim();
@@ -65,15 +65,14 @@ fn documents(name: &str, text: &str) -> Result<Vec<(usize, String)>, ValuesError
                     helm: format!("invalid Yaml document separator: {rest}"),
                 });
             }
-            if found.last().is_some_and(|(_, text)| !text.is_empty()) {
-                found.push((index, line.to_owned()));
-                continue;
+            if at > start {
+                found.push((before, text.get(start..at).unwrap_or_default()));
+                (start, before) = (at, index);
             }
         }
-        if let Some((_, text)) = found.last_mut() {
-            text.push_str(line);
-        }
+        at += line.len();
     }
+    found.push((before, text.get(start..).unwrap_or_default()));
     Ok(found)
 }
 
