@@ -109,7 +109,7 @@ fn once(chart: &Chart) -> Result<usize, String> {
 
 /// The lines of all templates, subcharts included.
 fn lines(chart: &Chart) -> usize {
-    let own: usize = chart.templates.iter().map(|file| file.text().lines().count()).sum();
+    let own: usize = chart.templates.iter().map(|file| file.data.text().lines().count()).sum();
     own + chart.dependencies.iter().map(lines).sum::<usize>()
 }
 

@@ -1,7 +1,5 @@
 //! Packed charts: gzip, tar, and Helm's checks of the paths inside.
 
-use std::rc::Rc;
-
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
 
 use crate::error::ChartError;
@@ -30,7 +28,7 @@ pub fn unpack(archive: &[u8]) -> Result<Vec<ChartFile>, ChartError> {
             .checked_sub(entry.data.len())
             .filter(|left| *left > 0)
             .ok_or(ChartError::TooLarge(MAX_CHART_SIZE))?;
-        files.push(ChartFile::new(name, Rc::from(entry.data)));
+        files.push(ChartFile::new(name, entry.data));
     }
     if files.is_empty() {
         return Err(broken("no files in chart archive"));

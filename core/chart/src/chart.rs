@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use backstay_gotemplate::{Compatibility, Map, from_json_floats, map_to_json};
 
+use crate::content::Content;
 use crate::error::ChartError;
 use crate::files::ChartFile;
 use crate::metadata::Metadata;
@@ -24,7 +25,7 @@ pub struct Chart {
     /// The defaults of `values.yaml`. A reference: copy it deeply before changing it.
     pub values: Option<Map>,
     /// `values.schema.json`.
-    pub schema: Option<std::rc::Rc<[u8]>>,
+    pub schema: Option<Content>,
     /// The subcharts of `charts/`.
     pub dependencies: Vec<Chart>,
     /// What Helm would have said on the way, beside errors.
@@ -39,7 +40,7 @@ pub struct CrdFile {
     /// Its path from the root chart on, e.g. `web/charts/db/crds/a.yaml`.
     pub source: String,
     /// Its content.
-    pub content: String,
+    pub content: Content,
 }
 
 impl Chart {
@@ -61,7 +62,7 @@ impl Chart {
         let is_manifest = |name: &str| [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end));
         for file in self.files.iter().filter(|file| file.name.starts_with("crds/") && is_manifest(&file.name))
         {
-            crds.push(CrdFile { source: format!("{path}/{}", file.name), content: file.text().into_owned() });
+            crds.push(CrdFile { source: format!("{path}/{}", file.name), content: file.data.clone() });
         }
         for chart in &self.dependencies {
             chart.collect_crds(&format!("{path}/charts/{}", chart.name()), crds);

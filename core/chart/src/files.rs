@@ -1,7 +1,6 @@
 //! The files of a chart folder, and which of them `.helmignore` leaves out.
 
-use std::rc::Rc;
-
+use crate::content::Content;
 use crate::error::ChartError;
 use crate::pattern;
 
@@ -14,7 +13,7 @@ pub struct SourceFile {
     /// The path below the chart's folder, with `/`.
     pub path: String,
     /// The bytes. The chart keeps them as they are, without a copy.
-    pub content: Rc<[u8]>,
+    pub content: Content,
 }
 
 /// A file of a chart. Copies share the bytes.
@@ -23,21 +22,14 @@ pub struct ChartFile {
     /// The path below the chart's folder, with `/`.
     pub name: String,
     /// The bytes, without byte order mark.
-    pub data: Rc<[u8]>,
+    pub data: Content,
 }
 
 impl ChartFile {
     /// A file from its path and bytes; a UTF-8 byte order mark is taken off.
     #[must_use]
-    pub fn new(name: impl Into<String>, content: Rc<[u8]>) -> Self {
-        let data = content.strip_prefix(b"\xef\xbb\xbf").map(Rc::from).unwrap_or(content);
-        Self { name: name.into(), data }
-    }
-
-    /// The bytes as text, as Go turns bytes into a string to print: invalid parts become U+FFFD.
-    #[must_use]
-    pub fn text(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.data)
+    pub fn new(name: impl Into<String>, content: impl Into<Content>) -> Self {
+        Self { name: name.into(), data: content.into().without_mark() }
     }
 }
 
@@ -147,7 +139,7 @@ pub(crate) fn filter(files: Vec<SourceFile>) -> Result<Vec<ChartFile>, ChartErro
         if asked.1 || rules.ignores(&file.path, false) {
             continue;
         }
-        size = size.saturating_add(file.content.len());
+        size = size.saturating_add(file.content.size());
         if size > MAX_CHART_SIZE {
             return Err(ChartError::TooLarge(MAX_CHART_SIZE));
         }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::archive;
 use crate::chart::Chart;
+use crate::content::Content;
 use crate::error::{ChartError, ValuesError};
 use crate::files::{ChartFile, SourceFile, filter};
 use crate::metadata::Metadata;
@@ -97,7 +98,7 @@ struct Parts {
     templates: Vec<ChartFile>,
     files: Vec<ChartFile>,
     values: Option<backstay_gotemplate::Map>,
-    schema: Option<std::rc::Rc<[u8]>>,
+    schema: Option<Content>,
     subcharts: BTreeMap<String, Vec<ChartFile>>,
     warnings: Vec<String>,
 }

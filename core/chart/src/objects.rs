@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::capabilities::Capabilities;
+use crate::content::Content;
 use crate::files::ChartFile;
 use crate::metadata::{Dependency, Maintainer, Metadata};
 use crate::pattern::{Glob, base};
@@ -326,7 +327,7 @@ fn shown(fields: Vec<Field>, type_name: &'static str, compatibility: Compatibili
 }
 
 /// `.Files`, and what `.Files.Glob` gives.
-pub(crate) struct Files(BTreeMap<Text, Rc<[u8]>>);
+pub(crate) struct Files(BTreeMap<Text, Content>);
 
 impl Files {
     pub(crate) fn new(files: &[ChartFile]) -> Self {
@@ -364,7 +365,7 @@ impl Object for Files {
     }
 
     fn field(&self, name: &str) -> Option<Value> {
-        self.0.get(name).map(|data| Value::Bytes(data.clone()))
+        self.0.get(name).map(|data| Value::Bytes(data.bytes().clone()))
     }
 
     fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
@@ -438,11 +439,11 @@ impl Object for Files {
     }
 
     fn entries(&self) -> Option<Vec<(Text, Value)>> {
-        Some(self.0.iter().map(|(name, data)| (name.clone(), Value::Bytes(data.clone()))).collect())
+        Some(self.0.iter().map(|(name, data)| (name.clone(), Value::Bytes(data.bytes().clone()))).collect())
     }
 
     fn plain(&self) -> Value {
-        Value::map(self.0.iter().map(|(name, data)| (name.clone(), Value::Bytes(data.clone()))))
+        Value::map(self.0.iter().map(|(name, data)| (name.clone(), Value::Bytes(data.bytes().clone()))))
     }
 
     fn as_any(&self) -> &dyn Any {

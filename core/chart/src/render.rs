@@ -233,8 +233,9 @@ pub fn render_cached(
     let mut sorted = sort_manifests(files, compatibility)?;
     warnings.append(&mut sorted.warnings);
     let crds = chart.crds();
-    let definitions = crds.iter().filter(|_| input.include_crds);
-    let definitions = definitions.map(|crd| (crd.source.as_str(), crd.content.as_str()));
+    let included = crds.iter().filter(|_| input.include_crds);
+    let included: Vec<_> = included.map(|crd| (crd.source.as_str(), crd.content.text())).collect();
+    let definitions = included.iter().map(|(source, text)| (*source, &**text));
     let objects = sorted.objects.iter().map(|object| (object.source.as_str(), object.text.as_str()));
     let text = manifest(definitions.chain(objects));
     Ok(Rendered {
@@ -490,7 +491,7 @@ impl Scopes {
                 continue;
             }
             let renderable = Renderable {
-                data: file.data.clone(),
+                data: file.data.bytes().clone(),
                 scope: scope.clone(),
                 base_path: format!("{path}/templates"),
             };

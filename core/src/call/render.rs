@@ -246,7 +246,7 @@ fn answer(chart: &Chart, rendered: &Rendered) -> Value {
         "chart": {"name": chart.metadata.name, "version": chart.metadata.version},
         "hooks": rendered.hooks.iter().map(hook).collect::<Vec<_>>(),
         "notes": rendered.notes,
-        "crds": rendered.crds.iter().map(|crd| json!({"source": crd.source, "content": crd.content})).collect::<Vec<_>>(),
+        "crds": rendered.crds.iter().map(|crd| json!({"source": crd.source, "content": crd.content.text()})).collect::<Vec<_>>(),
         "warnings": rendered.warnings,
     })
 }

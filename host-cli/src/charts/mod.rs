@@ -1,6 +1,7 @@
 //! Charts and values from files, and manifests as objects: the adapter between the command line and `core/chart`, which
 //! reads no files itself.
 
+mod folder;
 mod names;
 mod objects;
 mod post;
@@ -10,17 +11,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
-use std::rc::Rc;
 
-use backstay_core::chart::{
-    Chart, IgnoreRules, MAX_CHART_SIZE, SourceFile, ValueSources, from_archive, from_files, unpack,
-};
+use backstay_core::chart::{Chart, SourceFile, ValueSources, from_archive, from_files, unpack};
 use backstay_core::gotemplate::{Compatibility, Map};
 
 use crate::args::{GlobalArgs, RenderArgs, SourceArgs, ValueArgs};
 use crate::exit::Stop;
 use crate::sources::{self, Settings};
 
+pub(crate) use folder::Unread;
 pub(crate) use names::name_and_chart;
 pub(crate) use objects::revision_of;
 pub(crate) use post::post_render;
@@ -37,7 +36,10 @@ pub(crate) fn compatibility(name: &str) -> Compatibility {
 ///
 /// Errors end with exit code 4: nothing has been changed.
 pub(crate) fn load(reference: &str) -> anyhow::Result<Chart> {
-    let chart = load_any(reference)?;
+    installable(load_any(reference)?)
+}
+
+fn installable(chart: Chart) -> anyhow::Result<Chart> {
     // Helm's words name the chart's parts themselves.
     chart.check_installable().map_err(|error| Stop::refused(error.to_string()))?;
     Ok(chart)
@@ -45,8 +47,12 @@ pub(crate) fn load(reference: &str) -> anyhow::Result<Chart> {
 
 /// Loads any chart, library charts too.
 pub(crate) fn load_any(reference: &str) -> anyhow::Result<Chart> {
+    load_all(reference, None)
+}
+
+fn load_all(reference: &str, unread: Option<&Unread>) -> anyhow::Result<Chart> {
     let chart = if is_folder(reference)? {
-        from_files(folder(reference)?)
+        from_files(folder(reference, unread)?)
     } else {
         from_archive(&archive(reference)?)
     };
@@ -61,6 +67,23 @@ pub(crate) async fn load_from(
     reference: &str,
     render: &RenderArgs,
 ) -> anyhow::Result<Chart> {
+    load(&path_of(global, reference, render).await?)
+}
+
+/// The same for a chart of which nothing is kept but what it renders to: files that no template asks for are not read.
+///
+/// Errors end with exit code 4: nothing has been changed.
+pub(crate) async fn load_to_render(
+    global: &GlobalArgs,
+    reference: &str,
+    render: &RenderArgs,
+) -> anyhow::Result<(Chart, Unread)> {
+    let path = path_of(global, reference, render).await?;
+    let unread = Unread::default();
+    Ok((installable(load_all(&path, Some(&unread))?)?, unread))
+}
+
+async fn path_of(global: &GlobalArgs, reference: &str, render: &RenderArgs) -> anyhow::Result<String> {
     render.helm.check()?;
     let path = locate(global, reference, &render.source).await?;
     if render.helm.dependency_update && is_folder(&path)? {
@@ -69,7 +92,7 @@ pub(crate) async fn load_from(
             .await
             .map_err(|error| Stop::refused(format!("chart {reference}: {error:#}")))?;
     }
-    load(&path)
+    Ok(path)
 }
 
 /// The path of a chart, fetched if it is not on this machine.
@@ -88,7 +111,7 @@ pub(crate) async fn locate(
 /// Errors end with exit code 4: nothing has been changed.
 pub(crate) fn files_of(reference: &str) -> anyhow::Result<Vec<SourceFile>> {
     if is_folder(reference)? {
-        return folder(reference);
+        return folder(reference, None);
     }
     let files =
         unpack(&archive(reference)?).map_err(|error| Stop::refused(format!("chart {reference}: {error}")))?;
@@ -102,99 +125,13 @@ fn is_folder(reference: &str) -> anyhow::Result<bool> {
     Ok(metadata.is_dir())
 }
 
-fn folder(reference: &str) -> anyhow::Result<Vec<SourceFile>> {
-    read_folder(Path::new(reference)).map_err(|error| Stop::refused(format!("chart {reference}: {error:#}")))
+fn folder(reference: &str, unread: Option<&Unread>) -> anyhow::Result<Vec<SourceFile>> {
+    folder::read(Path::new(reference), unread)
+        .map_err(|error| Stop::refused(format!("chart {reference}: {error:#}")))
 }
 
 fn archive(reference: &str) -> anyhow::Result<Vec<u8>> {
     fs::read(reference).map_err(|error| Stop::refused(format!("chart {reference}: {error}")))
-}
-
-/// Reads the files of a chart's folder; symbolic links are followed, as Helm does.
-fn read_folder(root: &Path) -> anyhow::Result<Vec<SourceFile>> {
-    let rules = match fs::read_to_string(root.join(".helmignore")) {
-        // A broken rule is told by the chart itself, with its line.
-        Ok(text) => IgnoreRules::parse(&text).unwrap_or_default(),
-        Err(_) => IgnoreRules::default(),
-    };
-    let mut files = Vec::new();
-    let mut size = 0;
-    read_into(root, "", &rules, &mut files, &mut size, 0)?;
-    Ok(files)
-}
-
-/// How deep folders may be nested: deeper ones are a loop of links.
-const DEPTH_MOST: usize = 64;
-
-fn read_into(
-    folder: &Path,
-    prefix: &str,
-    rules: &IgnoreRules,
-    files: &mut Vec<SourceFile>,
-    size: &mut usize,
-    depth: usize,
-) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        depth < DEPTH_MOST,
-        "{}: folders are nested too deep; is there a loop of links?",
-        folder.display()
-    );
-    let entries = fs::read_dir(folder)?;
-    let mut entries: Vec<_> =
-        entries.map(|entry| entry.map(|entry| (entry.file_name(), entry))).collect::<Result<_, _>>()?;
-    entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    for (name, entry) in entries {
-        let path = entry.path();
-        let error = |error: std::io::Error| anyhow::anyhow!("{}: {error}", path.display());
-        let name =
-            name.to_str().ok_or_else(|| anyhow::anyhow!("{}: the name is not UTF-8", path.display()))?;
-        let relative = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
-        // The folder says what most entries are; where a link leads has to be asked.
-        let mut kind = entry.file_type().map_err(error)?;
-        if !kind.is_dir() && !kind.is_file() {
-            kind = fs::metadata(&path).map_err(error)?.file_type();
-        }
-        if kind.is_dir() {
-            if !rules.ignores(&relative, true) {
-                read_into(&path, &relative, rules, files, size, depth + 1)?;
-            }
-        } else if !rules.ignores(&relative, false) {
-            // A device or a pipe would be read for ever.
-            anyhow::ensure!(
-                kind.is_file(),
-                "cannot load irregular file {} as it has file mode type bits set; use .helmignore",
-                path.display()
-            );
-            let file = fs::File::open(&path).map_err(error)?;
-            let length = file.metadata().map_err(error)?.len();
-            *size = size.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
-            anyhow::ensure!(
-                *size <= MAX_CHART_SIZE,
-                "its files are larger than {MAX_CHART_SIZE} bytes together; use .helmignore"
-            );
-            let content = content_of(file, usize::try_from(length).unwrap_or_default()).map_err(error)?;
-            files.push(SourceFile { path: relative, content });
-        }
-    }
-    Ok(())
-}
-
-/// At most so many bytes of a file, read where the chart keeps them.
-fn content_of(mut file: fs::File, length: usize) -> std::io::Result<Rc<[u8]>> {
-    let mut content: Rc<[u8]> = std::iter::repeat_n(0, length).collect();
-    let mut filled = 0;
-    while filled < length {
-        // Nobody else has it yet.
-        let rest = Rc::get_mut(&mut content).and_then(|content| content.get_mut(filled..));
-        match file.read(rest.unwrap_or_default()) {
-            Ok(0) => break,
-            Ok(more) => filled += more,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    // It may have become shorter meanwhile.
-    Ok(if filled < length { content.get(..filled).unwrap_or_default().into() } else { content })
 }
 
 /// Reads the values given on the command line, in Helm's order.

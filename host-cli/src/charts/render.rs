@@ -225,7 +225,7 @@ async fn planned(cluster: &Cluster, rendered: chart::Rendered, namespace: &str) 
     }
     let mut definitions = Vec::new();
     for file in &rendered.crds {
-        definitions.extend(objects_of(&file.content, &file.source)?);
+        definitions.extend(objects_of(&file.content.text(), &file.source)?);
     }
     for definition in &mut definitions {
         definition.owned = false;

@@ -90,7 +90,7 @@ pub(crate) fn of_chart(
         }
     }
     let lines = Lines::of(&text).with_templates(templates);
-    let definitions: Vec<&str> = rendered.crds.iter().map(|crd| crd.content.as_str()).collect();
+    let definitions: Vec<_> = rendered.crds.iter().map(|crd| crd.content.text()).collect();
     Ok(Manuscript { text, lines, definitions: definitions.join("\n---\n"), files })
 }
 

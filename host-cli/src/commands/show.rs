@@ -92,10 +92,10 @@ fn text_of(path: &str, arguments: &ShowArgs, parts: &Parts) -> anyhow::Result<Ve
                 // Helm 3 parts only what comes before.
                 Compatibility::Helm3 => parts.all && index == 0,
             };
-            if parted && !crd.content.starts_with("---") {
+            if parted && !crd.content.starts_with(b"---") {
                 line(b"---");
             }
-            line(crd.content.as_bytes());
+            line(&crd.content);
         }
     }
     Ok(text)

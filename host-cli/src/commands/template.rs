@@ -38,7 +38,7 @@ pub(crate) async fn template(global: &GlobalArgs, arguments: &TemplateArgs) -> a
         compatibility,
         now,
     )?;
-    let chart = charts::load_from(global, &reference, &arguments.render).await?;
+    let (chart, unread) = charts::load_to_render(global, &reference, &arguments.render).await?;
     validate_name(&release).map_err(|error| {
         let check = if compatibility == Compatibility::Helm4 { "release name check failed: " } else { "" };
         Stop::refused(format!("{check}release name {release:?}: {error}"))
@@ -62,16 +62,17 @@ pub(crate) async fn template(global: &GlobalArgs, arguments: &TemplateArgs) -> a
         input.capabilities = cluster.capabilities(compatibility).await?;
     }
     if arguments.all_errors {
-        show_every_error(&charts::every_error(&chart, &values, &input)?, arguments)?;
+        let errors = charts::every_error(&chart, &values, &input)?;
+        unread.check()?;
+        show_every_error(&errors, arguments)?;
     }
     let rendered = match &online {
-        Some(cluster) => {
-            let found = charts::render(cluster, &chart, &values, &input, true, &arguments.render).await?;
-            check(cluster, &found.objects, &found.definitions).await?;
-            found.rendered
-        }
-        None => render(global, arguments, &chart, &values, &input)?,
+        Some(cluster) => online_render(cluster, &chart, &values, &input, arguments).await,
+        None => render(global, arguments, &chart, &values, &input),
     };
+    // A template that got nothing for a file may have failed for that.
+    unread.check()?;
+    let rendered = rendered?;
     rendered.warnings.iter().for_each(|warning| anstream::eprintln!("{warning}"));
     if let Some(folder) = &arguments.output_dir {
         return write_files(folder, &input.release, &rendered, arguments);
@@ -108,6 +109,19 @@ fn capabilities(arguments: &TemplateArgs, compatibility: Compatibility) -> anyho
             KubeVersion::parse(version, compatibility).map_err(|error| Stop::refused(error.to_string()))?;
     }
     Ok(capabilities)
+}
+
+/// Renders with what the cluster answers, and lets it check the objects where asked for.
+async fn online_render(
+    cluster: &Cluster,
+    chart: &Chart,
+    values: &Map,
+    input: &RenderInput,
+    arguments: &TemplateArgs,
+) -> anyhow::Result<Rendered> {
+    let found = charts::render(cluster, chart, values, input, true, &arguments.render).await?;
+    check(cluster, &found.objects, &found.definitions).await?;
+    Ok(found.rendered)
 }
 
 /// Renders without a cluster. Errors carry Helm's hint; with --debug what is no YAML is printed.
@@ -246,7 +260,7 @@ fn write_files(
     // Definitions stay outside of the release's folder, as in Helm.
     let mut outside = Files { folder, begun: BTreeSet::new() };
     for crd in crds {
-        outside.add(&crd.source, &crd.content)?;
+        outside.add(&crd.source, &crd.content.text())?;
     }
     let inside = if arguments.release_name { folder.join(release) } else { folder.to_path_buf() };
     let mut files = Files { folder: &inside, begun: outside.begun };

@@ -119,7 +119,7 @@ impl Linter<'_> {
 
     /// Helm 3 finds what charts of Helm 2 had.
     fn of_helm2(&mut self, file: &ChartFile) {
-        let text = file.text();
+        let text = file.data.text();
         let is_crd_hook = text.match_indices("helm.sh/hook").any(|(at, word)| {
             let rest = text.get(at + word.len()..).unwrap_or_default();
             let rest = rest.strip_prefix('"').unwrap_or(rest);
@@ -183,7 +183,7 @@ impl Linter<'_> {
             // Helm names the file as its own chart has it.
             let name = file.source.rfind("/crds/").and_then(|at| file.source.get(at + 1..));
             let name = name.unwrap_or(&file.source).to_owned();
-            for document in documents(&file.content) {
+            for document in documents(&file.content.text()) {
                 match document.and_then(|text| head(&text)) {
                     Ok(None) => {}
                     Ok(Some(head)) => {
