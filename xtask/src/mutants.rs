@@ -14,11 +14,11 @@ use crate::paths;
 /// Which mutants.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Only mutants whose name contains this
-    #[arg(long, default_value = "")]
-    only: String,
-    /// Write what caught each into `tests/mutants/caught.md`; all have to be run for it
-    #[arg(long, conflicts_with = "only")]
+    /// Only these mutants, by name; several with commas
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Write what caught each into `tests/mutants/caught.md`; rows of mutants that did not run stay as they are
+    #[arg(long)]
     write: bool,
 }
 
@@ -37,10 +37,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let mutants =
         read(&fs::read_to_string(&table).with_context(|| format!("{}: cannot be read", table.display()))?)?;
     let copy = std::env::temp_dir().join(format!("backstay-mutants-{}", std::process::id()));
+    let chosen = choose(&mutants, &options.only)?;
     copy_sources(&copy)?;
     let mut survivors = Vec::new();
-    let mut rows = String::new();
-    for mutant in mutants.iter().filter(|mutant| mutant.name.contains(&options.only)) {
+    let mut rows = Vec::new();
+    for mutant in chosen {
         let began = Instant::now();
         let caught = try_one(&copy, mutant);
         let caught = caught.with_context(|| format!("mutant {}", mutant.name))?;
@@ -48,7 +49,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         match caught {
             Some(how) => {
                 println!("    caught    {:<28} {:<8} {seconds:>5.1} s  {how}", mutant.name, mutant.caught_by);
-                rows += &format!("| {} | {} | {how} |\n", mutant.name, mutant.caught_by);
+                rows.push((
+                    mutant.name.as_str(),
+                    format!("| {} | {} | {how} |", mutant.name, mutant.caught_by),
+                ));
             }
             None => {
                 println!("    SURVIVED  {:<28} {:<8} {seconds:>5.1} s", mutant.name, mutant.caught_by);
@@ -60,10 +64,30 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     ensure!(survivors.is_empty(), "mutants survived: {}", survivors.join(", "));
     if options.write {
         let file = paths::repository().join("tests/mutants/caught.md");
-        fs::write(&file, format!("{HEAD}{rows}"))
+        let known = fs::read_to_string(&file).unwrap_or_default();
+        fs::write(&file, written(&mutants, &rows, &known))
             .with_context(|| format!("{}: cannot be written", file.display()))?;
     }
     Ok(())
+}
+
+/// The mutants of these names, in the order of the table; all when none is named.
+fn choose<'a>(mutants: &'a [Mutant], names: &[String]) -> anyhow::Result<Vec<&'a Mutant>> {
+    let unknown = names.iter().find(|name| mutants.iter().all(|mutant| mutant.name != **name));
+    if let Some(name) = unknown {
+        bail!("tests/mutants/table.txt has no mutant {name:?}");
+    }
+    Ok(mutants.iter().filter(|mutant| names.is_empty() || names.contains(&mutant.name)).collect())
+}
+
+/// The table anew: the rows of this run, and of mutants that did not run those that are known.
+fn written(mutants: &[Mutant], rows: &[(&str, String)], known: &str) -> String {
+    let row_of = |mutant: &Mutant| {
+        let fresh = rows.iter().find(|(name, _)| *name == mutant.name).map(|(_, row)| row.as_str());
+        fresh.or_else(|| known.lines().find(|line| line.starts_with(&format!("| {} |", mutant.name))))
+    };
+    let rows = mutants.iter().filter_map(row_of).fold(String::new(), |rows, row| rows + row + "\n");
+    format!("{HEAD}{rows}")
 }
 
 /// How the written table begins.
@@ -182,4 +206,26 @@ fn read(table: &str) -> anyhow::Result<Vec<Mutant>> {
         });
     }
     Ok(mutants)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = "# head\n= one  S1  a\nf\n- x\n+ y\n\n= two  S2  a\nf\n- x\n+ y\n";
+
+    #[test]
+    fn names_choose_and_rows_of_others_stay() {
+        let mutants = read(TABLE).expect("the table");
+        let of = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            choose(&mutants, &names).map(|found| found.iter().map(|one| one.name.clone()).collect::<Vec<_>>())
+        };
+        assert_eq!(of(&[]).expect("all"), ["one", "two"]);
+        assert_eq!(of(&["two"]).expect("one of them"), ["two"]);
+        assert!(of(&["thr"]).is_err(), "a name that nothing has");
+        let rows = [("two", "| two | S2 | new |".to_owned())];
+        let text = written(&mutants, &rows, "| one | S1 | old |\n| two | S2 | old |\n| gone | S3 | old |\n");
+        assert_eq!(text, format!("{HEAD}| one | S1 | old |\n| two | S2 | new |\n"));
+    }
 }
