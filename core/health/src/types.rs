@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use backstay_object::{ResourceKey, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 use crate::code::CauseCode;
 use crate::policy::Policy;
+use crate::revision::created_at;
 
 /// How far an object is. The six words of kstatus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +119,10 @@ pub struct Related<'a> {
     pub events: Vec<&'a Value>,
 }
 
+/// How far the clocks of whoever tells when a rollout began and of the API server may lie apart: a pod that seems a little
+/// older than the rollout is taken as its own. The kubelet restarts a container once at most in that time.
+const SKEW: Duration = Duration::from_secs(5);
+
 /// The circumstances of an assessment. Made by [`Circumstances::new`]; what is known beyond that is added.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances<'a> {
@@ -124,6 +130,9 @@ pub struct Circumstances<'a> {
     pub now: Timestamp,
     /// When the rollout began: older events and restarts do not count.
     pub since: Timestamp,
+    /// From when on what was there before the rollout is judged: when the objects were applied. What such pods failed with
+    /// before says nothing about what was applied now.
+    pub applied_at: Timestamp,
     /// The rules.
     pub policy: &'a Policy,
     /// ConfigMaps and Secrets this release brings: a key missing in one of them is certain at once.
@@ -142,7 +151,24 @@ impl<'a> Circumstances<'a> {
     /// Nothing is known beyond the time and the rules.
     #[must_use]
     pub fn new(now: Timestamp, since: Timestamp, policy: &'a Policy) -> Self {
-        Self { now, since, policy, provided: &[], promised: &[], before: &[], siblings: Siblings::default() }
+        Self {
+            now,
+            since,
+            applied_at: since,
+            policy,
+            provided: &[],
+            promised: &[],
+            before: &[],
+            siblings: Siblings::default(),
+        }
+    }
+
+    /// Whether an object was there before the rollout began.
+    #[must_use]
+    pub fn was_there(&self, object: &Value) -> bool {
+        // Times of creation are cut to whole seconds.
+        created_at(object)
+            .is_some_and(|created| created.after(SKEW) < Timestamp(self.since.0 - self.since.0 % 1000))
     }
 }
 

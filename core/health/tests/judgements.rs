@@ -4,7 +4,7 @@
 use backstay_health::{
     Assessment, CauseCode, Circumstances, Class, FailFast, Policy, Related, Siblings, assess,
 };
-use backstay_object::Timestamp;
+use backstay_object::{ResourceKey, Timestamp};
 use serde_json::{Value, json};
 
 /// The rollout began at 12:00:00; now it is 12:10:00.
@@ -158,7 +158,109 @@ fn crashes_before_the_rollout_do_not_count() {
     check("one of them since", &deployment(), &owned(&old), &[], &Policy::default(), perhaps);
     old["status"]["containerStatuses"][0]["lastState"]["terminated"]["finishedAt"] =
         json!("2026-01-01T11:59:00Z");
-    check("none since", &deployment(), &owned(&old), &[], &Policy::default(), None);
+    check("none since", &deployment(), &owned(&old), &[], &Policy::default(), perhaps);
+    let status = &mut old["status"]["containerStatuses"][0];
+    status["lastState"]["terminated"]["exitCode"] = json!(127);
+    check("none since, hopeless", &deployment(), &owned(&old), &[], &Policy::default(), perhaps);
+    old["status"]["containerStatuses"][0]["state"] =
+        json!({"running": {"startedAt": "2026-01-01T11:59:30Z"}});
+    check("it runs", &deployment(), &owned(&old), &[], &Policy::default(), None);
+}
+
+/// A pod of a former attempt with the same template. The rollout applied its objects at 12:01:00.
+#[test]
+fn what_was_there_is_judged_by_what_it_does_from_then_on() {
+    let policy = Policy::default();
+    let time = |text: &str| Timestamp::parse(text).unwrap();
+    let provided = [ResourceKey::new("v1", "ConfigMap", "n", "conf")];
+    let circumstances = Circumstances {
+        applied_at: time("2026-01-01T12:01:00.500Z"),
+        provided: &provided,
+        ..Circumstances::new(time("2026-01-01T12:01:30Z"), time("2026-01-01T12:00:00.400Z"), &policy)
+    };
+    let absent =
+        || waiting("ImagePullBackOff", "Back-off pulling image \"new\": ErrImagePull: new: not found");
+    let tried = || waiting("ErrImagePull", "new: not found");
+    let no_key = || waiting("CreateContainerConfigError", "couldn't find key a in ConfigMap n/conf");
+    let pull = |last: &str| event("p", "Failed", "Failed to pull image \"new\": not found", "11:30:00", last);
+    let key =
+        |last: &str| event("p", "Failed", "Error: couldn't find key a in ConfigMap n/conf", "11:30:00", last);
+    let mount = |last: &str| event("p", "FailedMount", "configmap \"x\" not found", "11:30:00", last);
+    let evicted = json!([]);
+    // Seconds from 12:01:00.5, when the objects were applied.
+    for (what, statuses, written, events, expected) in [
+        ("an image, not tried since", absent(), "11:50:00", vec![], Some((CauseCode::ImageNotFound, 330))),
+        (
+            "an image, tried before",
+            absent(),
+            "12:01:10",
+            vec![pull("12:00:59")],
+            Some((CauseCode::ImageNotFound, 330)),
+        ),
+        (
+            "an image, tried again",
+            absent(),
+            "11:50:00",
+            vec![pull("12:01:20")],
+            Some((CauseCode::ImageNotFound, 0)),
+        ),
+        (
+            "an image, and its status says so",
+            tried(),
+            "12:01:10",
+            vec![],
+            Some((CauseCode::ImageNotFound, 9)),
+        ),
+        (
+            "a key, not tried since",
+            no_key(),
+            "11:50:00",
+            vec![key("12:00:55")],
+            Some((CauseCode::ConfigMissing, 40)),
+        ),
+        (
+            "a key, tried again",
+            no_key(),
+            "11:50:00",
+            vec![key("12:01:05")],
+            Some((CauseCode::ConfigMissing, 0)),
+        ),
+        (
+            "a name is wrong whenever it is read",
+            waiting("InvalidImageName", "couldn't parse image name"),
+            "11:50:00",
+            vec![],
+            Some((CauseCode::ImageNameInvalid, 0)),
+        ),
+        ("a mount before", waiting("ContainerCreating", ""), "11:50:00", vec![mount("12:00:50")], None),
+        (
+            "a mount",
+            waiting("ContainerCreating", ""),
+            "11:50:00",
+            vec![mount("12:01:05")],
+            Some((CauseCode::MountFailed, 40)),
+        ),
+        ("evictions", evicted, "11:50:00", vec![], None),
+    ] {
+        let mut old = pod("p", "new", statuses);
+        old["metadata"]["creationTimestamp"] = json!("2026-01-01T11:20:00Z");
+        old["metadata"]["managedFields"] =
+            json!([{"subresource": "status", "time": format!("2026-01-01T{written}Z")}]);
+        if what == "evictions" {
+            old["status"]["phase"] = json!("Failed");
+            old["status"]["reason"] = json!("Evicted");
+        }
+        // As many as condemn where they count.
+        let more = (0..if what == "evictions" { 5 } else { 0 }).map(|_| old.clone());
+        let owned: Vec<Value> = [replica_set("new", "new"), old.clone()].into_iter().chain(more).collect();
+        let related = Related { owned: owned.iter().collect(), events: events.iter().collect() };
+        let assessment = assess(&deployment(), &related, &circumstances);
+        let found = assessment.findings.first().map(|finding| {
+            let at = finding.condemned_at.map(|at| at.since(circumstances.applied_at).as_secs());
+            (finding.cause.code, at.unwrap_or(u64::MAX))
+        });
+        assert_eq!(found, expected, "{what}: {assessment:#?}");
+    }
 }
 
 #[test]

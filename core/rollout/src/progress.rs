@@ -38,7 +38,8 @@ pub(crate) fn judge(
         Some(given) => (given, format_duration(Duration::from_millis(given))),
         None => (computed_ms, how),
     };
-    let Some((pod, last)) = stalled(object, related, since.max(siblings.settled_at.unwrap_or(since))) else {
+    let since = since.max(siblings.settled_at.unwrap_or(since));
+    let Some((pod, last)) = stalled(object, related, since, &measure.circumstances) else {
         return;
     };
     let condemned_at = Some(last.after(Duration::from_millis(patience_ms)));
@@ -76,7 +77,12 @@ pub(crate) fn judge(
 
 /// A pod that runs and does not become ready, and when the object's pods last advanced; `None` while one of them is on
 /// its way for another reason.
-fn stalled<'a>(object: &'a Value, related: &Related<'a>, since: Timestamp) -> Option<(&'a Value, Timestamp)> {
+fn stalled<'a>(
+    object: &'a Value,
+    related: &Related<'a>,
+    since: Timestamp,
+    circumstances: &Circumstances<'_>,
+) -> Option<(&'a Value, Timestamp)> {
     let pods = if kind(object) == "Pod" { alloc::vec![object] } else { new_pods(object, related, since) };
     let mut last = since;
     let mut stalled = None;
@@ -87,6 +93,9 @@ fn stalled<'a>(object: &'a Value, related: &Related<'a>, since: Timestamp) -> Op
         }
         if !runs_and_waits(pod) {
             return None;
+        }
+        if circumstances.was_there(pod) {
+            last = last.max(begun_anew(pod, circumstances.applied_at));
         }
         stalled = stalled.or(Some(pod));
     }
@@ -129,6 +138,20 @@ fn runs_and_waits(pod: &Value) -> bool {
     !statuses.is_empty()
         && statuses.iter().all(runs)
         && statuses.iter().any(|status| bool_at(status, &["ready"]) == Some(false))
+}
+
+/// From when on a pod that was there before has its time: when the objects were applied, or when its containers were started
+/// again for the first time since. A kubelet that backs off may let minutes pass until then.
+fn begun_anew(pod: &Value, applied_at: Timestamp) -> Timestamp {
+    let time = |status: &Value, path: &[&str]| Timestamp::parse(text_at(status, path)?).ok();
+    let has_crashed = |status: &&Value| {
+        time(status, &["lastState", "terminated", "finishedAt"]).is_some_and(|at| at >= applied_at)
+    };
+    let statuses = list_at(pod, &["status", "containerStatuses"]).iter();
+    let starts = statuses.filter(|status| !has_crashed(status));
+    starts
+        .filter_map(|status| time(status, &["state", "running", "startedAt"]))
+        .fold(applied_at, Timestamp::max)
 }
 
 /// When a pod last came further. Restarts are no progress.

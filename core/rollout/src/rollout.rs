@@ -438,6 +438,9 @@ impl Rollout {
                 ) {
                     self.view.invalidate();
                 }
+                if matches!(next, Phase::Verifying { .. } | Phase::VerifyingUndo) {
+                    self.view.invalidate_suspects();
+                }
                 self.event(Event::Entered { phase: next });
             }
             JournalEvent::Issued { id, attempt, kind } => self.issue(id, attempt, kind),

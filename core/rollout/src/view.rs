@@ -210,6 +210,15 @@ impl ClusterView {
         self.stale = self.tracked.keys().cloned().collect();
     }
 
+    /// The same for the objects of which something is suspected.
+    pub(crate) fn invalidate_suspects(&mut self) {
+        let is_suspect = |key: &&ResourceKey| {
+            self.assessment(key).is_some_and(|assessment| !assessment.findings.is_empty())
+        };
+        let suspects: Vec<ResourceKey> = self.tracked.keys().filter(is_suspect).cloned().collect();
+        self.stale.extend(suspects);
+    }
+
     /// Pods of a StatefulSet that are left from a revision which is no longer wanted and never became ready. The
     /// controller waits for them for ever (kubernetes issue 67250).
     pub(crate) fn blocking_pods(&self, key: &ResourceKey) -> Vec<ResourceKey> {

@@ -6,7 +6,7 @@ use backstay_object::namespace;
 use serde_json::Value;
 
 use super::pod::Container;
-use super::{Scene, Trouble, after_grace, events};
+use super::{START_RETRY_MS, Scene, Trouble, after_grace, events};
 use crate::code::CauseCode;
 use crate::types::Class;
 
@@ -31,7 +31,10 @@ pub(super) fn waiting<'a>(scene: &mut Scene<'a>, container: &Container<'a>) {
         container.is_meant_by(event)
             && events::message(event).trim_start_matches("Error: ").trim() == words.trim()
     });
-    let seen = said.filter_map(events::first_seen).min().or_else(|| container.status_written_at());
+    let said = said.filter_map(events::first_seen).min();
+    let seen = said.or_else(|| container.status_written_at());
+    let again = said.is_some() || container.is_told_since(scene.circumstances.applied_at);
+    let (class, seen) = scene.unless_old(container.pod, again, (class, seen), START_RETRY_MS);
     scene.suspect(Trouble { seen, ..container.trouble(code, class, words.to_string()) });
 }
 

@@ -4,24 +4,17 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use backstay_object::{Timestamp, at, bool_at, int_at, kind, name, text_at, uid};
 use serde_json::Value;
 
-use super::events::whole_seconds;
 use super::pod::{Container, containers, restarts_always};
 use super::{Scene, Trouble, create, events, time_at};
 use crate::code::CauseCode;
-use crate::revision::created_at;
 use crate::types::{Circumstances, Class, Related, Restarts, Siblings};
 
 /// Longest part of a container's own last words that a message carries.
 const LAST_WORDS: usize = 400;
-
-/// How far the clocks of whoever tells when a rollout began and of the API server may lie apart: a pod that seems a little
-/// older than the rollout is taken as its own. The kubelet restarts a container once at most in that time.
-const SKEW: Duration = Duration::from_secs(5);
 
 struct Crash<'a> {
     container: Container<'a>,
@@ -31,6 +24,8 @@ struct Crash<'a> {
     is_certain: bool,
     /// Certain whatever the other pods do.
     at_once: bool,
+    /// All that is seen happened before the rollout.
+    is_old: bool,
 }
 
 /// Looks at the containers of all pods together: one pod of many that crashes is not yet a verdict.
@@ -65,14 +60,21 @@ fn crash_of<'a>(scene: &Scene<'a>, container: Container<'a>) -> Option<Crash<'a>
     if is_success && !container.is_to_run_on() {
         return None;
     }
-    let restarts = restarts_crashed(scene, &container, is_running)?;
+    let counted = restarts_crashed(scene, &container, is_running);
+    let is_old = counted.is_none();
+    // What still waits for its next start explains why there is no more to see.
+    if is_old && container.waiting_reason() != Some("CrashLoopBackOff") {
+        return None;
+    }
+    let restarts = counted.unwrap_or_else(|| crashed(status, is_running));
     // Where the pod or its Job says what a failure means, it says it itself.
     let may_judge = restarts_always(container.pod) || container.is_to_run_on();
+    let may_judge = may_judge && !is_old;
     let at_once = may_judge && !is_running && cannot_ever_run(end);
     let Circumstances { siblings, policy, .. } = scene.circumstances;
     let counted = restarts.saturating_sub(excused(siblings, &container));
     let is_certain = at_once || (may_judge && !siblings.are_coming_up && counted >= policy.crash_restarts);
-    Some(Crash { container, end, restarts, is_certain, at_once })
+    Some(Crash { container, end, restarts, is_certain, at_once, is_old })
 }
 
 /// How many restarts of a container crashed while other workloads were coming up.
@@ -104,15 +106,15 @@ fn crashed(status: &Value, is_running: bool) -> u32 {
 
 /// How many restarts have crashed in this rollout; `None` when all that is seen happened before it.
 fn restarts_crashed(scene: &Scene<'_>, container: &Container<'_>, is_running: bool) -> Option<u32> {
-    let since = whole_seconds(scene.circumstances.since);
+    let Circumstances { applied_at, .. } = *scene.circumstances;
     let status = container.status;
     let crashed = crashed(status, is_running);
-    if created_at(container.pod).is_none_or(|created| created.after(SKEW) >= since) {
+    if !scene.circumstances.was_there(container.pod) {
         return Some(crashed);
     }
     // An older pod: its count began before. Only the ends that are still to be seen can be dated.
     let ends = [["state", "terminated", "finishedAt"], ["lastState", "terminated", "finishedAt"]];
-    let recent = ends.iter().filter(|path| time_at(status, *path).is_some_and(|at| at >= since)).count();
+    let recent = ends.iter().filter(|path| time_at(status, *path).is_some_and(|at| at >= applied_at)).count();
     (recent > 0).then(|| crashed.min(u32::try_from(recent).unwrap_or(0)))
 }
 
@@ -129,7 +131,7 @@ fn report<'a>(scene: &mut Scene<'a>, crash: &Crash<'a>, is_certain: bool) {
     let ended = time_at(end, &["finishedAt"]);
     // The runtime could not start it at all; Docker's word is the second.
     if matches!(reason, "StartError" | "ContainerCannotRun") {
-        let class = if restarts_always(crash.container.pod) {
+        let class = if restarts_always(crash.container.pod) && !crash.is_old {
             create::class_of(words, scene.circumstances.policy)
         } else {
             Class::Recoverable
@@ -154,6 +156,11 @@ fn report<'a>(scene: &mut Scene<'a>, crash: &Crash<'a>, is_certain: bool) {
     }
     if !is_certain && scene.circumstances.siblings.are_coming_up {
         message.push_str("; it may wait for other workloads of the release, which are still coming up");
+    }
+    if crash.is_old {
+        message.push_str(
+            "; that was before this run, the kubelet starts it again when its back-off of up to 5m is over",
+        );
     }
     // It was first seen at its first crash, not at the last.
     let trouble = crash.container.trouble(code, class, message);

@@ -6,7 +6,7 @@ use backstay_object::{list_at, text_at};
 use serde_json::Value;
 
 use super::pod::{Container, restarts_always};
-use super::{Scene, Trouble, after_grace, events};
+use super::{START_RETRY_MS, Scene, Trouble, after_grace, events};
 use crate::code::CauseCode;
 use crate::policy::Policy;
 use crate::types::Class;
@@ -45,7 +45,10 @@ pub(super) fn waiting<'a>(scene: &mut Scene<'a>, container: &Container<'a>) {
         .events
         .with_reason(container.pod, &["Failed"])
         .filter(|event| container.is_meant_by(event) && events::message(event).starts_with("Error:"));
-    let seen = said.filter_map(events::first_seen).min().or_else(|| container.status_written_at());
+    let said = said.filter_map(events::first_seen).min();
+    let seen = said.or_else(|| container.status_written_at());
+    let again = said.is_some() || container.is_told_since(scene.circumstances.applied_at);
+    let (class, seen) = scene.unless_old(container.pod, again, (class, seen), START_RETRY_MS);
     scene.suspect(Trouble {
         seen,
         ..container.trouble(CauseCode::ContainerCreateFailed, class, words.to_string())

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use backstay_object::{Quantity, Timestamp, condition, int_at, is_deleting, kind, list_at, text_at, uid};
 use serde_json::Value;
 
-use super::{Scene, Trouble, after_grace, events, time_at};
+use super::{LONGEST_RETRY_MS, Scene, Trouble, after_grace, events, time_at};
 use crate::code::CauseCode;
 use crate::refusal::{is_admission, is_quota, is_webhook_outage};
 use crate::revision::{is_owned_by, new_replica_set};
@@ -22,8 +22,14 @@ pub(super) fn look(scene: &mut Scene<'_>) {
     let Some(creator) = creator(scene) else { return };
     let Some(refused) = by_condition(creator).or_else(|| by_event(scene, creator)) else { return };
     let (code, class) = classify(scene, refused.words);
+    let since = scene.circumstances.applied_at;
+    let again =
+        refused.seen.is_some_and(|at| at >= since) || scene.events.last(creator, &["FailedCreate"]).is_some();
+    // A workload itself is there for longer than its template.
+    let counts = again || uid(creator) == uid(scene.object);
+    let (class, seen) = scene.unless_old(creator, counts, (class, refused.seen), LONGEST_RETRY_MS);
     let message = refused.words.to_string();
-    scene.suspect(Trouble { seen: refused.seen, ..Trouble::new(code, class, message) });
+    scene.suspect(Trouble { seen, ..Trouble::new(code, class, message) });
 }
 
 /// What creates the pods of the new revision.

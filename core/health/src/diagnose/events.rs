@@ -1,9 +1,10 @@
-//! Events, by the object they are about. Only those of this rollout: the cluster keeps them for an hour.
+//! Events, by the object they are about. Only those of this rollout: the cluster keeps them for an hour. About pods that were
+//! there before, only those from when the objects were applied.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use backstay_object::{Timestamp, text_at, uid};
+use backstay_object::{Timestamp, kind, text_at, uid};
 use serde_json::Value;
 
 use super::time_at;
@@ -19,12 +20,22 @@ impl<'a> Events<'a> {
         let mut by_uid: BTreeMap<&'a str, Vec<&'a Value>> = BTreeMap::new();
         // Event times are cut to whole seconds.
         let since = whole_seconds(circumstances.since);
-        for event in
-            related.events.iter().copied().filter(|event| last_seen(event).is_none_or(|at| at >= since))
-        {
+        let parts = related.owned.iter().copied().chain([object]);
+        let is_old =
+            |part: &&Value| matches!(kind(part), "Pod" | "ReplicaSet") && circumstances.was_there(part);
+        let old: BTreeSet<&str> = parts.filter(is_old).map(uid).collect();
+        for event in related.events.iter().copied() {
             // An event without a uid (written by hand or by an old component) is taken as one about the object itself.
             let about = text_at(event, &["involvedObject", "uid"]).unwrap_or_else(|| uid(object));
-            by_uid.entry(about).or_default().push(event);
+            let seen = last_seen(event);
+            let counts = if old.contains(about) {
+                seen.is_some_and(|at| at >= circumstances.applied_at)
+            } else {
+                seen.is_none_or(|at| at >= since)
+            };
+            if counts {
+                by_uid.entry(about).or_default().push(event);
+            }
         }
         Self { by_uid }
     }

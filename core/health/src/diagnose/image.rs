@@ -7,7 +7,7 @@ use backstay_object::{Timestamp, text_at};
 use serde_json::Value;
 
 use super::pod::Container;
-use super::{Scene, Trouble, after_grace, events};
+use super::{LONGEST_RETRY_MS, Scene, Trouble, after_grace, events};
 use crate::code::CauseCode;
 use crate::policy::Policy;
 use crate::types::Class;
@@ -89,19 +89,23 @@ const ABSENT: &[&str] = &[
 
 /// A container that waits for its image.
 pub(super) fn waiting<'a>(scene: &mut Scene<'a>, container: &Container<'a>, reason: &str) {
-    let Some((text, seen)) = registry_words(scene, container, reason) else { return };
+    let Some((text, seen, has_failed_again)) = registry_words(scene, container, reason) else { return };
     let image =
         text_at(container.status, &["image"]).or_else(|| text_at(container.spec?, &["image"])).unwrap_or("");
     let (code, class) = classify(reason, text, image, scene.circumstances.policy);
+    // A name is right or wrong, whenever it was read.
+    let counts = has_failed_again || code == CauseCode::ImageNameInvalid;
+    let (class, seen) = scene.unless_old(container.pod, counts, (class, seen), LONGEST_RETRY_MS);
     scene.suspect(Trouble { seen, ..container.trouble(code, class, without_back_off(text).to_string()) });
 }
 
-/// What the registry said and when it said so first. Kubelets before 1.31 put it into the event alone while they back off.
+/// What the registry said, when it said so first, and whether it did since the objects were applied. Kubelets before 1.31 put it
+/// into the event alone while they back off.
 fn registry_words<'a>(
     scene: &Scene<'a>,
     container: &Container<'a>,
     reason: &str,
-) -> Option<(&'a str, Option<Timestamp>)> {
+) -> Option<(&'a str, Option<Timestamp>, bool)> {
     let status = container.waiting_message();
     let image = text_at(container.status, &["image"]).unwrap_or("");
     let is_ours = |event: &&Value| container.is_meant_by(event) && events::message(event).contains(image);
@@ -117,13 +121,16 @@ fn registry_words<'a>(
         })
     };
     let seen = pulls().filter_map(events::first_seen).min().or_else(|| container.status_written_at());
+    // While it backs off it tells what was before.
+    let told = reason != "ImagePullBackOff" && container.is_told_since(scene.circumstances.applied_at);
+    let again = told || pulls().next().is_some();
     let only_backs_off = reason == "ImagePullBackOff" && !status.contains("ErrImagePull");
     if !status.is_empty() && !only_backs_off {
-        return Some((status, seen));
+        return Some((status, seen, again));
     }
     let event = pulls().max_by_key(|event| events::last_seen(event));
     let text = event.map_or(status, events::message);
-    Some((if text.is_empty() { container.waiting_reason()? } else { text }, seen))
+    Some((if text.is_empty() { container.waiting_reason()? } else { text }, seen, again))
 }
 
 fn classify(reason: &str, text: &str, image: &str, policy: &Policy) -> (CauseCode, Class) {

@@ -82,6 +82,13 @@ impl Trouble<'_> {
     }
 }
 
+/// After which time the kubelet has surely tried again to start a container that did not crash: about every ten seconds, three
+/// times (`kubernetes pkg/kubelet/pod_workers.go`, `backOffPeriod`).
+pub(crate) const START_RETRY_MS: u64 = 40_000;
+/// The same for what is tried after ever longer pauses, of five minutes in the end: pulls (`pkg/kubelet/kubelet.go`,
+/// `MaxContainerBackOff`) and creating pods.
+pub(crate) const LONGEST_RETRY_MS: u64 = 330_000;
+
 /// It may heal within so many milliseconds.
 pub(crate) const fn after_grace(grace_ms: u64) -> Class {
     Class::AfterGrace { grace_ms }
@@ -111,10 +118,32 @@ impl<'a> Scene<'a> {
         known.filter(|cause| is_it(cause)).map(|cause| cause.first_seen).min()
     }
 
+    /// A verdict on what a pod shows that was there before the rollout. Unless it was seen to happen again, it may be of before:
+    /// then it counts once it has surely been tried again, `retry_ms` after the objects were applied.
+    pub(crate) fn unless_old(
+        &self,
+        part: &Value,
+        happened_again: bool,
+        (class, seen): (Class, Option<Timestamp>),
+        retry_ms: u64,
+    ) -> (Class, Option<Timestamp>) {
+        if happened_again || !self.circumstances.was_there(part) {
+            return (class, seen);
+        }
+        let class = match class {
+            Class::FatalNow => after_grace(retry_ms),
+            Class::AfterGrace { grace_ms } => after_grace(grace_ms.max(retry_ms)),
+            Class::Recoverable => class,
+        };
+        (class, Some(self.circumstances.applied_at))
+    }
+
     fn add(&mut self, trouble: Trouble<'a>, condemns: bool) {
         let trouble_key = (trouble.code, trouble.pod.map(name), trouble.container);
         let Trouble { code, class, pod, container, message, hint, seen } = trouble;
-        let Circumstances { now, since, .. } = *self.circumstances;
+        let Circumstances { now, since, applied_at, .. } = *self.circumstances;
+        let is_old = pod.is_some_and(|pod| self.circumstances.was_there(pod));
+        let since = if is_old { applied_at.max(since) } else { since };
         // Never before the rollout, never after now: node clocks differ a little.
         let first_seen = seen.or_else(|| self.known_since(&trouble_key)).unwrap_or(now).max(since).min(now);
         let condemned_at = match class {

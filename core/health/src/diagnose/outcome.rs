@@ -2,14 +2,15 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use backstay_object::{Timestamp, condition, condition_is_true, int_at, kind, text_at};
 use serde_json::Value;
 
-use super::pod::containers;
+use super::pod::{containers, status_written_at};
 use super::{Scene, Trouble, time_at};
 use crate::code::CauseCode;
-use crate::types::{Class, Readiness};
+use crate::types::{Circumstances, Class, Readiness};
 
 /// An object whose status says that it failed.
 pub(super) fn declared(scene: &mut Scene<'_>, readiness: &Readiness) {
@@ -75,6 +76,13 @@ pub(super) fn ended_pods<'a>(scene: &mut Scene<'a>, pods: &[&'a Value]) {
     if kind(scene.object) == "Pod" {
         return;
     }
+    // Ended pods of before are litter.
+    let Circumstances { applied_at, .. } = *scene.circumstances;
+    let is_litter = |pod: &Value| {
+        scene.circumstances.was_there(pod)
+            && ended_at(pod).or_else(|| status_written_at(pod)) < Some(applied_at)
+    };
+    let pods: Vec<&'a Value> = pods.iter().copied().filter(|pod| !is_litter(pod)).collect();
     let evictions = pods.iter().filter(failed).filter(|pod| is_evicted(pod)).count();
     // As patient as with crashes: the first one and so many more.
     let limit = usize::try_from(scene.circumstances.policy.crash_restarts).unwrap_or(usize::MAX);
@@ -86,7 +94,7 @@ pub(super) fn ended_pods<'a>(scene: &mut Scene<'a>, pods: &[&'a Value]) {
             (false, _) => (CauseCode::PodFailed, Class::Recoverable),
         };
         let seen = ended_at(pod);
-        scene.suspect(Trouble { pod: Some(*pod), seen, ..Trouble::new(code, class, ended(pod)) });
+        scene.suspect(Trouble { pod: Some(pod), seen, ..Trouble::new(code, class, ended(pod)) });
     }
 }
 

@@ -42,9 +42,12 @@ impl<'a> Container<'a> {
 
     /// When the kubelet last wrote the pod's status, if the object still says so: what it shows is not older than that.
     pub(super) fn status_written_at(&self) -> Option<Timestamp> {
-        let entries = list_at(self.pod, &["metadata", "managedFields"]);
-        let by_kubelet = |entry: &&Value| text_at(entry, &["subresource"]) == Some("status");
-        entries.iter().filter(by_kubelet).filter_map(|entry| time_at(entry, &["time"])).max()
+        status_written_at(self.pod)
+    }
+
+    /// Whether the kubelet wrote the pod's status at a time or later.
+    pub(super) fn is_told_since(&self, time: Timestamp) -> bool {
+        self.status_written_at().is_some_and(|at| at >= time)
     }
 
     /// A trouble that shows at this container.
@@ -61,6 +64,13 @@ impl<'a> Container<'a> {
             None => !self.is_init && restarts_always(self.pod),
         }
     }
+}
+
+/// When a pod's status was last written, if the object still says so.
+pub(super) fn status_written_at(pod: &Value) -> Option<Timestamp> {
+    let entries = list_at(pod, &["metadata", "managedFields"]);
+    let by_kubelet = |entry: &&Value| text_at(entry, &["subresource"]) == Some("status");
+    entries.iter().filter(by_kubelet).filter_map(|entry| time_at(entry, &["time"])).max()
 }
 
 /// Whether the pod's containers are started again and again, by the pod's own policy.

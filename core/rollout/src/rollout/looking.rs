@@ -11,6 +11,7 @@ use crate::contract::{ActionKind, Event, Output, Verdict, WaitReason};
 use crate::decide::stage_hooks;
 use crate::phase::{HookStage, Phase};
 use crate::policy::{NoReturn, Remediation, Waiting};
+use crate::state::State;
 use crate::undo::{created_steps, restored_steps};
 use crate::view::Measure;
 
@@ -68,7 +69,17 @@ impl Rollout {
                 .map_or(self.began_at, |end| end.before(core::time::Duration::from_millis(state.undo_ms))),
             _ => self.began_at,
         };
+        // What was there before is judged by what it does with what was applied, not by what came before that.
+        let applied_at = match &self.state {
+            Some(State {
+                phase: Phase::Verifying { .. } | Phase::Baking | Phase::VerifyingUndo,
+                phase_since,
+                ..
+            }) => since.max(*phase_since),
+            _ => since,
+        };
         let circumstances = Circumstances {
+            applied_at,
             provided: &self.provided,
             promised: &self.promised,
             ..Circumstances::new(self.now, since, &self.policy.health)
