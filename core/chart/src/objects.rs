@@ -410,8 +410,17 @@ impl Object for Files {
 
     /// Charts come to this when they print their whole scope, and their files may be large.
     fn print(&self) -> String {
+        let mut text = String::new();
+        self.print_into(&mut text);
+        text
+    }
+
+    fn print_into(&self, text: &mut String) {
         let digit = |value: u8| char::from(b'0' + value);
-        let mut text = String::from("map[");
+        // At most three digits and a space for a byte: growing would take twice the memory.
+        let most: usize = self.0.iter().map(|(name, data)| name.len() + 4 * data.len() + 4).sum();
+        text.reserve_exact(most + 5);
+        text.push_str("map[");
         for (index, (name, data)) in self.0.iter().enumerate() {
             text.push_str(if index == 0 { "" } else { " " });
             text.push_str(name);
@@ -431,7 +440,6 @@ impl Object for Files {
             text.push(']');
         }
         text.push(']');
-        text
     }
 
     fn truth(&self) -> bool {

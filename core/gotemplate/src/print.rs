@@ -176,6 +176,9 @@ impl Printer {
                 (_, Some(number)) if self.sharp_v || self.complaining => {
                     self.integer(value, number.unsigned_abs(), number < 0, verb);
                 }
+                ('v' | 's', _) if (self.width, self.precision, self.sharp_v) == (None, None, false) => {
+                    object.print_into(&mut self.out);
+                }
                 ('v' | 's' | 'x' | 'X' | 'q', _) => self.text(&object.print(), verb),
                 (_, Some(number)) => self.integer(value, number.unsigned_abs(), number < 0, verb),
                 _ => self.bad_verb(value, verb),

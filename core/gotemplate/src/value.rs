@@ -129,6 +129,10 @@ pub trait Object: Any {
     }
     /// What `{{ . }}` prints.
     fn print(&self) -> String;
+    /// The same at the end of a text, for objects that print much.
+    fn print_into(&self, text: &mut String) {
+        text.push_str(&self.print());
+    }
     /// The number, for integer types with a name (`time.Month`).
     fn number(&self) -> Option<i64> {
         None
