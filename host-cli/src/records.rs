@@ -100,6 +100,11 @@ impl Records {
         self.inner.borrow_mut().held = Some(record);
     }
 
+    /// The record that this rollout holds, as it was last written.
+    pub(crate) fn held(&self) -> Option<Record> {
+        self.inner.borrow().held.clone()
+    }
+
     /// Makes the first entries durable: writes the pending record, which is the lock of the release. May be tried again,
     /// then without the entries: they are noted.
     pub(crate) async fn begin(&self, entries: &[JournalEntry]) -> Result<(), RecordFailure> {

@@ -98,7 +98,30 @@ fn as_go_escapes(json: &str) -> String {
 }
 
 /// What a user wrote, and what the server keeps, has an order of its own: by name.
-const AS_WRITTEN: [&str; 4] = ["config", "labels", "annotations", "resources"];
+const AS_WRITTEN: [&str; 6] = ["config", "values", "schema", "labels", "annotations", "resources"];
+
+/// The fields of a chart's metadata (Helm `pkg/chart/v2/metadata.go` v4.3), some of which stand elsewhere in a release.
+const METADATA: &[&str] = &[
+    "name",
+    "home",
+    "sources",
+    "version",
+    "description",
+    "keywords",
+    "maintainers",
+    "email",
+    "url",
+    "icon",
+    "apiVersion",
+    "condition",
+    "tags",
+    "appVersion",
+    "deprecated",
+    "annotations",
+    "kubeVersion",
+    "dependencies",
+    "type",
+];
 
 fn ordered(document: &Value, order: &[&str]) -> String {
     match document {
@@ -107,7 +130,11 @@ fn ordered(document: &Value, order: &[&str]) -> String {
             let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
             fields.sort_by_key(|(name, _)| (rank(name), name.as_str()));
             let fields = fields.into_iter().map(|(name, value)| {
-                let order = if AS_WRITTEN.contains(&name.as_str()) { &[] } else { order };
+                let order = match name.as_str() {
+                    name if AS_WRITTEN.contains(&name) => &[],
+                    "metadata" if !order.is_empty() => METADATA,
+                    _ => order,
+                };
                 format!("{}:{}", Value::from(name.as_str()), ordered(value, order))
             });
             format!("{{{}}}", fields.collect::<Vec<_>>().join(","))

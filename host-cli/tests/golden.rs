@@ -202,6 +202,150 @@ fn releases_are_shown_as_helm_shows_them() {
     }
 }
 
+/// What goes wrong, and what a script looks for in it.
+const ERRORS: [(&str, &str); 28] = [
+    ("history nope", "Error: release: not found"),
+    ("status nope", "Error: release: not found"),
+    ("status web --revision 9", "Error: release: not found"),
+    ("get all nope", "Error: release: not found"),
+    ("get values nope", "Error: release: not found"),
+    ("get values web --revision 9", "Error: release: not found"),
+    ("get manifest nope", "Error: release: not found"),
+    ("get notes nope", "Error: release: not found"),
+    ("get hooks nope", "Error: release: not found"),
+    ("get metadata nope", "Error: release: not found"),
+    ("test nope", "Error: release: not found"),
+    ("rollback nope", "Error: release: not found"),
+    ("rollback web 9", "Error: release has no 9 version"),
+    ("uninstall nope", "Error: uninstall: Release not loaded: nope: release: not found"),
+    ("upgrade nope ./chart", "Error: UPGRADE FAILED: \"nope\" has no deployed releases"),
+    ("install web ./chart", "Error: INSTALLATION FAILED: "),
+    ("install web ./chart", "a name that is still in use"),
+    ("install Web ./chart", "release name \"Web\": invalid release name, must match regex ^[a-z0-9]"),
+    ("upgrade Web ./chart", "Error: UPGRADE FAILED: release name is invalid: Web"),
+    ("history Web", "Error: release name is invalid: Web"),
+    ("install new ./none", "Error: INSTALLATION FAILED: path \"./none\" not found"),
+    ("install new none/none", "Error: INSTALLATION FAILED: repo none not found"),
+    ("install ./chart", "Error: INSTALLATION FAILED: must either provide a name or specify --generate-name"),
+    ("install new ./chart -f no.yaml", "Error: INSTALLATION FAILED: open no.yaml: no such file or directory"),
+    (
+        "install new ./chart --set a",
+        "Error: INSTALLATION FAILED: failed parsing --set data: key \"a\" has no value",
+    ),
+    (
+        "upgrade web ./chart --set motd=\u{7}",
+        "Error: UPGRADE FAILED: YAML parse error on web/templates/all.yaml",
+    ),
+    ("show chart ./none", "Error: path \"./none\" not found"),
+    ("template ./chart -s templates/no.yaml", "Error: could not find template templates/no.yaml in chart"),
+];
+
+#[test]
+#[allow(clippy::print_stderr, reason = "a test says what it skips")]
+fn errors_begin_with_helms_words() {
+    let mut place = Place::new("errors");
+    assert_eq!(place.run(ours(), "install web ./chart --sandbox=cluster.json", "").0, 0);
+    place.serve();
+    for (line, words) in ERRORS {
+        let line = format!("{line} --kubeconfig kubeconfig");
+        let (code, text) = place.run(ours(), &line, "");
+        assert!(code != 0 && text.contains(words), "{line}: exit {code}: {text}");
+        for version in ["v3.22.0", "v4.3.1"] {
+            let Some(helm) = helm(version) else {
+                eprintln!("skipped: no helm {version}; `cargo xtask setup` builds it");
+                continue;
+            };
+            let (code, text) = place.run(&helm, &line, "");
+            assert!(code != 0 && text.contains(words), "{version}: {line}: exit {code}: {text}");
+        }
+    }
+    // Each Helm has words of its own for this.
+    let in_use = place.run(ours(), "install web ./chart --kubeconfig kubeconfig", "").1;
+    for words in ["cannot re-use a name that is still in use", "cannot reuse a name that is still in use"] {
+        assert!(in_use.contains(words), "{in_use}");
+    }
+    let away = place.run(ours(), "install web ./chart --kube-apiserver http://127.0.0.1:1", "").1;
+    assert!(away.contains("Error: INSTALLATION FAILED: Kubernetes cluster unreachable: "), "{away}");
+}
+
+/// The names of all fields, in their order; files' times are Helm 4's alone.
+fn fields(value: &str) -> Vec<String> {
+    let names = value.split('"').collect::<Vec<_>>();
+    let pairs = names.windows(2).filter(|pair| pair[1].starts_with(':'));
+    pairs.map(|pair| pair[0].to_owned()).filter(|name| !name.ends_with("modtime")).collect()
+}
+
+/// What `install` and `upgrade` print at the end, and what a dry run prints.
+#[test]
+#[allow(clippy::print_stderr, reason = "a test says what it skips")]
+fn releases_end_as_helms_do() {
+    let mut place = Place::new("ends");
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: '{{ .Release.Name }}'}\nstringData: {a: hidden-word}\n";
+    std::fs::write(place.folder.join("chart/templates/secret.yaml"), secret).unwrap();
+    place.serve();
+    let Some(helm) = helm("v4.3.1") else {
+        eprintln!("skipped: no helm v4.3.1; `cargo xtask setup` builds it");
+        return;
+    };
+    let end = |text: &str| {
+        let text = text.replace("ours", "NAME").replace("theirs", "NAME");
+        let text =
+            text.find("Release \"").or_else(|| text.find("NAME: ")).map_or("", |at| &text[at..]).to_owned();
+        let lines = text.lines().filter(|line| {
+            let of_progress = line.starts_with('[') || line.starts_with("RESULT ");
+            !of_progress && !line.starts_with("LAST DEPLOYED: ")
+        });
+        lines.map(|line| format!("{}\n", line.trim_end())).collect::<String>()
+    };
+    for line in [
+        "install {} ./chart --dry-run=client",
+        "install {} ./chart --dry-run=server --hide-secret",
+        "install {} ./chart --dry-run=client --hide-notes",
+        "upgrade -i {} ./chart",
+        "upgrade {} ./chart --set motd=x",
+        "upgrade {} ./chart --hide-notes",
+        "upgrade {} ./chart --dry-run=server",
+        "rollback {}",
+        "uninstall {}",
+        "install {} ./chart",
+    ] {
+        let line = format!("{line} --kubeconfig kubeconfig");
+        let theirs = place.run(&helm, &line.replace("{}", "theirs"), "");
+        let ours = place.run(ours(), &line.replace("{}", "ours"), "");
+        assert_eq!((theirs.0, ours.0), (0, 0), "{line}\n{}\n{}", theirs.1, ours.1);
+        if line.starts_with("rollback") || line.starts_with("uninstall") {
+            let last = |text: &str| text.lines().last().map(|line| line.replace("theirs", "ours"));
+            assert_eq!(last(&theirs.1), last(&ours.1), "{line}");
+            continue;
+        }
+        assert_eq!(end(&theirs.1), end(&ours.1), "{line}");
+        assert_eq!(
+            ours.1.contains("hidden-word"),
+            line.contains("--dry-run") && !line.contains("--hide-secret"),
+            "{line}"
+        );
+    }
+    for format in ["json", "yaml"] {
+        let line = format!("upgrade {{}} ./chart -o {format} --kubeconfig kubeconfig");
+        let theirs = place.run(&helm, &line.replace("{}", "theirs"), "").1;
+        let ours = place.run(ours(), &line.replace("{}", "ours"), "").1;
+        if format == "json" {
+            assert_eq!(fields(&theirs), fields(&ours));
+        } else {
+            let names = |text: &str| {
+                let lines =
+                    text.lines().filter_map(|line| line.split_once(": ")).map(|(name, _)| name.to_owned());
+                lines.filter(|name| !name.contains("modtime") && !name.contains("http")).collect::<Vec<_>>()
+            };
+            assert_eq!(names(&theirs), names(&ours));
+        }
+    }
+    // What fails leaves standard output to nobody.
+    let failed =
+        place.run(ours(), "upgrade ours ./chart -o json --set motd=\u{7} --kubeconfig kubeconfig", "");
+    assert!(failed.0 == 4 && failed.1.starts_with("Error: UPGRADE FAILED: "), "{}", failed.1);
+}
+
 /// With Helm's driver for tests there is a cluster that ends with the command, and the releases of a file are in it.
 #[test]
 #[allow(clippy::print_stderr, reason = "a test says what it skips")]

@@ -17,8 +17,8 @@ pub(crate) struct HelmArgs {
     /// The server checks objects when it gets them; there is no second check to leave out
     #[arg(long, hide = true)]
     pub(crate) disable_openapi_validation: bool,
-    /// Secrets are never shown
-    #[arg(long, hide = true)]
+    /// With --dry-run: leave out the content of Secrets
+    #[arg(long)]
     pub(crate) hide_secret: bool,
     /// Refused
     #[arg(long, hide = true)]
@@ -32,7 +32,7 @@ pub(crate) struct HelmArgs {
 impl HelmArgs {
     /// Refuses what is not done.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
-        let _no_effect = (self.disable_openapi_validation, self.hide_secret);
+        let _no_effect = self.disable_openapi_validation;
         if self.enable_dns {
             return Err(Stop::refused(
                 "--enable-dns is refused: a chart that asks name servers renders differently from day to day; give the \

@@ -196,7 +196,13 @@ async fn read_values_file(name: &str) -> anyhow::Result<Vec<u8>> {
     if is_address(name) {
         return sources::fetch_values(name).await;
     }
-    fs::read(name).map_err(|error| anyhow::anyhow!("values file {name}: {error}"))
+    fs::read(name).map_err(|error| anyhow::anyhow!("open {name}: {}", in_gos_words(&error)))
+}
+
+/// What the system said, as Go says it: `no such file or directory`.
+pub(crate) fn in_gos_words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }
 
 /// Whether a values file is an address. Helm takes names with a scheme it does not know for paths.

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
 pub(crate) use clock::{Clock, wall_now};
@@ -135,6 +135,16 @@ impl Cluster {
     }
 }
 
+/// Where there is no kubeconfig: a pod's own account, or the address that was given, which is all that Helm needs.
+fn bare(global: &GlobalArgs, error: KubeconfigError) -> Result<Config, KubeconfigError> {
+    if let Ok(config) = Config::incluster() {
+        return Ok(config);
+    }
+    let is_missing = matches!(error, KubeconfigError::ReadConfig(..) | KubeconfigError::FindPath);
+    let server = global.kube_apiserver.as_ref().filter(|_| is_missing).and_then(|server| server.parse().ok());
+    server.map(Config::new).ok_or(error)
+}
+
 async fn config(global: &GlobalArgs) -> anyhow::Result<Config> {
     let options = KubeConfigOptions { context: global.kube_context.clone(), cluster: None, user: None };
     let mut config = match &global.kubeconfig {
@@ -144,8 +154,8 @@ async fn config(global: &GlobalArgs) -> anyhow::Result<Config> {
         }
         None => match Config::from_kubeconfig(&options).await {
             Ok(config) => config,
-            Err(error) => Config::incluster().map_err(|_| error).context(
-                "no usable kubeconfig: set KUBECONFIG or give --kubeconfig, or try --sandbox, which needs no cluster",
+            Err(error) => bare(global, error).context(
+                "Kubernetes cluster unreachable: no usable kubeconfig: set KUBECONFIG or give --kubeconfig, or try --sandbox, which needs no cluster",
             )?,
         },
     };

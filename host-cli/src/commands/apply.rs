@@ -10,7 +10,7 @@ use backstay_core::gotemplate::{Map, Value, from_json_floats, map_to_json};
 use backstay_core::health::FailFast as Level;
 use backstay_core::plan::{HookEvent, Operation, PlannedHook, PlannedObject};
 use backstay_core::release::{
-    ApplyMethod, Info, Record, Release, Status, check_labels, description, validate_name,
+    ApplyMethod, Info, NameError, Record, Release, Status, check_labels, description, validate_name,
 };
 use backstay_core::rollout::{Remediation, Waiting};
 
@@ -19,6 +19,7 @@ use super::ground::{Ground, exists, survey};
 use super::resume::{Ending, settled};
 use super::reverse::waiting;
 use super::run::{Request, TimeoutRule, carry_out};
+use super::voice::{Voice, without_secrets};
 use crate::args::{
     ApplyArgs, Cascade, DeployArgs, DiffArgs, DryRun, FailFast, GlobalArgs, InstallArgs, NameArgs,
     OutputFormat, PlanArgs, RenderArgs, ReuseArgs, UpgradeArgs, WaitArgs,
@@ -54,6 +55,8 @@ pub(super) struct Apply {
     /// Whether a test that fails is only told.
     pub(super) tests_decide_nothing: bool,
     pub(super) purpose: Purpose,
+    /// Whose words it ends with.
+    pub(super) voice: Voice,
 }
 
 /// What a request is made for.
@@ -130,6 +133,7 @@ async fn deploy_or_plan(
         tests: arguments.test,
         tests_decide_nothing: false,
         purpose,
+        voice: Voice::Own,
     };
     apply.run(cluster, global).await
 }
@@ -159,6 +163,7 @@ pub(crate) async fn install(
         tests: false,
         tests_decide_nothing: false,
         purpose: Purpose::Deploy,
+        voice: Voice::Install,
     };
     apply.run(cluster, global).await
 }
@@ -187,6 +192,7 @@ pub(crate) async fn upgrade(
         tests: false,
         tests_decide_nothing: false,
         purpose: Purpose::Deploy,
+        voice: Voice::Upgrade,
     };
     apply.run(cluster, global).await
 }
@@ -220,6 +226,9 @@ fn helm_rules(arguments: &WaitArgs) -> (Waiting, Remediation) {
     (waiting, Remediation::Undo)
 }
 
+/// The words of Helm 3 and those of Helm 4: pipelines look for either.
+const IN_USE: &str = "cannot re-use a name that is still in use (cannot reuse a name that is still in use)";
+
 impl Apply {
     /// One try, up to its end; `claimed` holds what has to be given back when it ends before it began to write.
     pub(super) async fn attempt(
@@ -230,7 +239,10 @@ impl Apply {
         claimed: &mut Option<Rc<Records>>,
     ) -> anyhow::Result<Attempt> {
         let deadline = tried.deadline;
-        validate_name(&self.name).map_err(|error| Stop::refused(error.to_string()))?;
+        validate_name(&self.name).map_err(|error| self.bad_name(error))?;
+        if self.render.helm.hide_secret && self.apply.dry_run == DryRun::None {
+            return Err(Stop::refused("hiding Kubernetes secrets requires a dry-run mode"));
+        }
         // Bad input is found before the cluster is asked anything.
         let given_labels: BTreeMap<String, String> = self.apply.labels.iter().cloned().collect();
         check_labels(&given_labels).map_err(|error| Stop::refused(error.to_string()))?;
@@ -260,6 +272,9 @@ impl Apply {
         };
         let is_install = !exists(&ground.history);
         self.check_existence(&ground, is_install)?;
+        if is_install && self.voice == Voice::Upgrade && self.apply.output == OutputFormat::Table {
+            anstream::println!("Release {:?} does not exist. Installing it now.", self.name);
+        }
         // Helm: only a release that is there has a revision to upgrade from. A first install that failed or was
         // interrupted is upgraded from what it left.
         let operation =
@@ -281,12 +296,12 @@ impl Apply {
                 .iter()
                 .for_each(|text| anstream::eprintln!("{text}"));
         }
+        let record = self.record(cluster, &ground, &rendered, &config, revision, operation);
         if self.apply.dry_run == DryRun::Client {
-            anstream::print!("{}", rendered.rendered.template_text(true, false));
+            self.show_unchecked(&rendered, record.release, operation)?;
             return Ok(Attempt::Ended(ExitCode::SUCCESS));
         }
         rendered.rendered.warnings.iter().for_each(|warning| anstream::eprintln!("{warning}"));
-        let record = self.record(cluster, &ground, &rendered, &config, revision, operation);
         if self.apply.decided.if_changed
             && matches!(self.purpose, Purpose::Deploy)
             && is_in_sync(&ground, &record)
@@ -322,6 +337,8 @@ impl Apply {
             manner,
             validate: true,
             output: self.apply.output,
+            voice: self.voice,
+            hide_notes: self.apply.hide_notes,
             evidence_dir: self.apply.evidence_dir.clone(),
             notes: (!hide_notes)
                 .then(|| rendered.rendered.notes.clone())
@@ -343,11 +360,31 @@ impl Apply {
             }
         }
         if self.apply.dry_run == DryRun::Server {
-            return super::dry_run::check_only(cluster, &ground, request).await.map(Attempt::Ended);
+            let hide_secret = self.render.helm.hide_secret;
+            return super::dry_run::check_only(cluster, &ground, request, hide_secret)
+                .await
+                .map(Attempt::Ended);
         }
         let remediation = request.remediation;
         let verdict = carry_out(cluster, global, &ground, request).await?;
         self.conclude(cluster, global, &verdict, (remediation, remedy)).await
+    }
+
+    /// `--dry-run=client`: what was rendered.
+    fn show_unchecked(
+        &self,
+        rendered: &Rendered,
+        release: Release,
+        operation: Operation,
+    ) -> anyhow::Result<()> {
+        let hide_secret = self.render.helm.hide_secret;
+        if self.voice != Voice::Own {
+            let hidden = (self.apply.hide_notes, hide_secret);
+            return self.voice.show_dry_run(release, operation, self.apply.output, hidden);
+        }
+        let text = rendered.rendered.template_text(true, false);
+        anstream::print!("{}", if hide_secret { without_secrets(&text) } else { text });
+        Ok(())
     }
 
     /// The hooks, without tests that are not meant.
@@ -382,21 +419,30 @@ impl Apply {
         }
     }
 
+    /// Helm has other words in each command; the rule is in all of ours.
+    fn bad_name(&self, error: NameError) -> anyhow::Error {
+        let name = &self.name;
+        Stop::refused(match self.voice {
+            Voice::Upgrade => format!("release name is invalid: {name}: {error}"),
+            _ => format!("release name {name:?}: {error}"),
+        })
+    }
+
     fn check_existence(&self, ground: &Ground, is_install: bool) -> anyhow::Result<()> {
         let name = &self.name;
         if is_install && !self.may_install {
             return Err(Stop::refused(format!(
-                "{name:?} has no deployed releases; add --install, or use `backstay deploy`"
+                "{name:?} has no deployed releases: add --install, or use `backstay deploy`"
             )));
         }
         if is_install && ground.history.latest().is_some() && !self.replace {
             return Err(Stop::refused(format!(
-                "the name {name} was used before and its history is kept; add --replace to use it again"
+                "{IN_USE}: {name} was uninstalled and its history is kept; add --replace to use the name again"
             )));
         }
         if !is_install && !self.may_upgrade {
             return Err(Stop::refused(format!(
-                "cannot reuse a name that is still in use: {name} exists; use `backstay upgrade` or `backstay deploy`"
+                "{IN_USE}: {name} exists; use `backstay upgrade` or `backstay deploy`"
             )));
         }
         Ok(())

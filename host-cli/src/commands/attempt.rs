@@ -10,6 +10,7 @@ use clap::Parser as _;
 
 use super::apply::{Apply, Purpose};
 use super::run::{TimeoutRule, is_worth_a_try};
+use super::voice::Voice;
 use crate::args::{Arguments, CommandLine, DryRun, GlobalArgs, OutputFormat, TestArgs};
 use crate::cluster::Cluster;
 use crate::exit::{Exit, exit_of};
@@ -218,7 +219,9 @@ impl Apply {
         let failure = global.member.as_ref().and_then(Member::take);
         let mut words = vec!["backstay", "uninstall", &self.name];
         words.extend(how.keep_history.then_some("--keep-history"));
-        words.extend((self.apply.output == OutputFormat::Json).then_some("--output=json"));
+        words.extend(
+            (self.apply.output == OutputFormat::Json && self.voice == Voice::Own).then_some("--output=json"),
+        );
         let exit = match Arguments::try_parse_from(words).map(|parsed| parsed.command) {
             Ok(CommandLine::Uninstall(mut arguments)) => {
                 arguments.tell.silence();

@@ -8,6 +8,7 @@ use backstay_core::rollout::Outcome;
 
 use super::ground::{Ground, executor_of, plan_of};
 use super::run::Request;
+use super::voice::{Voice, without_secrets};
 use crate::cluster::Cluster;
 use crate::execute::{Secrets, forward_hooks};
 use crate::exit::Stop;
@@ -17,6 +18,7 @@ pub(crate) async fn check_only(
     cluster: &Cluster,
     ground: &Ground,
     request: Request,
+    hide_secret: bool,
 ) -> anyhow::Result<ExitCode> {
     let plan = plan_of(cluster, ground, &request).await?;
     let executor = executor_of(cluster, ground, &request, &plan).await?;
@@ -24,15 +26,19 @@ pub(crate) async fn check_only(
     if let Outcome::Failed { causes, .. } = executor.validate(&steps, &forward_hooks(&plan)).await {
         return Err(refusal(&executor.secrets, causes));
     }
-    for step in &plan.steps {
-        anstream::println!("{:<9}  {}", step.change.word(), step.key);
+    let changes: String =
+        plan.steps.iter().map(|step| format!("{:<9}  {}\n", step.change.word(), step.key)).collect();
+    let accepted =
+        format!("# revision {} of {}, not applied: the server accepts every object", plan.to, plan.release);
+    let release = request.record.release;
+    if request.voice != Voice::Own {
+        anstream::eprintln!("{changes}{accepted}");
+        let hidden = (request.hide_notes, hide_secret);
+        request.voice.show_dry_run(release, request.operation, request.output, hidden)?;
+        return Ok(ExitCode::SUCCESS);
     }
-    anstream::println!(
-        "---\n# revision {} of {}, not applied: the server accepts every object",
-        plan.to,
-        plan.release
-    );
-    anstream::print!("{}", request.record.release.manifest);
+    let manifest = if hide_secret { without_secrets(&release.manifest) } else { release.manifest };
+    anstream::print!("{changes}---\n{accepted}\n{manifest}");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -38,12 +38,14 @@ mod template;
 mod test;
 mod timeout;
 mod ui;
+mod voice;
 
 pub(crate) use about::VERSION_LINE;
 pub(crate) use apply::deploy as deploy_one;
 pub(crate) use dependency::fetch_dependencies;
 pub(crate) use recording::Recorder;
 pub(crate) use reverse::{rollback as rollback_one, uninstall as uninstall_one};
+pub(crate) use voice::Voice;
 
 use std::process::ExitCode;
 
@@ -89,15 +91,22 @@ pub(crate) async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         command => {
             Driver::of_environment()?.warn(only_reads);
-            let cluster = Cluster::connect(&global).await?;
+            let voice = match command {
+                CommandLine::Install(_) => Voice::Install,
+                CommandLine::Upgrade(_) => Voice::Upgrade,
+                _ => Voice::Own,
+            };
+            let cluster = Cluster::connect(&global).await.map_err(|error| voice.before(error))?;
             let ended = on_cluster(&cluster, &global, command).await;
             let saved = cluster.sandbox.as_ref().map_or(Ok(()), |sandbox| sandbox.save());
             let code = ended.map_err(|error| match exit_of(&error) {
-                Exit::Unreachable => {
-                    error.context(format!("cannot reach the API server at {}", cluster.server))
-                }
+                Exit::Unreachable => error.context(format!(
+                    "Kubernetes cluster unreachable: cannot reach the API server at {}",
+                    cluster.server
+                )),
                 _ => error,
-            })?;
+            });
+            let code = code.map_err(|error| voice.before(error))?;
             saved?;
             Ok(code)
         }

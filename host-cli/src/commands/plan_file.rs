@@ -162,7 +162,7 @@ pub(super) async fn deploy(
     }
     match arguments.apply.dry_run {
         DryRun::None => Ok(Exit::from(&carry_out(&cluster, global, &ground, request).await?).into()),
-        _ => super::dry_run::check_only(&cluster, &ground, request).await,
+        _ => super::dry_run::check_only(&cluster, &ground, request, false).await,
     }
 }
 
@@ -342,6 +342,8 @@ impl Kept {
             manner: self.manner,
             validate: true,
             output: apply.output,
+            voice: super::voice::Voice::Own,
+            hide_notes: false,
             evidence_dir: apply.evidence_dir.clone(),
             notes: self.notes.filter(|_| !apply.hide_notes && apply.output == OutputFormat::Table),
             // Addresses hold tokens, so the file does not keep them.

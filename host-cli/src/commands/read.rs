@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use backstay_core::object::Timestamp;
-use backstay_core::release::{HelmTime, History, Hook, Record, Release, Status};
+use backstay_core::release::{HelmTime, History, Hook, Record, Release, Status, validate_name};
 use serde_json::{Value, json};
 
 use super::go_template::in_layout;
@@ -89,7 +89,8 @@ fn row_of(release: &Release, layout: Option<&str>) -> anyhow::Result<[(&'static 
 const LIST: &[&str] = &["name", "namespace", "revision", "updated", "status", "chart", "app_version"];
 const HISTORY: &[&str] =
     &["revision", "updated", "status", "chart", "app_version", "rollback_revision", "description"];
-const RELEASE: &[&str] = &[
+/// The fields of a release and of its parts, in Helm's order.
+pub(super) const RELEASE: &[&str] = &[
     "name",
     "info",
     "first_deployed",
@@ -100,6 +101,14 @@ const RELEASE: &[&str] = &[
     "rollback_revision",
     "notes",
     "resources",
+    "chart",
+    "metadata",
+    "lock",
+    "templates",
+    "data",
+    "values",
+    "schema",
+    "files",
     "config",
     "kind",
     "path",
@@ -227,12 +236,12 @@ pub(crate) async fn status(cluster: &Cluster, arguments: &StatusArgs) -> anyhow:
     print_ordered(arguments.output, &document, RELEASE, || {
         print_head(release, record.healthy);
         anstream::print!("{}", section(&found));
-        print_tail(release);
+        print_tail(release, false);
     })
 }
 
 /// Helm's status block, with what else is known.
-fn print_head(release: &Release, healthy: bool) {
+pub(super) fn print_head(release: &Release, healthy: bool) {
     anstream::println!("NAME: {}", release.name);
     let deployed = release.info.last_deployed.as_ref().and_then(|time| time.timestamp());
     anstream::println!("LAST DEPLOYED: {}", deployed.map(ansi_c).unwrap_or_default());
@@ -245,9 +254,9 @@ fn print_head(release: &Release, healthy: bool) {
     }
 }
 
-fn print_tail(release: &Release) {
+pub(super) fn print_tail(release: &Release, hide_notes: bool) {
     anstream::print!("{}", suites(release));
-    if !release.info.notes.is_empty() {
+    if !hide_notes && !release.info.notes.is_empty() {
         anstream::println!("NOTES:\n{}", release.info.notes.trim_end());
     }
 }
@@ -275,6 +284,9 @@ pub(super) fn suites(release: &Release) -> String {
 
 /// The history of a release that must exist.
 pub(crate) async fn read_history(cluster: &Cluster, name: &str) -> anyhow::Result<History> {
+    if let Err(error) = validate_name(name) {
+        return Err(Stop::with(Exit::Failed, format!("release name is invalid: {name}: {error}")));
+    }
     let api = storage::api(&cluster.client, Some(&cluster.namespace));
     let history = History::new(records::list(&api, Some(name)).await?);
     if history.latest().is_none() {
@@ -295,7 +307,7 @@ async fn not_found(cluster: &Cluster, api: &StorageApi, name: &str) -> String {
         || "`backstay list -A` shows what there is".to_owned(),
         |known| format!("did you mean {known}?"),
     );
-    format!("release {name:?} not found in namespace {:?}; {hint}", cluster.namespace)
+    format!("release: not found: {name:?} is not in namespace {:?}; {hint}", cluster.namespace)
 }
 
 pub(super) async fn read_one(cluster: &Cluster, name: &str, revision: u32) -> anyhow::Result<Record> {
@@ -304,7 +316,7 @@ pub(super) async fn read_one(cluster: &Cluster, name: &str, revision: u32) -> an
     record.cloned().ok_or_else(|| {
         Stop::with(
             Exit::Failed,
-            format!("release {name:?} has no revision {revision}; `backstay history {name}` lists them"),
+            format!("release: not found: {name:?} has no revision {revision}; `backstay history {name}` lists them"),
         )
     })
 }

@@ -250,6 +250,8 @@ async fn finish(
         manner: kept.manner,
         validate: false,
         output: ending.output,
+        voice: super::voice::Voice::Own,
+        hide_notes: false,
         evidence_dir: None,
         notes: None,
         notify: ending.notify.clone(),

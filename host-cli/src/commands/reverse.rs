@@ -11,7 +11,10 @@ use super::ground::{check_pending, exists, survey};
 use super::read::chart_of;
 use super::resume::when_free;
 use super::run::{Request, TimeoutRule, carry_out};
-use crate::args::{DryRun, GlobalArgs, RollbackArgs, Timeout, UninstallArgs, WaitStrategy, server_side};
+use super::voice::Voice;
+use crate::args::{
+    DryRun, GlobalArgs, OutputFormat, RollbackArgs, Timeout, UninstallArgs, WaitStrategy, server_side,
+};
 use crate::charts::revision_of;
 use crate::cluster::Cluster;
 use crate::execute::Manner;
@@ -54,7 +57,7 @@ pub(crate) async fn rollback(
         .unwrap_or_else(|| last.release.version.saturating_sub(1));
     let Some(target) = ground.history.get(wanted) else {
         return Err(Stop::refused(format!(
-            "release {} has no revision {wanted}; `backstay history {}` lists them",
+            "release has no {wanted} version: `backstay history {}` lists those of {}",
             arguments.name, arguments.name
         )));
     };
@@ -97,6 +100,8 @@ pub(crate) async fn rollback(
         },
         validate: true,
         output: arguments.output,
+        voice: voice(global, arguments.output),
+        hide_notes: true,
         evidence_dir: arguments.evidence_dir,
         notes: None,
         notify,
@@ -135,6 +140,11 @@ async fn would_delete(cluster: &Cluster, arguments: &UninstallArgs, name: &str) 
     Ok(ExitCode::SUCCESS)
 }
 
+/// Helm's last words follow, unless these are events or one part of a group.
+fn voice(global: &GlobalArgs, output: OutputFormat) -> Voice {
+    if output == OutputFormat::Table && global.member.is_none() { Voice::Back } else { Voice::Own }
+}
+
 async fn uninstall_one(
     cluster: &Cluster,
     global: &GlobalArgs,
@@ -156,7 +166,9 @@ async fn uninstall_one(
             anstream::println!("release {name} is not there");
             return Ok(ExitCode::SUCCESS);
         }
-        return Err(super::read::read_history(cluster, name).await.err().unwrap_or_else(|| {
+        let missing = super::read::read_history(cluster, name).await.err();
+        let missing = missing.map(|error| error.context(format!("uninstall: Release not loaded: {name}")));
+        return Err(missing.unwrap_or_else(|| {
             Stop::with(
                 Exit::Failed,
                 format!("release {name} is already uninstalled; only its history is left"),
@@ -194,6 +206,8 @@ async fn uninstall_one(
         manner: Manner { cascade: arguments.cascade, ..Manner::default() },
         validate: false,
         output: arguments.output,
+        voice: voice(global, arguments.output),
+        hide_notes: true,
         evidence_dir: None,
         notes: None,
         notify,

@@ -16,6 +16,7 @@ use backstay_core::rollout::{NoReturn, Policy, Remediation, Rollout, Verdict, Wa
 use super::evidence::{self, EvidenceFile};
 use super::ground::{Ground, executor_of, plan_of};
 use super::recording::Recorder;
+use super::voice::Voice;
 use crate::args::{GlobalArgs, OutputFormat, Timeout};
 use crate::cluster::Cluster;
 use crate::driver::Driver;
@@ -62,6 +63,10 @@ pub(crate) struct Request {
     pub(crate) manner: Manner,
     pub(crate) validate: bool,
     pub(crate) output: OutputFormat,
+    /// Whose words the command ends with.
+    pub(crate) voice: Voice,
+    /// Whether the chart's notes are left out of what Helm's voice says.
+    pub(crate) hide_notes: bool,
     pub(crate) evidence_dir: Option<std::path::PathBuf>,
     pub(crate) notes: Option<String>,
     /// Who is told how it ended.
@@ -92,7 +97,10 @@ pub(crate) async fn carry_out(
     ground.records.hold(Record { resume, ..request.record.clone() });
     let mut rollout = Rollout::new(plan, policy, began);
     let verdict = drive(cluster, global, ground, &request, &mut rollout).await?;
-    if let (Some(notes), Verdict::Deployed, OutputFormat::Table) = (&request.notes, &verdict, request.output)
+    if request.voice != Voice::Own {
+        request.voice.tell(&request, &verdict, ground.records.held().as_ref())?;
+    } else if let (Some(notes), Verdict::Deployed, OutputFormat::Table) =
+        (&request.notes, &verdict, request.output)
     {
         anstream::println!("\nNOTES:\n{}", notes.trim_end());
     }
@@ -126,7 +134,7 @@ pub(crate) async fn drive(
         cluster: cluster.clone(),
         executor: Rc::clone(&executor),
         records: Rc::clone(&ground.records),
-        reporter: reporter(request.output, global),
+        reporter: reporter(request.output, request.voice, global),
         signals: Signals::listen()?,
         until: request.deadline,
         ready_at: BTreeMap::new(),

@@ -13,6 +13,7 @@ use backstay_core::object::Timestamp;
 use backstay_core::rollout::{Event, Rollout};
 
 use crate::args::{GlobalArgs, OutputFormat};
+use crate::commands::Voice;
 
 pub(crate) use annotate::Annotate;
 pub(crate) use summary::Summary;
@@ -63,7 +64,7 @@ impl Reporter for Silent {
 }
 
 /// The reporter for an output format: live rows on a terminal, plain lines otherwise.
-pub(crate) fn reporter(format: OutputFormat, global: &GlobalArgs) -> Box<dyn Reporter> {
+pub(crate) fn reporter(format: OutputFormat, voice: Voice, global: &GlobalArgs) -> Box<dyn Reporter> {
     let (plain, debug) = (global.plain, global.debug);
     match &global.member {
         Some(member) if member.silent => return Box::new(Silent),
@@ -72,6 +73,7 @@ pub(crate) fn reporter(format: OutputFormat, global: &GlobalArgs) -> Box<dyn Rep
     }
     let in_ci = std::env::var_os("CI").is_some();
     match format {
+        _ if voice.is_document(format) => Box::new(plain::PlainReporter::new(debug).beside_a_document()),
         OutputFormat::Json => Box::new(json::JsonReporter::default()),
         _ if plain || in_ci || debug || !std::io::stdout().is_terminal() => {
             Box::new(plain::PlainReporter::new(debug))

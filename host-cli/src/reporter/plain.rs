@@ -16,16 +16,37 @@ pub(super) struct PlainReporter {
     shown: BTreeMap<ResourceKey, String>,
     /// Before every line: of which part of a group it is.
     prefix: String,
+    /// Standard output is for something else.
+    on_stderr: bool,
 }
 
 impl PlainReporter {
     pub(super) fn new(debug: bool) -> Self {
-        Self { debug, began: Timestamp::default(), shown: BTreeMap::new(), prefix: String::new() }
+        Self {
+            debug,
+            began: Timestamp::default(),
+            shown: BTreeMap::new(),
+            prefix: String::new(),
+            on_stderr: false,
+        }
     }
 
     /// For one release of a group.
     pub(super) fn of(self, id: &str) -> Self {
         Self { prefix: format!("{id}: "), ..self }
+    }
+
+    /// For a command whose standard output is one document.
+    pub(super) fn beside_a_document(self) -> Self {
+        Self { on_stderr: true, ..self }
+    }
+
+    fn print(&self, line: &str) {
+        if self.on_stderr {
+            anstream::eprintln!("{line}");
+        } else {
+            anstream::println!("{line}");
+        }
     }
 
     /// The rule by which a cause counts.
@@ -49,7 +70,7 @@ impl PlainReporter {
 
     fn line(&self, now: Timestamp, text: &str) {
         let seconds = now.since(self.began).as_secs_f64();
-        anstream::println!("[{seconds:>7.1}s] {}{text}", self.prefix);
+        self.print(&format!("[{seconds:>7.1}s] {}{text}", self.prefix));
     }
 }
 
@@ -145,12 +166,12 @@ impl Reporter for PlainReporter {
     fn waiting(&mut self, _rollout: &Rollout, _now: Timestamp) {}
 
     fn note(&mut self, text: &str) {
-        anstream::println!("{}{text}", self.prefix);
+        self.print(&format!("{}{text}", self.prefix));
     }
 
     fn finished(&mut self, summary: &Summary, now: Timestamp) {
         for line in summary.lines() {
-            anstream::println!("{}{line}", self.prefix);
+            self.print(&format!("{}{line}", self.prefix));
         }
         // The line for scripts is that of the whole group.
         let last = if self.prefix.is_empty() { summary.result_line() } else { summary.last_line() };

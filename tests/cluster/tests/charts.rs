@@ -235,6 +235,6 @@ fn values_from_addresses() {
     world
         .backstay(&["template", "web", &folder, "-f", "ftp://127.0.0.1/x"])
         .exits(1)
-        .shows("values file ftp://127.0.0.1/x: No such file");
+        .shows("open ftp://127.0.0.1/x: no such file or directory");
     world.backstay(&["template", "web", &folder, "-f", &good]).exits(1).shows("cannot fetch");
 }
