@@ -1,6 +1,7 @@
-//! The project's scripts: `cargo xtask setup | test | bench | wasm | web | types | corpus | cluster`. `cargo xtask test` is what CI runs.
+//! The project's scripts: `cargo xtask setup | test | book | bench | wasm | web | types | corpus | cluster`. `cargo xtask test` is what CI runs.
 
 mod bench;
+mod book;
 mod cluster;
 mod corpus;
 mod embed;
@@ -36,6 +37,8 @@ enum Task {
     Wasm(wasm::Options),
     /// Build the planner page, measure it and test it in Chromium
     Web(web::Options),
+    /// Build the user guide with mdBook and check every link of it
+    Book,
     /// The TypeScript types of the npm package and the page, from the core's JSON Schema
     Types,
     /// Backstay beside both Helms on a real control plane, as figures and ratios
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Wasm(options) => wasm::run(&options),
         Task::Web(options) => web::run(&options),
+        Task::Book => book::run(),
         Task::Types => types::run(),
         Task::Bench(options) => bench::run(&options),
         Task::Mutants(options) => mutants::run(&options),

@@ -1,6 +1,7 @@
 //! `cargo xtask setup`: everything a fresh machine needs beyond Rust, from package registries only.
 
 mod debian;
+mod mdbook;
 mod wasm_target;
 
 use std::fs;
@@ -11,6 +12,7 @@ use clap::Args;
 use crate::{paths, run, tools};
 
 pub(crate) use debian::{chromium, why_no_node};
+pub(crate) use mdbook::install as mdbook;
 pub(crate) use wasm_target::{
     TARGET as WASM_TARGET, install as install_wasm_target, install_source as install_wasm_source,
 };

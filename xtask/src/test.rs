@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use crate::cluster::AUDIT_LOG;
-use crate::{cluster, paths, run, setup, soak, tools, wasm, web};
+use crate::{book, cluster, paths, run, setup, soak, tools, wasm, web};
 
 /// What to leave out.
 #[derive(Debug, Args)]
@@ -58,6 +58,7 @@ fn checks() -> anyhow::Result<()> {
     run::step("format", || cargo(&["fmt", "--all", "--check"]))?;
     run::step("lints", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     run::step("unit tests", || cargo(&["test", "--workspace", "--exclude", ACCEPTANCE]))?;
+    run::step("guide", book::run)?;
     run::step("simulation", || soak::run(&soak::Options::in_tests()))?;
     run::step("wasm", || wasm::run(&wasm::Options { embed: true, ..wasm::Options::default() }))?;
     run::step("page", || web::run(&web::Options::default()))
