@@ -108,7 +108,7 @@ impl Drop for Place {
 }
 
 /// What both Helms print as we do.
-const BOTH: [&str; 23] = [
+const BOTH: [&str; 26] = [
     "list",
     "list -A",
     "list -o json",
@@ -117,6 +117,9 @@ const BOTH: [&str; 23] = [
     "list -f w",
     "list --failed",
     "list -l name=web",
+    "list -A -l name!=web,owner",
+    "list -l !team,owner=helm",
+    "list -A -l team=a,version>2",
     "list -A -m 1",
     "history web",
     "history web --max 2",
@@ -423,4 +426,23 @@ fn config_maps_hold_records_for_both() {
         );
         assert_eq!(text.matches("status: deployed").count(), 1, "{text}");
     }
+}
+
+#[test]
+fn name_servers_are_asked_only_when_told() {
+    let place = Place::new("names");
+    let template = "host: '{{ getHostByName .Values.motd }}'\n";
+    std::fs::write(place.folder.join("chart/templates/all.yaml"), template).unwrap();
+    for (flag, address) in [("", ""), (" --enable-dns", "127.0.0.9")] {
+        // An address is its own, without a server.
+        let line = format!("template ./chart --set motd=127.0.0.9{flag}");
+        let mut programs = vec![ours().to_owned()];
+        programs.extend(["v3.22.0", "v4.3.1"].into_iter().filter_map(helm));
+        for program in programs {
+            let (code, text) = place.run(&program, &line, "");
+            assert!(code == 0 && text.contains(&format!("host: '{address}'")), "{line}: {text}");
+        }
+    }
+    let (code, text) = place.run(ours(), "template ./chart --set motd=no.invalid --enable-dns", "");
+    assert!(code == 1 && text.contains("error calling getHostByName: lookup no.invalid: "), "{text}");
 }

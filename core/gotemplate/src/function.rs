@@ -105,6 +105,9 @@ pub type Lookup = Rc<dyn Fn(&LookupKey) -> Result<Value, FunctionError>>;
 /// another, so that a host with several processors may make many at once; the answer is the same.
 pub type FirstOf = fn(usize, &(dyn Fn(usize) -> bool + Sync)) -> Option<usize>;
 
+/// Gives an address of a host (`getHostByName`). The host answers, not this crate.
+pub type HostOf = fn(&str) -> Result<String, FunctionError>;
+
 /// Everything outside the template that its functions may depend on. Rendering the same chart in the same environment gives the
 /// same bytes.
 pub struct Environment {
@@ -120,6 +123,8 @@ pub struct Environment {
     pub lint: bool,
     /// How the primes of RSA keys are looked for.
     pub first_of: FirstOf,
+    /// What `getHostByName` answers: nothing, unless somebody asked for name servers (`--enable-dns`).
+    pub host_of: HostOf,
 }
 
 impl Environment {
@@ -133,6 +138,7 @@ impl Environment {
             lookup: Rc::new(|_| Ok(Value::Map(crate::value::Map::new()))),
             lint: false,
             first_of: |count, test| (0..count).find(|number| test(*number)),
+            host_of: |_| Ok(String::new()),
         }
     }
 }

@@ -35,7 +35,8 @@ mod value_walk;
 pub use data::{ValueBuilder, from_json, from_json_floats, map_to_json, to_json};
 pub use error::{RenderError, TemplateError};
 pub use function::{
-    Compatibility, Environment, FirstOf, Function, FunctionError, Lookup, LookupKey, Parameter, Runtime,
+    Compatibility, Environment, FirstOf, Function, FunctionError, HostOf, Lookup, LookupKey, Parameter,
+    Runtime,
 };
 pub use functions::{
     AddressKind, UrlParts, address_kind, chart_message, check_date, go_regex, helm_functions, json_prefix,

@@ -20,8 +20,8 @@ pub(crate) struct HelmArgs {
     /// With --dry-run: leave out the content of Secrets
     #[arg(long)]
     pub(crate) hide_secret: bool,
-    /// Refused
-    #[arg(long, hide = true)]
+    /// Let templates ask name servers (`getHostByName`)
+    #[arg(long)]
     pub(crate) enable_dns: bool,
     /// Always
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true",
@@ -33,12 +33,6 @@ impl HelmArgs {
     /// Refuses what is not done.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let _no_effect = self.disable_openapi_validation;
-        if self.enable_dns {
-            return Err(Stop::refused(
-                "--enable-dns is refused: a chart that asks name servers renders differently from day to day; give the \
-                 address as a value",
-            ));
-        }
         server_side(self.server_side.as_deref())
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct RenderInput {
     /// Whether the notes of subcharts are shown, too.
     pub(crate) subchart_notes: bool,
     pub(crate) capabilities: chart::Capabilities,
+    /// Whether templates may ask name servers (`--enable-dns`).
+    pub(crate) dns: bool,
     pub(crate) now: Timestamp,
 }
 
@@ -165,6 +167,9 @@ fn environment(
     let mut environment = Environment::offline(i128::from(input.now.0) * 1_000_000, seed);
     environment.compatibility = input.compatibility;
     environment.first_of = first_of;
+    if input.dns {
+        environment.host_of = host_of;
+    }
     if let Some(answers) = answers {
         environment.lookup = Rc::new(move |key| match answers.borrow().get(key) {
             // Templates may change what they are given; the next round must find it as it was.
@@ -173,6 +178,18 @@ fn environment(
         });
     }
     environment
+}
+
+/// Asks the system for a host. Helm takes any of the addresses, here it is the first, those of version 4 before the others:
+/// what has not changed renders the same.
+fn host_of(name: &str) -> Result<String, FunctionError> {
+    use std::net::ToSocketAddrs as _;
+    let found = (name, 0).to_socket_addrs();
+    let found = found.map_err(|error| FunctionError::new(format!("lookup {name}: {error}")))?;
+    let first = found.map(|address| address.ip()).min();
+    first
+        .map(|address| address.to_string())
+        .ok_or_else(|| FunctionError::new(format!("lookup {name}: no such host")))
 }
 
 /// Looks for primes on all processors. The numbers are handed out in order, so that the first one found is known to be the

@@ -478,6 +478,7 @@ impl Apply {
         let compatibility = charts::compatibility(&self.render.compat);
         let online = self.apply.dry_run != DryRun::Client;
         let input = RenderInput {
+            dns: self.render.helm.enable_dns,
             release: self.name.clone(),
             namespace: cluster.namespace.clone(),
             revision,

@@ -72,6 +72,7 @@ pub(crate) fn of_chart(
         include_crds: false,
         subchart_notes: render.helm.render_subchart_notes,
         capabilities: Capabilities::default(),
+        dns: render.helm.enable_dns,
         now: wall_now(),
     };
     let mut rendered = charts::render_offline(&chart, values, &input, charts::seed()?)

@@ -33,6 +33,7 @@ mod reverse;
 mod run;
 mod sandbox;
 mod search;
+mod selector;
 mod show;
 mod template;
 mod test;

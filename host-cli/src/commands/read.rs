@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::go_template::in_layout;
 use super::resources::{Form, resources, section};
+use super::selector::Selector;
 use crate::args::{HistoryArgs, ListArgs, OutputFormat, StatusArgs};
 use crate::cluster::Cluster;
 use crate::exit::{Exit, Stop};
@@ -134,21 +135,8 @@ fn narrow(latest: &mut Vec<Record>, arguments: &ListArgs) -> anyhow::Result<()> 
         latest.retain(|record| pattern.is_match(&record.release.name));
     }
     if let Some(selector) = &arguments.selector {
-        for condition in selector.split(',').map(str::trim).filter(|condition| !condition.is_empty()) {
-            let (key, value, equal) = if let Some((key, value)) = condition.split_once("!=") {
-                (key, value, false)
-            } else if let Some((key, value)) =
-                condition.split_once("==").or_else(|| condition.split_once('='))
-            {
-                (key, value, true)
-            } else {
-                anyhow::bail!("selector {condition:?}: give KEY=VALUE or KEY!=VALUE, parted by commas");
-            };
-            let has = |record: &Record| {
-                record.stored_labels().get(key.trim()).is_some_and(|label| label == value.trim())
-            };
-            latest.retain(|record| has(record) == equal);
-        }
+        let selector = Selector::parse(selector).map_err(anyhow::Error::msg)?;
+        latest.retain(|record| selector.matches(&record.stored_labels()));
     }
     Ok(())
 }

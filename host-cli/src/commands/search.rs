@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::args::{GlobalArgs, OutputFormat, SearchCommand, SearchRepoArgs};
 use crate::sources::{ChartVersion, Index, RepositoryFile, Settings};
-use crate::table::{Table, print_structured, shortened};
+use crate::table::{Table, print_ordered, shortened};
 
 pub(crate) fn search(global: &GlobalArgs, command: &SearchCommand) -> anyhow::Result<ExitCode> {
     match command {
@@ -68,7 +68,9 @@ fn print(hits: &[Hit], arguments: &SearchRepoArgs) -> anyhow::Result<ExitCode> {
         anstream::println!("No results found");
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = Table::new(&["NAME", "CHART VERSION", "APP VERSION", "DESCRIPTION"], true);
+    let cut = |cell: &str| shortened(cell, arguments.max_col_width);
+    let titles = ["NAME", "CHART VERSION", "APP VERSION", "DESCRIPTION"].map(cut);
+    let mut table = Table::new(&titles.each_ref().map(String::as_str), true);
     let mut documents = Vec::new();
     for hit in hits {
         let (version, app, text) = (hit.entry.version(), hit.entry.app_version(), hit.entry.description());
@@ -78,9 +80,10 @@ fn print(hits: &[Hit], arguments: &SearchRepoArgs) -> anyhow::Result<ExitCode> {
             "app_version": app,
             "description": text,
         }));
-        table.row([&hit.name, version, app, text].map(|cell| shortened(cell, arguments.max_col_width)));
+        table.row([&hit.name, version, app, text].map(cut));
     }
-    print_structured(arguments.output, &Value::Array(documents), || table.print())
+    let order = ["name", "version", "app_version", "description"];
+    print_ordered(arguments.output, &Value::Array(documents), &order, || table.print())
 }
 
 /// What is looked for.

@@ -45,6 +45,7 @@ pub(crate) async fn template(global: &GlobalArgs, arguments: &TemplateArgs) -> a
     })?;
     let values = charts::values(&arguments.render.values, compatibility).await?;
     let mut input = RenderInput {
+        dns: arguments.render.helm.enable_dns,
         release,
         namespace: global.namespace.clone().unwrap_or_else(|| "default".to_owned()),
         revision: 1,

@@ -127,9 +127,9 @@ fn part(parts: &Map, key: &str) -> Result<String, FunctionError> {
     }
 }
 
-/// Helm answers with nothing unless `--enable-dns` is given; a rendering never asks the network here.
-fn host_by_name(_: &mut dyn Runtime, _: &[Value]) -> Result<Value, FunctionError> {
-    Ok(Value::text(""))
+/// Helm answers with nothing unless `--enable-dns` is given.
+fn host_by_name(runtime: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
+    (runtime.environment().host_of)(text(arguments, 0)).map(Value::text)
 }
 
 #[cfg(test)]
