@@ -123,6 +123,10 @@ const METADATA: &[&str] = &[
     "type",
 ];
 
+/// The fields of a dependency (Helm `pkg/chart/v2/dependency.go` v4.3).
+const DEPENDENCY: &[&str] =
+    &["name", "version", "repository", "condition", "tags", "enabled", "import-values", "alias"];
+
 fn ordered(document: &Value, order: &[&str]) -> String {
     match document {
         Value::Object(fields) => {
@@ -133,6 +137,7 @@ fn ordered(document: &Value, order: &[&str]) -> String {
                 let order = match name.as_str() {
                     name if AS_WRITTEN.contains(&name) => &[],
                     "metadata" if !order.is_empty() => METADATA,
+                    "dependencies" if !order.is_empty() => DEPENDENCY,
                     _ => order,
                 };
                 format!("{}:{}", Value::from(name.as_str()), ordered(value, order))
@@ -157,6 +162,9 @@ mod tests {
             serde_json::json!([{"a": 1, "status": "x", "name": "n\"", "config": {"status": 1, "name": 2}}]);
         let expected = r#"[{"name":"n\"","status":"x","a":1,"config":{"name":2,"status":1}}]"#;
         assert_eq!(ordered(&document, &["name", "status"]), expected);
+        let document = serde_json::json!({"dependencies": [{"alias": "b", "repository": "", "version": "1", "name": "a"}]});
+        let expected = r#"{"dependencies":[{"name":"a","version":"1","repository":"","alias":"b"}]}"#;
+        assert_eq!(ordered(&document, &["name"]), expected);
     }
 
     #[test]

@@ -53,6 +53,10 @@ impl Drop for Place {
 #[test]
 fn a_new_chart_lints_deploys_and_passes_its_tests() {
     let place = Place::new("new");
+    // A folder above it that is missing is a slip.
+    let (code, text) = place.ours("create charts/shop");
+    assert!(code == 1 && text.contains("stat charts: no such file or directory"), "{text}");
+    std::fs::create_dir(place.0.join("charts")).unwrap();
     let (code, text) = place.ours("create charts/shop");
     assert_eq!((code, text.as_str()), (0, "Creating charts/shop\n"));
     for line in [
@@ -117,7 +121,10 @@ fn it_makes_the_objects_that_helms_makes() {
             continue;
         };
         let place = Place::new(version);
-        std::fs::create_dir_all(place.0.join("theirs")).unwrap();
+        assert_eq!(place.run(&helm, "create theirs/demo").0, 1, "as ours");
+        for folder in ["theirs", "ours"] {
+            std::fs::create_dir_all(place.0.join(folder)).unwrap();
+        }
         assert_eq!(place.run(&helm, "create theirs/demo").0, 0);
         assert_eq!(place.ours("create ours/demo").0, 0);
         let names = |folder: &str| {

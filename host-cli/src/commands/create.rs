@@ -35,6 +35,9 @@ pub(crate) fn create(arguments: &CreateArgs) -> anyhow::Result<()> {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     check(name)?;
     anstream::println!("Creating {}", arguments.name);
+    // As in Helm only the chart's own folder is made: one above it that is missing is a slip.
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    anyhow::ensure!(above.is_dir(), "stat {}: no such file or directory", above.display());
     let files = match &arguments.starter {
         // An absolute path is taken as it is.
         Some(starter) => from(&data_home().join("starters").join(starter), name)?,
