@@ -51,25 +51,39 @@ pub(super) fn resumable(request: &Request, plan: &Plan, policy: &Policy) -> anyh
     })?)
 }
 
-/// The record whose rollout has not come to its end, if there is one.
-fn interrupted(history: &History) -> Option<&Record> {
+/// The record whose rollout has not come to its end, if there is one, with all of its journal.
+fn interrupted(history: &History) -> Option<Record> {
     let newest = history.latest()?;
     let latest = newest.release.version;
-    // The way back has a record of its own after the one with the journal, and carries the journal as it was then. Any other
-    // newer revision has been made over what was left.
-    let is_next = |record: &Record| {
-        record.release.version == latest
-            || (record.release.version + 1 == latest
-                && record.journal.as_deref().zip(newest.journal.as_deref()).is_some_and(|(whole, begun)| {
-                    !newest.intact || !record.intact || whole.starts_with(begun)
-                }))
+    // The way back has a record of its own after the one with the journal, and carries the journal as it was then: a part of what
+    // goes on in the other, or more than that, when the run died before it wrote there again. Any other newer revision has been
+    // made over what was left.
+    let is_way_back = |record: &Record| {
+        record.release.version + 1 == latest
+            && record.journal.as_deref().zip(newest.journal.as_deref()).is_some_and(|(held, begun)| {
+                !newest.intact || !record.intact || held.starts_with(begun) || goes_on(held, begun)
+            })
     };
-    let unfinished = |record: &&Record| match &record.journal {
+    let whole = |record: &Record| {
+        let mut record = record.clone();
+        let begun = newest.journal.clone().filter(|_| is_way_back(&record) && newest.intact && record.intact);
+        let longer = begun.filter(|begun| goes_on(record.journal.as_deref().unwrap_or_default(), begun));
+        record.journal = longer.or(record.journal);
+        record
+    };
+    let unfinished = |record: &Record| match &record.journal {
         Some(_) if !record.intact => record.resume.is_some() || record.release.info.status.is_pending(),
         Some(journal) => record.resume.is_some() && !is_finished(journal),
         None => false,
     };
-    history.records().iter().rev().filter(|record| is_next(record)).find(unfinished)
+    let records = history.records().iter().rev();
+    let next = records.filter(|record| record.release.version == latest || is_way_back(record));
+    next.map(whole).find(unfinished)
+}
+
+/// Whether a journal is another one with more entries.
+fn goes_on(journal: &str, longer: &str) -> bool {
+    !journal.is_empty() && longer.len() > journal.len() && longer.starts_with(journal)
 }
 
 fn is_finished(journal: &str) -> bool {
@@ -214,7 +228,7 @@ async fn finish(
     }
     let now = cluster.clock.now();
     let (mut rollout, kept) =
-        load(record, now).map_err(|why| CannotResume { revision, release: name.clone(), why })?;
+        load(&record, now).map_err(|why| CannotResume { revision, release: name.clone(), why })?;
     if mode == OnInterrupted::Rollback {
         // A machine that is already on its way back, or done, takes no notice.
         rollout.handle(Input::Command { command: Command::Abort }, now)?;
@@ -449,7 +463,11 @@ mod tests {
             })
         };
         check("no beginning", refusal(&whole, drop_line(0)), "does not begin with its first entry");
-        check("a gap", refusal(&whole, drop_line(1)), "entry 2 where entry 1 is expected");
+        let journal = Record::from_secret(&whole).unwrap().journal.unwrap();
+        for missing in 1..journal.lines().count() - 1 {
+            let gap = format!("entry {} where entry {missing} is expected; it was cut", missing + 1);
+            check("a gap", refusal(&whole, drop_line(missing)), &gap);
+        }
         let cut = with_journal(|text| text[..text.len() - 9].to_owned());
         check("cut in an entry", refusal(&whole, cut), "journal is damaged");
         let newer = with_journal(|text| text.replacen("\"format\":1", "\"format\":9", 1));
@@ -468,6 +486,31 @@ mod tests {
         check("a newer form", refusal(&newer, |_| {}), "newer version (format 7");
         let strange = left(|resume| *resume = json!({"format": 1}));
         check("no plan", refusal(&strange, |_| {}), "cannot be read");
+    }
+
+    /// The record of the way back is made with entries that the other record gets with its next write.
+    #[test]
+    fn a_run_that_died_as_its_way_back_began_is_unfinished() {
+        let held = Record::from_secret(&left(|_| {})).unwrap();
+        let journal = held.journal.clone().unwrap();
+        let cut =
+            |lines: usize| journal.lines().take(lines).map(|line| line.to_owned() + "\n").collect::<String>();
+        let other = journal.replacen("2000", "2001", 1);
+        assert_ne!(other, journal);
+        for (what, of_held, of_newest, expected) in [
+            ("both have all of it", journal.clone(), journal.clone(), Some(&journal)),
+            ("the way back began earlier", journal.clone(), cut(2), Some(&journal)),
+            ("it died as the way back began", cut(2), journal.clone(), Some(&journal)),
+            ("another run's", journal.clone(), other, None),
+            ("nothing was written", String::new(), journal.clone(), None),
+        ] {
+            let held = Record { journal: Some(of_held), ..held.clone() };
+            let release = Release { version: 2, ..held.release.clone() };
+            let newest = Record { journal: Some(of_newest), ..Record::new(release) };
+            let found = interrupted(&History::new([held, newest]));
+            let found = found.map(|record| (record.release.version, record.journal.unwrap_or_default()));
+            assert_eq!(found, expected.map(|journal| (1, journal.clone())), "{what}");
+        }
     }
 
     #[test]

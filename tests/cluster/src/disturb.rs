@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::{PATIENCE, Proxy, Run, Started, World, binary, chart, tool};
+use crate::{Cut, PATIENCE, Proxy, Run, Started, Weather, World, binary, chart, tool};
 
 /// One undisturbed rollout, to be disturbed.
 #[derive(Debug)]
@@ -87,12 +87,29 @@ impl Case {
     /// Starts its command through a proxy, as somebody with another home.
     #[must_use]
     pub fn start_through(&self, world: &World, proxy: &Proxy, more: &[&str]) -> Started {
-        let kubeconfig = format!("--kubeconfig={}", kubeconfig_of(world, proxy));
-        let mut words = self.words(more);
-        words.extend(["-n".to_owned(), world.namespace.clone(), kubeconfig]);
-        let home = world.directory().join("home-of-the-disturbed");
-        let environment = [("XDG_STATE_HOME", home.as_os_str()), ("HOME", home.as_os_str())];
-        Started::new(&binary(), &words, &environment)
+        start_words(world, proxy, self.words(more))
+    }
+
+    /// Kills its command with SIGKILL at a write, and says when that was in vain.
+    ///
+    /// # Errors
+    /// When the write never came.
+    pub fn kill_at(&self, world: &World, api: SocketAddr, at: u32, cut: Cut) -> Result<(), String> {
+        let proxy = Proxy::start(api, Weather::EndsAt(at, cut));
+        let started = self.start_through(world, &proxy, &[]);
+        let until = Instant::now() + Duration::from_secs(60);
+        while !proxy.has_cut() && !started.has_ended() {
+            if Instant::now() > until {
+                return Err(format!("the write never came: {:#?}", proxy.seen()));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        // Its reply is lost while it still waits for it.
+        if !started.has_ended() {
+            started.signal("KILL");
+        }
+        let _killed = started.finish(Duration::from_secs(20));
+        Ok(())
     }
 
     /// What the cluster looks like after the command in peace, in a world of its own.
@@ -100,12 +117,22 @@ impl Case {
     pub fn in_peace(&self, api: SocketAddr) -> Peace {
         let world = World::real("peace", crate::Node::Real).expect("there is a cluster");
         self.prepare(&world);
-        let proxy = Proxy::start(api, crate::Weather::Calm);
+        let proxy = Proxy::start(api, Weather::Calm);
         let run = self.start_through(&world, &proxy, &[]).finish(PATIENCE);
         assert_eq!(run.code, self.exit, "{}: {}", self.name, run.text());
         assert!(proxy.writes() > 3, "{}: only {} writes", self.name, proxy.writes());
         Peace { picture: picture(&world), writes: proxy.writes() }
     }
+}
+
+/// Starts `backstay` through a proxy, as somebody with another home.
+#[must_use]
+pub fn start_words(world: &World, proxy: &Proxy, mut words: Vec<String>) -> Started {
+    let kubeconfig = format!("--kubeconfig={}", kubeconfig_of(world, proxy));
+    words.extend(["-n".to_owned(), world.namespace.clone(), kubeconfig]);
+    let home = world.directory().join("home-of-the-disturbed");
+    let environment = [("XDG_STATE_HOME", home.as_os_str()), ("HOME", home.as_os_str())];
+    Started::new(&binary(), &words, &environment)
 }
 
 /// An undisturbed run.
