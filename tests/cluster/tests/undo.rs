@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use backstay_tests_cluster::{Node, Run, World, chart};
+use backstay_tests_cluster::{Node, Run, Served, World, chart};
 
 /// In both worlds, where the nodes can do what is needed.
 fn on_both(name: &str, check: impl Fn(&World)) {
@@ -168,11 +168,7 @@ fn a_finalizer_that_never_goes_is_named() {
 }
 
 /// A rollout that waits for pods that never become ready, beside somebody else on the same API.
-fn waiting(
-    world: &World,
-    variables: &[(&str, &str)],
-    meanwhile: impl Fn(&backstay_tests_cluster::Served),
-) -> Run {
+fn waiting(world: &World, variables: &[(&str, &str)], meanwhile: impl Fn(&Served)) -> Run {
     // The sandbox's containers answer every probe, unless they are told not to.
     let fault = r"podAnnotations.sandbox\.backstay\.dev/fault=never-ready";
     let values = ["path=/nothing-here", fault, "text=two", "strategy.type=Recreate"];
@@ -226,4 +222,89 @@ fn a_grace_that_is_over_leaves_it_resumable() {
     world.backstay(&["resume", "app", "--on-interrupted=rollback"]).exits(1).shows("running revision 1");
     assert_eq!(path(world), "/");
     assert_eq!(world.get("configmaps", "app").unwrap()["data"]["text"], "hello");
+}
+
+/// A rollout was left resumable; then its journal is not what was written any more.
+#[test]
+fn a_damaged_journal_is_refused_and_nothing_is_changed() {
+    let world = &World::sandbox("journal");
+    waiting(world, &[("BACKSTAY_GRACE", "1")], |_| {}).exits(6);
+    let secret = "sh.helm.release.v1.app.v2";
+    let read = |api: &Served, key: &str| {
+        let template = format!("go-template={{{{index .data \"{key}\" | base64decode}}}}");
+        api.kubectl(&["get", "secret", secret, "-o", &template]).exits(0).stdout
+    };
+    let write = |api: &Served, journal: &str, sum: Option<&str>| {
+        let mut patch = serde_json::json!({"stringData": {"backstay.journal": journal}});
+        match sum {
+            Some(sum) => patch["stringData"]["backstay.sum"] = sum.into(),
+            None => patch["data"] = serde_json::json!({"backstay.sum": null}),
+        }
+        let words = ["patch", "secret", secret, "--type=merge", "-p", &patch.to_string()];
+        api.kubectl(&words).exits(0);
+    };
+    let api = world.api();
+    let (whole, sum) = (read(&api, "backstay.journal"), read(&api, "backstay.sum").trim().to_owned());
+    let kept = api.kubectl_json(&["get", "secret", secret])["data"].clone();
+    drop(api);
+    let lines: Vec<&str> = whole.lines().collect();
+    assert!(lines.len() > 6, "{whole}");
+    let without = |missing: usize| {
+        let kept = lines.iter().enumerate().filter(|(number, _)| *number != missing);
+        kept.map(|(_, line)| format!("{line}\n")).collect::<String>()
+    };
+    let gap = |missing: usize| format!("has entry {} where entry {missing} is expected", missing + 1);
+    let last = lines.len() - 1;
+    let altered = "was changed or damaged after it was written".to_owned();
+    let newer = whole.replacen("\"format\":1", "\"format\":9", 1);
+    let flipped = whole.replacen("\"attempt\":1", "\"attempt\":3", 1);
+    // Also where whoever took an entry away left no checksum behind that would tell.
+    for (what, journal, sum, says) in [
+        ("an entry is missing", without(4), Some(sum.as_str()), altered.clone()),
+        ("a byte is another", flipped, Some(sum.as_str()), altered),
+        (
+            "the first entry is missing, no checksum",
+            without(0),
+            None,
+            "does not begin with its first entry".into(),
+        ),
+        ("an entry is missing, no checksum", without(5), None, gap(5)),
+        ("the last but one is missing, no checksum", without(last - 1), None, gap(last - 1)),
+        ("it is of a newer version, no checksum", newer, None, "format 9, this version reads up to 1".into()),
+    ] {
+        let api = world.api();
+        write(&api, &journal, sum);
+        let before = everything(&api);
+        drop(api);
+        let resumed = world.backstay_elsewhere(&["resume", "app"]);
+        assert_eq!(resumed.code, 4, "{what}: {}", resumed.text());
+        let deployed = world.deploy("app", &["tag=1.5.0"]);
+        assert_eq!(deployed.code, 4, "{what}: {}", deployed.text());
+        for said in [resumed.text(), deployed.text()] {
+            for words in
+                [says.as_str(), "revision 2 of app cannot be resumed", "--take-over", "nothing was changed"]
+            {
+                assert!(said.contains(words), "{what}: {words:?} is not said: {said}");
+            }
+        }
+        assert_eq!(everything(&world.api()), before, "{what}");
+    }
+    // As it was written it can still be gone on with.
+    let patch = serde_json::json!({"data": kept}).to_string();
+    world.api().kubectl(&["patch", "secret", secret, "--type=merge", "-p", &patch]).exits(0);
+    world.backstay(&["resume", "app", "--on-interrupted=rollback"]).exits(1).shows("running revision 1");
+}
+
+/// Names and versions of all that a rollout could change; a Lease is taken even to look.
+fn everything(api: &Served) -> Vec<String> {
+    let kinds = "configmaps,secrets,services,deployments.apps,replicasets.apps,pods,jobs.batch";
+    let list = api.kubectl_json(&["get", kinds]);
+    let of = |object: &serde_json::Value| {
+        let meta = &object["metadata"];
+        // Time passes in a sandbox, too: what its nodes write is not ours.
+        let version = if object["kind"] == "Pod" { &meta["uid"] } else { &meta["generation"] };
+        let data = &object["data"];
+        format!("{} {} {version} {data}", object["kind"], meta["name"])
+    };
+    list["items"].as_array().expect("items").iter().map(of).collect()
 }

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use backstay_tests_cluster::disturb::{
-    CASES, Case, KubectlProxy, Peace, Table, is_thorough, is_wanted, same_as, sample,
+    CASES, Case, KubectlProxy, Peace, Table, is_thorough, is_wanted, same_as, sample, start_words,
 };
 use backstay_tests_cluster::{Cut, Node, PATIENCE, Proxy, Weather, World};
 
@@ -25,16 +25,60 @@ fn cases(api: SocketAddr, few: &[&str]) -> Vec<(&'static Case, Peace)> {
     CASES.iter().filter(wanted).map(|case| (case, case.in_peace(api))).collect()
 }
 
-fn through(api: SocketAddr, case: &Case, peace: &Peace, weather: Weather) -> Result<(), String> {
+/// What goes through the weather.
+#[derive(Clone, Copy, Debug)]
+enum Work {
+    /// The case's command.
+    Command,
+    /// `backstay resume`, after the command was killed at a write in the middle.
+    Resume,
+}
+
+fn through(
+    api: SocketAddr,
+    (case, peace): (&Case, &Peace),
+    work: Work,
+    weather: Weather,
+) -> Result<(), String> {
     let world = World::real("weather", Node::Real).expect("the cluster is still there");
     case.prepare(&world);
+    let point = format!("{}, {work:?}, {weather:?}", case.name);
+    let words = match work {
+        Work::Command => case.words(&[]),
+        Work::Resume => {
+            let killed = case.kill_at(&world, api, peace.writes / 2, Cut::After);
+            killed.map_err(|why| format!("{point}: {why}"))?;
+            ["resume", "app", "--take-over"].map(String::from).to_vec()
+        }
+    };
     let proxy = Proxy::start(api, weather);
-    let ended = case.start_through(&world, &proxy, &[]).finish(PATIENCE);
-    let point = format!("{}, {weather:?}, struck {} times", case.name, proxy.struck());
+    let ended = start_words(&world, &proxy, words).finish(PATIENCE);
     if proxy.struck() == 0 {
-        return Err(format!("{point}: nothing was disturbed"));
+        return Err(format!("{point}: nothing was disturbed\n{}", ended.text()));
     }
-    same_as(peace, case, &point, &ended, &world)
+    same_as(peace, case, &format!("{point}, struck {} times", proxy.struck()), &ended, &world)
+}
+
+/// What is tried of a case: a line of the table, the work, and its weathers. The sample has one of each but the watches for the
+/// case that goes forth and back, for the others what is likeliest to be wrong.
+fn weathers(case: &Case, peace: &Peace) -> Vec<(&'static str, Work, Vec<Weather>)> {
+    let lost =
+        |cut| sample(peace.writes, 1).into_iter().map(|at| Weather::LosesOne(at, cut)).collect::<Vec<_>>();
+    let storms = |all| {
+        let seeds = sample(all, 1).into_iter();
+        seeds.map(|seed| Weather::Storm { percent: 30, seed }).collect::<Vec<_>>()
+    };
+    let half_open = if is_thorough() { vec![Weather::HalfOpenWatches] } else { Vec::new() };
+    let mut all = vec![
+        ("connection lost after a write", Work::Command, lost(Cut::After)),
+        ("429 and 500 for 30 % of requests", Work::Command, storms(12)),
+        ("half-open watches", Work::Command, half_open),
+    ];
+    if is_thorough() || case.exit != 0 {
+        all.push(("connection lost before a write", Work::Command, lost(Cut::Before)));
+        all.push(("resumed with 429 and 500 for 30 %", Work::Resume, storms(4)));
+    }
+    all
 }
 
 #[test]
@@ -45,22 +89,15 @@ fn bad_weather_decides_nothing() {
     }
     let api = KubectlProxy::start();
     let mut table = Table::default();
-    for (case, peace) in cases(api.address, &["upgrade that fails"]) {
-        for cut in [Cut::Before, Cut::After] {
-            let points: Vec<_> = sample(peace.writes, 1)
+    for (case, peace) in cases(api.address, &["install", "upgrade that fails", "rollback"]) {
+        for (what, work, weathers) in weathers(case, &peace) {
+            let points: Vec<_> = weathers
                 .into_iter()
-                .map(|at| through(api.address, case, &peace, Weather::LosesOne(at, cut)))
+                .map(|weather| through(api.address, (case, &peace), work, weather))
                 .collect();
-            table.add(&format!("{}: connection lost {cut:?} a write", case.name), &points);
-        }
-        let points: Vec<_> = sample(12, 1)
-            .into_iter()
-            .map(|seed| through(api.address, case, &peace, Weather::Storm { percent: 30, seed }))
-            .collect();
-        table.add(&format!("{}: 429 and 500 for 30 % of requests", case.name), &points);
-        if is_thorough() {
-            let point = through(api.address, case, &peace, Weather::HalfOpenWatches);
-            table.add(&format!("{}: half-open watches", case.name), &[point]);
+            if !points.is_empty() {
+                table.add(&format!("{}: {what}", case.name), &points);
+            }
         }
     }
     table.finish("bad weather");
