@@ -56,12 +56,13 @@ fn interrupted(history: &History) -> Option<Record> {
     let newest = history.latest()?;
     let latest = newest.release.version;
     // The way back has a record of its own after the one with the journal, and carries the journal as it was then: a part of what
-    // goes on in the other, or more than that, when the run died before it wrote there again. Any other newer revision has been
-    // made over what was left.
+    // goes on in the other, or more than that, when the run died before it wrote there again. What was damaged may be either. Any
+    // other newer revision has been made over what was left.
     let is_way_back = |record: &Record| {
         record.release.version + 1 == latest
             && record.journal.as_deref().zip(newest.journal.as_deref()).is_some_and(|(held, begun)| {
-                !newest.intact || !record.intact || held.starts_with(begun) || goes_on(held, begun)
+                let damaged = [record, newest].into_iter().any(|record| !is_sound(record));
+                damaged || held.starts_with(begun) || goes_on(held, begun)
             })
     };
     let whole = |record: &Record| {
@@ -84,6 +85,12 @@ fn interrupted(history: &History) -> Option<Record> {
 /// Whether a journal is another one with more entries.
 fn goes_on(journal: &str, longer: &str) -> bool {
     !journal.is_empty() && longer.len() > journal.len() && longer.starts_with(journal)
+}
+
+/// Whether a journal is what was written, as far as it tells by itself.
+fn is_sound(record: &Record) -> bool {
+    let in_order = |entries: Vec<JournalEntry>| entries.iter().zip(0..).all(|(entry, seq)| entry.seq == seq);
+    record.intact && journal(record).is_ok_and(in_order)
 }
 
 fn is_finished(journal: &str) -> bool {
@@ -497,12 +504,23 @@ mod tests {
             |lines: usize| journal.lines().take(lines).map(|line| line.to_owned() + "\n").collect::<String>();
         let other = journal.replacen("2000", "2001", 1);
         assert_ne!(other, journal);
+        let without = |missing: usize| {
+            let kept = journal.lines().enumerate().filter(|(number, _)| *number != missing);
+            kept.map(|(_, line)| line.to_owned() + "\n").collect::<String>()
+        };
+        let (headless, gap) = (without(0), without(1));
+        let newer = journal.replacen("\"format\":1", "\"format\":9", 1);
         for (what, of_held, of_newest, expected) in [
             ("both have all of it", journal.clone(), journal.clone(), Some(&journal)),
             ("the way back began earlier", journal.clone(), cut(2), Some(&journal)),
             ("it died as the way back began", cut(2), journal.clone(), Some(&journal)),
             ("another run's", journal.clone(), other, None),
             ("nothing was written", String::new(), journal.clone(), None),
+            // What is damaged is said, not taken for another run's.
+            ("its first entry is missing", headless.clone(), journal.clone(), Some(&headless)),
+            ("an entry is missing", gap.clone(), journal.clone(), Some(&gap)),
+            ("it is of a newer version", newer.clone(), journal.clone(), Some(&newer)),
+            ("the other's first entry is missing", journal.clone(), headless.clone(), Some(&journal)),
         ] {
             let held = Record { journal: Some(of_held), ..held.clone() };
             let release = Release { version: 2, ..held.release.clone() };

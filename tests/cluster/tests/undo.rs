@@ -224,11 +224,21 @@ fn a_grace_that_is_over_leaves_it_resumable() {
     assert_eq!(world.get("configmaps", "app").unwrap()["data"]["text"], "hello");
 }
 
-/// A rollout was left resumable; then its journal is not what was written any more.
 #[test]
 fn a_damaged_journal_is_refused_and_nothing_is_changed() {
-    let world = &World::sandbox("journal");
-    waiting(world, &[("BACKSTAY_GRACE", "1")], |_| {}).exits(6);
+    damaged_journals("journal", "1");
+}
+
+/// With this grace the way back has begun, and has a revision of its own.
+#[test]
+fn a_damaged_journal_of_a_way_back_is_refused_and_nothing_is_changed() {
+    damaged_journals("journal-way-back", "6");
+}
+
+/// A rollout was left resumable; then its journal is not what was written any more.
+fn damaged_journals(name: &str, grace_seconds: &str) {
+    let world = &World::sandbox(name);
+    waiting(world, &[("BACKSTAY_GRACE", grace_seconds)], |_| {}).exits(6);
     let secret = "sh.helm.release.v1.app.v2";
     let read = |api: &Served, key: &str| {
         let template = format!("go-template={{{{index .data \"{key}\" | base64decode}}}}");
