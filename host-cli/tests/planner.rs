@@ -57,7 +57,9 @@ fn lint_adds_its_rules_beside_helms_output() {
     let sarif: Value = serde_json::from_slice(&backstay(&["lint", &chart, "-o", "sarif"]).stdout).unwrap();
     let result = &sarif["runs"][0]["results"][0];
     let uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str().unwrap();
-    assert!(Path::new(uri).is_file(), "{result}");
+    let file = uri.strip_prefix("file://").unwrap_or(uri);
+    assert!(Path::new(file).is_file(), "{result}");
+    assert_eq!(uri.starts_with("file://"), Path::new(file).is_absolute(), "{result}");
     assert_eq!(backstay(&["lint", &chart, "--fail-on", "info"]).status.code(), Some(1));
     assert_eq!(backstay(&["lint", &chart, "--ignore", "no-such-rule"]).status.code(), Some(64));
 }

@@ -1,10 +1,8 @@
 //! The answer of `backstay lint`: findings with their lines, as data, for people, and for tools of code review.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use backstay_plan::{Facts, Finding, Inputs, RULES, Remark, Severity, finding_of, lint, timing_of};
-use serde_json::{Value, json};
+use backstay_plan::{Facts, Finding, Inputs, Remark, Severity, finding_of, lint, timing_of};
 
 use super::{Before, Lines, PlannerError, parts, plan_of};
 
@@ -98,54 +96,4 @@ pub fn findings_text(found: &[Finding], least: Severity) -> String {
         );
     }
     text
-}
-
-/// SARIF 2.1.0; `files` gives the path on disk of a template.
-#[must_use]
-pub fn sarif(found: &[Finding], files: &BTreeMap<String, String>, version: &str) -> Value {
-    let level = |severity: Severity| match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Info => "note",
-    };
-    let used: Vec<_> =
-        RULES.iter().filter(|rule| found.iter().any(|finding| finding.code == rule.code)).collect();
-    let rules: Vec<Value> = used
-        .iter()
-        .map(|rule| {
-            json!({
-                "id": rule.code,
-                "shortDescription": {"text": rule.why},
-                "help": {"text": rule.fix},
-                "defaultConfiguration": {"level": level(rule.severity)},
-            })
-        })
-        .collect();
-    let results: Vec<Value> = found
-        .iter()
-        .map(|finding| {
-            let mut location = json!({
-                "logicalLocations": [{"fullyQualifiedName": format!("{} {}", finding.object, finding.field).trim_end()}],
-            });
-            if !finding.source.is_empty() {
-                let uri = files.get(&finding.source).unwrap_or(&finding.source);
-                let mut physical = json!({"artifactLocation": {"uri": uri}});
-                if let Some(line) = finding.template_line {
-                    backstay_object::set_at(&mut physical, &["region", "startLine"], line.into());
-                }
-                backstay_object::set_at(&mut location, &["physicalLocation"], physical);
-            }
-            json!({
-                "ruleId": finding.code,
-                "level": level(finding.severity),
-                "message": {"text": format!("{}: {}. {}.", finding.object, finding.message, finding.fix)},
-                "locations": [location],
-            })
-        })
-        .collect();
-    json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{"tool": {"driver": {"name": "backstay", "version": version, "rules": rules}}, "results": results}],
-    })
 }

@@ -7,6 +7,7 @@ mod lines;
 mod preview;
 mod rehearsal;
 mod roles;
+mod sarif;
 mod timeout;
 
 use std::collections::BTreeMap;
@@ -15,12 +16,13 @@ use backstay_chart::parse_manifest;
 use backstay_object::{ResourceKey, kind_info};
 use backstay_plan::{Operation, Plan, PlanInput, PlannedObject, PreviousRevision};
 
-pub use findings::{findings, findings_text, findings_with, placed, remarks_as_findings, sarif};
+pub use findings::{findings, findings_text, findings_with, placed, remarks_as_findings};
 pub use lines::Lines;
 pub use preview::{is_fatal, preview_json, preview_text};
 pub(crate) use rehearsal::policy;
 pub use rehearsal::{Moment, Rehearse, Run, rehearsals, rehearsals_text};
 pub use roles::{needs, roles_text};
+pub use sarif::sarif;
 pub use timeout::{duration, rule, timed, timeout_text};
 
 /// Why a manifest cannot be planned.

@@ -138,8 +138,25 @@ impl Report {
         };
         self.charts
             .push(json!({"chart": path, "messages": messages, "error": error, "findings": ours.found}));
+        let helms = match found {
+            Ok(messages) => messages
+                .iter()
+                .filter(|message| message.severity > Severity::Info)
+                .map(|message| {
+                    let file = Path::new(path).join(&message.path);
+                    (message.severity, file.display().to_string(), message.text.clone(), message.hint.clone())
+                })
+                .collect(),
+            Err(error) => vec![(Severity::Error, path.to_owned(), format!("{error:#}"), None)],
+        };
+        self.all.found.extend(helms.into_iter().map(helms_finding));
         self.all.found.extend(ours.found);
-        self.all.files.extend(ours.files);
+        let here = std::env::current_dir().unwrap_or_default();
+        let nearer = |file: String| match Path::new(&file).strip_prefix(&here) {
+            Ok(below) => below.display().to_string(),
+            Err(_) => file,
+        };
+        self.all.files.extend(ours.files.into_iter().map(|(template, file)| (template, nearer(file))));
     }
 
     fn print(&self, format: LintFormat) {
@@ -150,6 +167,22 @@ impl Report {
                 anstream::println!("{}", sarif(&self.all.found, &self.all.files, env!("CARGO_PKG_VERSION")));
             }
         }
+    }
+}
+
+/// What Helm itself says of a chart, beside our findings where a tool reads both.
+fn helms_finding((severity, source, message, hint): (Severity, String, String, Option<String>)) -> Finding {
+    Finding {
+        code: "helm-lint".into(),
+        severity: if severity >= Severity::Error { Worst::Error } else { Worst::Warning },
+        object: String::new(),
+        source,
+        field: String::new(),
+        line: None,
+        template_line: None,
+        message,
+        why: String::new(),
+        fix: hint.unwrap_or_default(),
     }
 }
 
