@@ -49,6 +49,13 @@ fn main() -> io::Result<()> {
         }
         None => println!("cargo::rustc-env=BACKSTAY_VERSION_LINE={version}"),
     }
+    if env::var("CARGO_CFG_TARGET_ENV").as_deref() == Ok("musl") {
+        println!("cargo::rerun-if-changed=native/memory.c");
+        let mut memory = cc::Build::new();
+        // Without the flags the compiler would make calls of these functions out of them.
+        memory.flag("-fno-builtin").flag_if_supported("-fno-tree-loop-distribute-patterns");
+        memory.opt_level(2).file("native/memory.c").compile("memory");
+    }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/dist");
     // The folder is always there: it has a .gitignore.
     println!("cargo::rerun-if-changed={}", folder.display());
