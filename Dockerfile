@@ -6,8 +6,9 @@ RUN apk add --no-cache musl-dev
 WORKDIR /source
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/source/target \
-    cargo build --locked --profile dist --package backstay \
- && install -D target/dist/backstay /out/usr/local/bin/backstay \
+    target="$(rustc --print host-tuple)" \
+ && RUSTFLAGS=-Crelocation-model=static cargo build --locked --profile dist --target "$target" --package backstay \
+ && install -D "target/$target/dist/backstay" /out/usr/local/bin/backstay \
  && mkdir -p -m 1777 /out/tmp \
  && install -D /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/ca-certificates.crt
 
