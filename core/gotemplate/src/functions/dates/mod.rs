@@ -7,6 +7,8 @@ mod layout;
 mod parse;
 mod spans;
 mod time;
+#[cfg(feature = "full")]
+mod zones;
 
 pub(crate) use self::duration::methods as duration_methods;
 use self::time::{Time, Zone};
@@ -95,14 +97,7 @@ fn zone_in_database(_: &str, _: &Time) -> Zone {
 #[cfg(feature = "full")]
 fn zone_in_database(name: &str, at: &Time) -> Zone {
     // Go finds zones as files, where capitals count.
-    let exact = |zone: &jiff::tz::TimeZone| zone.iana_name() == Some(name);
-    let Some(zone) = jiff::tz::TimeZone::get(name).ok().filter(exact) else { return Zone::utc() };
-    // Before and after the years that the database knows, its first and last rules hold.
-    let known = jiff::Timestamp::MIN.as_second()..=jiff::Timestamp::MAX.as_second();
-    let seconds = at.seconds.clamp(*known.start(), *known.end());
-    let Ok(moment) = jiff::Timestamp::from_second(seconds) else { return Zone::utc() };
-    let info = zone.to_offset_info(moment);
-    Zone { offset: i64::from(info.offset().seconds()), name: info.abbreviation().into() }
+    zones::at(name, at.seconds).map_or_else(Zone::utc, |(offset, name)| Zone { offset, name: name.into() })
 }
 
 fn date(runtime: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
