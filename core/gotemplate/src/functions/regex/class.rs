@@ -1,33 +1,35 @@
 //! Classes and escapes of Go's expressions.
 
 use super::error::{Kind, SyntaxError};
-use super::syntax::{Flags, until};
+use super::set::{Set, named};
+use super::syntax::until;
 
-const DIGITS: &str = "0-9";
-const WORD: &str = "0-9A-Za-z_";
-const BLANK: &str = r"\t\n\x0C\r\x20";
+const DIGITS: &str = "09";
+const WORD: &str = "09AZ__az";
+const BLANK: &str = "\t\n\x0C\r  ";
 
-/// `[:name:]` as Go has them: all ASCII.
+/// `[:name:]` as Go has them: all ASCII. Each pair of characters is a range.
 const POSIX: &[(&str, &str)] = &[
-    ("alnum", "0-9A-Za-z"),
-    ("alpha", "A-Za-z"),
-    ("ascii", r"\x00-\x7F"),
-    ("blank", r"\t\x20"),
-    ("cntrl", r"\x00-\x1F\x7F"),
-    ("digit", "0-9"),
-    ("graph", r"\x21-\x7E"),
-    ("lower", "a-z"),
-    ("print", r"\x20-\x7E"),
-    ("punct", r"\x21-\x2F\x3A-\x40\x5B-\x60\x7B-\x7E"),
-    ("space", r"\t\n\x0B\x0C\r\x20"),
-    ("upper", "A-Z"),
+    ("alnum", "09AZaz"),
+    ("alpha", "AZaz"),
+    ("ascii", "\0\x7F"),
+    ("blank", "\t\t  "),
+    ("cntrl", "\0\x1F\x7F\x7F"),
+    ("digit", DIGITS),
+    ("graph", "!~"),
+    ("lower", "az"),
+    ("print", " ~"),
+    ("punct", "!/:@[`{~"),
+    ("space", "\t\r  "),
+    ("upper", "AZ"),
     ("word", WORD),
-    ("xdigit", "0-9A-Fa-f"),
+    ("xdigit", "09AFaf"),
 ];
 
-/// A class under the flag `i`.
-pub(super) fn folded(class: &str, flags: Flags) -> String {
-    if flags.fold { format!("(?i:{class})") } else { class.to_owned() }
+/// What a class adds: under the flag `i` all cases of it, then perhaps the opposite of that.
+fn group(set: Set, negated: bool, fold: bool) -> Set {
+    let set = if fold { set.folded() } else { set };
+    if negated { set.negated() } else { set }
 }
 
 /// A character that stands for itself, inside classes and outside.
@@ -40,28 +42,29 @@ pub(super) fn push_char(out: &mut String, c: char) {
 }
 
 /// `[…]`, and what follows.
-pub(super) fn bracket(text: &str, flags: Flags) -> Result<(String, &str), SyntaxError> {
-    let mut out = String::from("[");
+pub(super) fn bracket(text: &str, fold: bool) -> Result<(String, &str), SyntaxError> {
+    let mut set = Set::default();
     let mut rest = text.get(1..).unwrap_or_default();
+    let mut negated = false;
     if let Some(after) = rest.strip_prefix('^') {
-        out.push('^');
+        negated = true;
         rest = after;
     }
     let mut first = true;
     loop {
         if let Some(after) = rest.strip_prefix(']').filter(|_| !first) {
-            out.push(']');
-            return Ok((folded(&out, flags), after));
+            let set = if negated { set.negated() } else { set };
+            return Ok((set.pattern(), after));
         }
         first = false;
-        if let Some((pattern, after)) = posix(rest)? {
-            out.push_str(&pattern);
+        if let Some((group, after)) = posix(rest, fold)? {
+            set.extend(&group);
             rest = after;
-        } else if let Some((pattern, after)) = unicode(rest)? {
-            out.push_str(&pattern);
+        } else if let Some((group, after)) = unicode(rest, fold)? {
+            set.extend(&group);
             rest = after;
-        } else if let Some((pattern, after)) = perl(rest) {
-            out.push_str(&pattern);
+        } else if let Some((group, after)) = perl(rest, fold) {
+            set.extend(&group);
             rest = after;
         } else {
             let start = rest;
@@ -76,11 +79,9 @@ pub(super) fn bracket(text: &str, flags: Flags) -> Result<(String, &str), Syntax
                     return Err(SyntaxError::new(Kind::CharRange, until(start, rest)));
                 }
             }
-            push_char(&mut out, low);
-            if high != low {
-                out.push('-');
-                push_char(&mut out, high);
-            }
+            let mut range = Set::default();
+            range.add(low, high);
+            set.extend(&group(range, false, fold));
         }
     }
 }
@@ -94,7 +95,7 @@ fn class_char<'t>(rest: &'t str, whole: &str) -> Result<(char, &'t str), SyntaxE
     }
 }
 
-fn posix(text: &str) -> Result<Option<(String, &str)>, SyntaxError> {
+fn posix(text: &str, fold: bool) -> Result<Option<(Set, &str)>, SyntaxError> {
     let Some((inner, rest)) = text.strip_prefix("[:").and_then(|after| after.split_once(":]")) else {
         return Ok(None);
     };
@@ -102,27 +103,24 @@ fn posix(text: &str) -> Result<Option<(String, &str)>, SyntaxError> {
     let Some((_, class)) = POSIX.iter().find(|(known, _)| *known == name) else {
         return Err(SyntaxError::new(Kind::CharRange, until(text, rest)));
     };
-    let pattern = if negated { format!("[^{class}]") } else { (*class).to_owned() };
-    Ok(Some((pattern, rest)))
+    Ok(Some((group(Set::of(class), negated, fold), rest)))
 }
 
-/// `\d` and its sisters, as they stand inside a class.
-pub(super) fn perl(text: &str) -> Option<(String, &str)> {
+/// `\d` and its sisters.
+pub(super) fn perl(text: &str, fold: bool) -> Option<(Set, &str)> {
     let mut chars = text.strip_prefix('\\')?.chars();
-    let pattern = match chars.next()? {
-        'd' => DIGITS.to_owned(),
-        'w' => WORD.to_owned(),
-        's' => BLANK.to_owned(),
-        'D' => format!("[^{DIGITS}]"),
-        'W' => format!("[^{WORD}]"),
-        'S' => format!("[^{BLANK}]"),
+    let letter = chars.next()?;
+    let class = match letter.to_ascii_lowercase() {
+        'd' => DIGITS,
+        'w' => WORD,
+        's' => BLANK,
         _ => return None,
     };
-    Some((pattern, chars.as_str()))
+    Some((group(Set::of(class), letter.is_ascii_uppercase(), fold), chars.as_str()))
 }
 
 /// `\pL`, `\p{Greek}`, `\P{^Lu}`.
-pub(super) fn unicode(text: &str) -> Result<Option<(String, &str)>, SyntaxError> {
+pub(super) fn unicode(text: &str, fold: bool) -> Result<Option<(Set, &str)>, SyntaxError> {
     let (mut negated, after) = if let Some(after) = text.strip_prefix("\\p") {
         (false, after)
     } else if let Some(after) = text.strip_prefix("\\P") {
@@ -139,13 +137,10 @@ pub(super) fn unicode(text: &str) -> Result<Option<(String, &str)>, SyntaxError>
     };
     let bare = name.strip_prefix('^').unwrap_or(name);
     negated ^= bare.len() < name.len();
-    let sign = if negated { 'P' } else { 'p' };
-    let pattern = format!("\\{sign}{{{bare}}}");
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if bare.is_empty() || !bare.chars().all(word) || regex::Regex::new(&pattern).is_err() {
-        return Err(SyntaxError::new(Kind::CharRange, until(text, rest)));
+    match named(bare) {
+        Some((set, folds)) => Ok(Some((group(set, negated, fold && folds), rest))),
+        None => Err(SyntaxError::new(Kind::CharRange, until(text, rest))),
     }
-    Ok(Some((pattern, rest)))
 }
 
 /// A character after a backslash.

@@ -2,6 +2,7 @@
 
 mod class;
 mod error;
+mod set;
 mod syntax;
 
 use std::cell::RefCell;

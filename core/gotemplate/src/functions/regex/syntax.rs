@@ -1,11 +1,12 @@
 //! Go's `regexp/syntax` (Perl flags, as `regexp.Compile` uses it), rewritten for the `regex` crate.
 //!
 //! The crate knows more than Go (Unicode `\d`, class intersections, `x` flag) and a little less (`{` as a character, octal
-//! codes). So everything is parsed here and given on in a form that means the same: no flags but `i` and `s`, classes by
+//! codes). So everything is parsed here and given on in a form that means the same: no flags but `m` and `s`, classes by
 //! their code points, groups without names.
 
 use super::class;
 use super::error::{Kind, SyntaxError};
+use super::set::Set;
 
 /// A pattern for the `regex` crate.
 pub(super) struct Translated {
@@ -15,8 +16,8 @@ pub(super) struct Translated {
 }
 
 #[derive(Clone, Copy, Default)]
-pub(super) struct Flags {
-    pub(super) fold: bool,
+struct Flags {
+    fold: bool,
     multi_line: bool,
     dot_all: bool,
     swap_greed: bool,
@@ -103,7 +104,7 @@ impl<'t> Parser<'t> {
             '$' => self.push(if self.flags.multi_line { "(?m:$)" } else { r"\z" }, after),
             '.' => self.push(if self.flags.dot_all { "(?s:.)" } else { r"[^\n]" }, after),
             '[' => {
-                let (pattern, rest) = class::bracket(self.rest, self.flags)?;
+                let (pattern, rest) = class::bracket(self.rest, self.flags.fold)?;
                 self.push(&pattern, rest);
             }
             '*' => return self.repeat("*", 1, after, last_repeat),
@@ -139,9 +140,12 @@ impl<'t> Parser<'t> {
 
     fn literal(&mut self, c: char, rest: &'t str) {
         let mut escaped = String::new();
-        class::push_char(&mut escaped, c);
-        if self.flags.fold && c.is_alphabetic() {
-            escaped = format!("(?i:{escaped})");
+        if self.flags.fold && (c.is_ascii_alphabetic() || !c.is_ascii()) {
+            let mut set = Set::default();
+            set.add(c, c);
+            escaped = set.folded().pattern();
+        } else {
+            class::push_char(&mut escaped, c);
         }
         self.push(&escaped, rest);
     }
@@ -255,12 +259,10 @@ impl<'t> Parser<'t> {
                 self.rest = rest;
             }
             _ => {
-                if let Some((pattern, rest)) = class::unicode(self.rest)? {
-                    let pattern = class::folded(&pattern, self.flags);
-                    self.push(&pattern, rest);
-                } else if let Some((pattern, rest)) = class::perl(self.rest) {
-                    let pattern = class::folded(&format!("[{pattern}]"), self.flags);
-                    self.push(&pattern, rest);
+                if let Some((set, rest)) = class::unicode(self.rest, self.flags.fold)? {
+                    self.push(&set.pattern(), rest);
+                } else if let Some((set, rest)) = class::perl(self.rest, self.flags.fold) {
+                    self.push(&set.pattern(), rest);
                 } else {
                     let (c, rest) = class::escape(self.rest)?;
                     self.literal(c, rest);

@@ -80,3 +80,45 @@ fn errors() {
         "error: regexp: Compile(`(`): error parsing regexp: missing closing ): `(`",
     )]);
 }
+
+/// How many characters an expression of one character matches, and the sum of their codes.
+fn matched(source: &str) -> Option<(u64, u64)> {
+    use regex_syntax::hir::{Class, HirKind};
+    let pattern = super::syntax::translate(source).ok()?.pattern;
+    let hir = regex_syntax::parse(&pattern).unwrap();
+    let ranges: Vec<(u32, u32)> = match hir.kind() {
+        HirKind::Class(Class::Unicode(class)) => {
+            class.iter().map(|range| (range.start().into(), range.end().into())).collect()
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            class.iter().map(|range| (range.start().into(), range.end().into())).collect()
+        }
+        HirKind::Literal(literal) => {
+            let c = std::str::from_utf8(&literal.0).unwrap().chars().next().unwrap();
+            vec![(c.into(), c.into())]
+        }
+        other => panic!("{source}: {other:?}"),
+    };
+    // What is below and above the surrogates.
+    let parts = ranges.iter().flat_map(|&(low, high)| [(low, high.min(0xd7ff)), (low.max(0xe000), high)]);
+    let total = parts.filter(|(low, high)| low <= high).fold((0, 0), |(count, sum), (low, high)| {
+        let more = u64::from(high - low + 1);
+        (count + more, sum + more * u64::from(low + high) / 2)
+    });
+    Some(total)
+}
+
+#[test]
+fn classes_are_those_of_go() {
+    let rows = include_str!("tables/answers.txt").lines();
+    let wrong: Vec<_> = rows
+        .filter(|row| {
+            let (source, answer) = row.split_once('\t').unwrap();
+            let expected =
+                answer.split_once('\t').map(|(count, sum)| (count.parse().unwrap(), sum.parse().unwrap()));
+            matched(source) != expected
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(include_str!("tables/answers.txt").lines().count() > 600);
+}
