@@ -15,24 +15,20 @@ pub(super) struct Served {
     pub(super) version: String,
     pub(super) kind: String,
     pub(super) plural: String,
-    pub(super) singular: String,
     pub(super) namespaced: bool,
-    pub(super) short_names: Vec<String>,
-    pub(super) categories: Vec<String>,
     pub(super) has_status: bool,
-    /// Paths of replicas in spec and status and of the selector text, for kinds with a scale subresource.
-    pub(super) scale: Option<ScalePaths>,
-    /// Extra columns of tables, for custom resources.
-    pub(super) columns: Vec<Value>,
-    custom: Option<Arc<Schema>>,
+    custom: Option<Arc<Custom>>,
 }
 
-/// Where a kind keeps what its scale subresource shows (dotted, without the leading dot).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ScalePaths {
-    pub(super) spec: String,
-    pub(super) status: String,
-    pub(super) selector: String,
+/// What a custom resource definition says about one of its versions.
+#[derive(Debug)]
+struct Custom {
+    schema: Schema,
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(dead_code, reason = "names and columns are for clients over HTTP")
+    )]
+    definition: Arc<Value>,
 }
 
 impl Served {
@@ -62,59 +58,34 @@ impl Served {
 
     /// The shape of the whole object.
     pub(super) fn place(&self) -> Place<'_> {
-        let schema: &Schema = self.custom.as_deref().unwrap_or_else(|| builtin());
+        let schema = self.custom.as_ref().map_or_else(|| builtin(), |custom| &custom.schema);
         schema.root(&self.group, &self.version, &self.kind)
+    }
+
+    /// A kind that is only created, never stored: the answers about oneself.
+    #[cfg(feature = "http")]
+    pub(super) fn review(group: &str, kind: &str) -> Self {
+        Self {
+            group: group.to_owned(),
+            version: "v1".to_owned(),
+            kind: kind.to_owned(),
+            plural: format!("{}s", kind.to_ascii_lowercase()),
+            namespaced: false,
+            has_status: false,
+            custom: None,
+        }
+    }
+
+    /// The definition of a custom resource.
+    #[cfg(feature = "http")]
+    pub(super) fn definition(&self) -> Option<&Value> {
+        self.custom.as_ref().map(|custom| &*custom.definition)
     }
 
     pub(super) fn not_found(&self, name: &str) -> ApiError {
         ApiError::not_found(&self.group, &self.plural, name)
     }
 }
-
-/// Short names, and whether the kind is in category `all` (Kubernetes 1.36).
-const SHORT_NAMES: &[(&str, &str, &[&str])] = &[
-    ("", "configmaps", &["cm"]),
-    ("", "endpoints", &["ep"]),
-    ("", "events", &["ev"]),
-    ("", "limitranges", &["limits"]),
-    ("", "namespaces", &["ns"]),
-    ("", "nodes", &["no"]),
-    ("", "persistentvolumeclaims", &["pvc"]),
-    ("", "persistentvolumes", &["pv"]),
-    ("", "pods", &["po"]),
-    ("", "replicationcontrollers", &["rc"]),
-    ("", "resourcequotas", &["quota"]),
-    ("", "serviceaccounts", &["sa"]),
-    ("", "services", &["svc"]),
-    ("apiextensions.k8s.io", "customresourcedefinitions", &["crd", "crds"]),
-    ("apps", "daemonsets", &["ds"]),
-    ("apps", "deployments", &["deploy"]),
-    ("apps", "replicasets", &["rs"]),
-    ("apps", "statefulsets", &["sts"]),
-    ("autoscaling", "horizontalpodautoscalers", &["hpa"]),
-    ("batch", "cronjobs", &["cj"]),
-    ("certificates.k8s.io", "certificatesigningrequests", &["csr"]),
-    ("events.k8s.io", "events", &["ev"]),
-    ("networking.k8s.io", "ingresses", &["ing"]),
-    ("networking.k8s.io", "networkpolicies", &["netpol"]),
-    ("policy", "poddisruptionbudgets", &["pdb"]),
-    ("scheduling.k8s.io", "priorityclasses", &["pc"]),
-    ("storage.k8s.io", "storageclasses", &["sc"]),
-];
-
-/// Kinds in category `all`.
-const ALL: [&str; 10] = [
-    "pods",
-    "replicationcontrollers",
-    "services",
-    "daemonsets",
-    "deployments",
-    "replicasets",
-    "statefulsets",
-    "horizontalpodautoscalers",
-    "cronjobs",
-    "jobs",
-];
 
 /// Kinds with a status subresource.
 const WITH_STATUS: [&str; 24] = [
@@ -176,82 +147,36 @@ pub(super) fn of_object(store: &Store, object: &Value) -> Option<Served> {
 }
 
 fn builtin_kind(info: &backstay_object::KindInfo) -> Served {
-    let short = SHORT_NAMES.iter().find(|(group, plural, _)| *group == info.group && *plural == info.plural);
-    let scale =
-        matches!(info.plural, "deployments" | "replicasets" | "statefulsets" | "replicationcontrollers");
     Served {
         group: info.group.to_owned(),
         version: info.version.to_owned(),
         kind: info.kind.to_owned(),
         plural: info.plural.to_owned(),
-        singular: info.kind.to_ascii_lowercase(),
         namespaced: info.namespaced,
-        short_names: short
-            .map(|(_, _, names)| names.iter().map(|name| (*name).to_owned()).collect())
-            .unwrap_or_default(),
-        categories: if ALL.contains(&info.plural) { vec!["all".to_owned()] } else { Vec::new() },
         has_status: WITH_STATUS.contains(&info.plural),
-        scale: scale.then(|| ScalePaths {
-            spec: "spec.replicas".to_owned(),
-            status: "status.replicas".to_owned(),
-            selector: String::new(),
-        }),
-        columns: Vec::new(),
         custom: None,
     }
 }
 
-fn custom_kind(definition: &Value, version: &Value) -> Option<Served> {
+fn custom_kind(definition: &Arc<Value>, version: &Value) -> Option<Served> {
     if bool_at(version, &["served"]) == Some(false) {
         return None;
     }
-    let names = at(definition, &["spec", "names"])?;
-    let texts = |list: &[Value]| list.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect();
-    let kind = text_at(names, &["kind"])?;
-    let group = text_at(definition, &["spec", "group"])?;
+    let spec = at(definition, &["spec"])?;
+    let kind = text_at(spec, &["names", "kind"])?;
+    let group = text_at(spec, &["group"])?;
     let version_name = text_at(version, &["name"])?;
-    let empty = Value::Null;
-    let open_api = at(version, &["schema", "openAPIV3Schema"]).unwrap_or(&empty);
-    let scale = at(version, &["subresources", "scale"]).map(|scale| {
-        let path = |field: &str| text_at(scale, &[field]).unwrap_or("").trim_start_matches('.').to_owned();
-        ScalePaths {
-            spec: path("specReplicasPath"),
-            status: path("statusReplicasPath"),
-            selector: path("labelSelectorPath"),
-        }
-    });
+    let open_api = at(version, &["schema", "openAPIV3Schema"]).unwrap_or(&Value::Null);
     Some(Served {
         group: group.to_owned(),
         version: version_name.to_owned(),
         kind: kind.to_owned(),
-        plural: text_at(names, &["plural"])?.to_owned(),
-        singular: text_at(names, &["singular"]).map_or_else(|| kind.to_ascii_lowercase(), str::to_owned),
-        namespaced: text_at(definition, &["spec", "scope"]) == Some("Namespaced"),
-        short_names: texts(list_at(names, &["shortNames"])),
-        categories: texts(list_at(names, &["categories"])),
+        plural: text_at(spec, &["names", "plural"])?.to_owned(),
+        namespaced: text_at(spec, &["scope"]) == Some("Namespaced"),
         has_status: at(version, &["subresources", "status"]).is_some(),
-        scale,
-        columns: list_at(version, &["additionalPrinterColumns"]).to_vec(),
-        custom: Some(Arc::new(custom_schema(group, version_name, kind, open_api))),
+        custom: Some(Arc::new(Custom {
+            schema: custom_schema(group, version_name, kind, open_api),
+            definition: definition.clone(),
+        })),
     })
-}
-
-impl Served {
-    /// A kind that is only created, never stored: the answers about oneself.
-    pub(super) fn review(group: &str, kind: &str) -> Self {
-        Self {
-            group: group.to_owned(),
-            version: "v1".to_owned(),
-            kind: kind.to_owned(),
-            plural: format!("{}s", kind.to_ascii_lowercase()),
-            singular: kind.to_ascii_lowercase(),
-            namespaced: false,
-            short_names: Vec::new(),
-            categories: Vec::new(),
-            has_status: false,
-            scale: None,
-            columns: Vec::new(),
-            custom: None,
-        }
-    }
 }

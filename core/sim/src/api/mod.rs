@@ -9,19 +9,15 @@ mod apply;
 mod convert;
 mod decode;
 mod defaults;
-mod discovery;
+#[cfg(feature = "http")]
 mod http;
 mod kinds;
 mod objects;
-mod openapi;
-mod patch;
-mod protobuf;
+#[cfg(not(feature = "http"))]
+mod plain;
 mod read;
+mod request;
 mod schema;
-mod selector;
-mod subresource;
-mod table;
-mod table_pods;
 mod validate;
 mod view;
 mod watch;
@@ -30,24 +26,25 @@ mod write;
 use backstay_object::Timestamp;
 
 pub(crate) use admission::quota_used;
-pub use discovery::KUBERNETES_VERSION;
-pub use http::{Body, Request, Response};
 pub use objects::{create_object, update_object};
+pub use request::{Body, Request, Response};
 pub use watch::{WatchCursor, WatchSpec, poll_watch};
 
 use kinds::Served;
 use objects::{Part, unknown_resource};
+#[cfg(not(feature = "http"))]
+use plain as http;
 use write::Write;
 
 use crate::store::{ApiError, Store};
 
+/// The Kubernetes version the model says it is: the one its behaviour was checked against.
+pub const KUBERNETES_VERSION: &str = "v1.36.3";
+
 /// Answers one request at a point in virtual time.
 pub fn handle(store: &mut Store, request: &Request, now: Timestamp) -> Response {
     let segments: Vec<&str> = request.path.split('/').filter(|segment| !segment.is_empty()).collect();
-    if let Some(response) = discovery::handle(store, request, &segments) {
-        return response;
-    }
-    if let Some(response) = openapi::handle(store, request, &segments) {
+    if let Some(response) = http::document(store, request, &segments) {
         return response;
     }
     let (group, version, rest) = match segments.as_slice() {
@@ -100,7 +97,7 @@ fn route(
 ) -> Result<Response, ApiError> {
     let target = Target::parse(rest).ok_or_else(unknown_resource)?;
     if request.method == "POST"
-        && let Some(answer) = subresource::review(request, group, target.resource)
+        && let Some(answer) = http::review(request, group, target.resource)
     {
         return answer;
     }
@@ -142,11 +139,8 @@ fn collection(
     let whole = kind.namespaced && target.namespace.is_none();
     match request.method.as_str() {
         "GET" => read::list(store, kind, target.namespace, request, now),
-        "POST" if !whole => write::create(store, &write_of(request, kind, target, Part::Main, now)),
-        "DELETE" if !whole => {
-            write::delete_collection(store, &write_of(request, kind, target, Part::Main, now))
-        }
-        _ => Err(not_allowed()),
+        _ if whole => Err(not_allowed()),
+        _ => http::change_many(store, &write_of(request, kind, target, Part::Main, now)),
     }
 }
 
@@ -167,16 +161,14 @@ fn one(
         Some("status") if kind.has_status => Part::Status,
         Some(subresource) => {
             let write = write_of(request, kind, target, Part::Main, now);
-            return subresource::handle(store, &write, &key, subresource);
+            return http::subresource(store, &write, &key, subresource);
         }
     };
     match request.method.as_str() {
         "GET" => read::get(store, &kind, &key, request, now),
-        "PUT" => write::replace(store, &write_of(request, kind, target, part, now), &key),
-        "PATCH" => write::patch(store, &write_of(request, kind, target, part, now), &key),
         "DELETE" if part == Part::Main => {
             write::delete(store, &write_of(request, kind, target, part, now), &key)
         }
-        _ => Err(not_allowed()),
+        _ => http::change_one(store, &write_of(request, kind, target, part, now), &key),
     }
 }

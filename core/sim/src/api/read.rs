@@ -5,10 +5,9 @@ use std::sync::Arc;
 use backstay_object::{ResourceKey, Timestamp};
 use serde_json::{Value, json};
 
-use super::http::{Body, Request, Response};
+use super::http::{Filter, View};
 use super::kinds::Served;
-use super::selector::Filter;
-use super::view::View;
+use super::request::{Body, Request, Response};
 use super::watch::{WatchSpec, too_new};
 use crate::store::{ApiError, Store};
 

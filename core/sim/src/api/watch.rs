@@ -6,10 +6,9 @@ use std::sync::Arc;
 use backstay_object::{Timestamp, set_at};
 use serde_json::{Value, json};
 
-use super::http::Request;
+use super::http::{Filter, View};
 use super::kinds::Served;
-use super::selector::Filter;
-use super::view::View;
+use super::request::Request;
 use crate::store::{ApiError, Change, ChangeKind, Store};
 
 /// A bookmark is sent when so many changes passed that were not for this watch.

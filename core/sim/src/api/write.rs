@@ -1,4 +1,4 @@
-//! POST, PUT, PATCH and DELETE of objects.
+//! Server-side apply and DELETE of one object, and what all changes have in common.
 
 use backstay_object::{ResourceKey, Timestamp, at, name, remove_at, set_at, text_at, uid};
 use serde_json::{Value, json};
@@ -7,12 +7,10 @@ use super::apply::{Writer, apply};
 use super::convert;
 use super::decode::{Strictness, decode};
 use super::defaults::apply_defaults;
-use super::http::{Request, Response};
+use super::http::View;
 use super::kinds::Served;
 use super::objects::{self, Part, commit_change, prepare_change, prepare_new};
-use super::patch::{json_patch, merge_patch, strategic_merge};
-use super::selector::Filter;
-use super::view::View;
+use super::request::{Request, Response};
 use crate::store::{ApiError, DeleteOptions, Deleted, Propagation, Store};
 
 /// One write request, resolved.
@@ -39,14 +37,14 @@ impl Write<'_> {
         Strictness::of(self.request.param("fieldValidation"))
     }
 
-    fn answer(&self, status: u16, object: &Value, warnings: Vec<String>) -> Response {
+    pub(super) fn answer(&self, status: u16, object: &Value, warnings: Vec<String>) -> Response {
         let mut response = Response::json(status, View::of(self.request).one(&self.kind, object, self.now));
         response.warnings = warnings;
         response
     }
 
     /// Reads and checks a whole object from a body.
-    fn read(&self, body: &Value) -> Result<(Value, Vec<String>), ApiError> {
+    pub(super) fn read(&self, body: &Value) -> Result<(Value, Vec<String>), ApiError> {
         let (object, warnings, wrong) = self.decode(body)?;
         objects::refuse_fields(&self.kind, &object, &wrong)?;
         Ok((object, warnings))
@@ -90,7 +88,7 @@ impl Write<'_> {
         Ok((object, warnings, wrong))
     }
 
-    fn check_name(&self, object: &mut Value, wanted: &str) -> Result<(), ApiError> {
+    pub(super) fn check_name(&self, object: &mut Value, wanted: &str) -> Result<(), ApiError> {
         let given = name(object).to_owned();
         if given.is_empty() {
             set_at(object, &["metadata", "name"], json!(wanted));
@@ -103,70 +101,12 @@ impl Write<'_> {
     }
 }
 
-/// POST to a collection.
-pub(super) fn create(store: &mut Store, write: &Write<'_>) -> Result<Response, ApiError> {
-    let (mut object, warnings) = write.read(&write.request.json()?)?;
-    if at(&object, &["metadata", "resourceVersion"]).is_some_and(|version| version != "") {
-        return Err(ApiError::new(500, "", "resourceVersion should not be set on objects to be created"));
-    }
-    remove_at(&mut object, &["metadata", "managedFields"]);
-    let prepared =
-        prepare_new(store, &write.kind, &write.namespace, object, Some(&write.writer()), write.now)?;
-    if write.request.dry_run() {
-        return Ok(write.answer(201, &prepared, warnings));
-    }
-    let stored = store.create(prepared, write.now)?;
-    store.collect_garbage(write.now);
-    Ok(write.answer(201, &stored, warnings))
-}
-
-/// PUT.
-pub(super) fn replace(store: &mut Store, write: &Write<'_>, key: &ResourceKey) -> Result<Response, ApiError> {
-    let (mut object, warnings) = write.read(&write.request.json()?)?;
-    write.check_name(&mut object, &key.name)?;
-    let old = store.get(key).cloned().ok_or_else(|| write.kind.not_found(&key.name))?;
-    let prepared = prepare_change(store, &write.kind, &old, object, write.part, &write.writer(), false)?;
-    let stored = commit_change(store, key, prepared, write.request.dry_run(), write.now)?;
-    store.collect_garbage(write.now);
-    Ok(write.answer(200, &stored, warnings))
-}
-
-/// PATCH, by the content type.
-pub(super) fn patch(store: &mut Store, write: &Write<'_>, key: &ResourceKey) -> Result<Response, ApiError> {
-    let content_type = write.request.content_type.split(';').next().unwrap_or("").trim();
-    if content_type == "application/apply-patch+yaml" {
-        return server_side_apply(store, write, key);
-    }
-    let known = matches!(content_type, "application/json-patch+json" | "application/merge-patch+json")
-        || (content_type == "application/strategic-merge-patch+json" && !write.kind.is_custom());
-    if !known {
-        return Err(ApiError::new(415, "UnsupportedMediaType", "415: Unsupported Media Type"));
-    }
-    let old = store.get(key).cloned().ok_or_else(|| write.kind.not_found(&key.name))?;
-    let body = write.request.json()?;
-    let mut patched = convert::to_served(&write.kind, &old);
-    match content_type {
-        "application/json-patch+json" => {
-            json_patch(&mut patched, &body).ok_or_else(|| {
-                ApiError::new(
-                    422,
-                    "Invalid",
-                    "the server rejected our request due to an error in our request",
-                )
-            })?;
-        }
-        "application/merge-patch+json" => merge_patch(&mut patched, &body),
-        _ => strategic_merge(write.kind.place(), &mut patched, &body),
-    }
-    let (mut object, warnings) = write.read(&patched)?;
-    write.check_name(&mut object, &key.name)?;
-    let prepared = prepare_change(store, &write.kind, &old, object, write.part, &write.writer(), false)?;
-    let stored = commit_change(store, key, prepared, write.request.dry_run(), write.now)?;
-    store.collect_garbage(write.now);
-    Ok(write.answer(200, &stored, warnings))
-}
-
-fn server_side_apply(store: &mut Store, write: &Write<'_>, key: &ResourceKey) -> Result<Response, ApiError> {
+/// PATCH with an applied configuration.
+pub(super) fn server_side_apply(
+    store: &mut Store,
+    write: &Write<'_>,
+    key: &ResourceKey,
+) -> Result<Response, ApiError> {
     let body = write.request.json().map_err(|_| {
         ApiError::bad_request("error decoding YAML: the sandbox takes applied configurations as JSON only")
     })?;
@@ -264,37 +204,7 @@ pub(super) fn delete(store: &mut Store, write: &Write<'_>, key: &ResourceKey) ->
     }
 }
 
-/// DELETE of a collection.
-pub(super) fn delete_collection(store: &mut Store, write: &Write<'_>) -> Result<Response, ApiError> {
-    let filter = Filter::of(write.request, &write.kind)?;
-    let options = delete_options(write.request)?;
-    let dry_run = write.request.dry_run() || body_dry_run(write.request);
-    let namespace = Some(write.namespace.as_str()).filter(|_| write.kind.namespaced);
-    let start = write.kind.key(&write.namespace, "");
-    let found: Vec<(ResourceKey, Value)> = store
-        .entries_from(start, write.kind.stored_group(), &write.kind.kind, namespace)
-        .filter(|(_, object)| filter.matches(object))
-        .map(|(key, object)| (key.clone(), Value::clone(object)))
-        .collect();
-    for (key, _) in &found {
-        match objects::delete(store, &write.kind, key, &options, dry_run, write.now) {
-            Ok(_) => {}
-            // Collected with an owner that was deleted a moment ago.
-            Err(error) if error.code == 404 => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let metadata = json!({"resourceVersion": store.resource_version().to_string()});
-    let body = View::of(write.request).list(
-        &write.kind,
-        found.iter().map(|(_, object)| object),
-        metadata,
-        write.now,
-    );
-    Ok(Response::json(200, body))
-}
-
-fn body_dry_run(request: &Request) -> bool {
+pub(super) fn body_dry_run(request: &Request) -> bool {
     request.json().is_ok_and(|body| !backstay_object::list_at(&body, &["dryRun"]).is_empty())
 }
 

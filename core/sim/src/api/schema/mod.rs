@@ -123,6 +123,7 @@ impl<'s> Place<'s> {
         self.ty
     }
 
+    #[cfg(feature = "http")]
     pub(super) fn field(&self) -> Option<&'s Field> {
         self.field
     }

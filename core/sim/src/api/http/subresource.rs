@@ -5,17 +5,17 @@ use backstay_object::{
 };
 use serde_json::{Value, json};
 
-use super::apply::record_update;
-use super::http::{Request, Response};
-use super::kinds::ScalePaths;
-use super::objects::unknown_resource;
+use super::names::ScalePaths;
 use super::patch::merge_patch;
 use super::selector::selector_text;
-use super::write::{Write, delete_options};
+use crate::api::apply::record_update;
+use crate::api::objects::{self, unknown_resource};
+use crate::api::request::{Request, Response};
+use crate::api::write::{Write, delete_options};
 use crate::store::{ApiError, LogQuery, Store};
 
 /// Any subresource but status.
-pub(super) fn handle(
+pub(in crate::api) fn handle(
     store: &mut Store,
     write: &Write<'_>,
     key: &ResourceKey,
@@ -23,7 +23,7 @@ pub(super) fn handle(
 ) -> Result<Response, ApiError> {
     let method = write.request.method.as_str();
     match (write.kind.kind.as_str(), subresource, method) {
-        (_, "scale", "GET" | "PUT" | "PATCH") => match write.kind.scale.clone() {
+        (_, "scale", "GET" | "PUT" | "PATCH") => match write.kind.scale() {
             Some(paths) => scale(store, write, key, &paths),
             None => Err(unknown_resource()),
         },
@@ -215,7 +215,7 @@ fn evict(store: &mut Store, write: &Write<'_>, key: &ResourceKey) -> Result<Resp
     inner.body =
         body.get("deleteOptions").map(|options| options.to_string().into_bytes()).unwrap_or_default();
     let options = delete_options(&inner)?;
-    super::objects::delete(store, &write.kind, key, &options, write.request.dry_run(), write.now)?;
+    objects::delete(store, &write.kind, key, &options, write.request.dry_run(), write.now)?;
     Ok(Response::json(
         201,
         json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}),
@@ -247,7 +247,11 @@ fn finalize(store: &mut Store, write: &Write<'_>, key: &ResourceKey) -> Result<R
 }
 
 /// The questions about oneself: everything is allowed in the sandbox.
-pub(super) fn review(request: &Request, group: &str, resource: &str) -> Option<Result<Response, ApiError>> {
+pub(in crate::api) fn review(
+    request: &Request,
+    group: &str,
+    resource: &str,
+) -> Option<Result<Response, ApiError>> {
     let known = matches!(
         (group, resource),
         (

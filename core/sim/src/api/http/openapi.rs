@@ -3,9 +3,10 @@
 use backstay_object::text_at;
 use serde_json::{Map, Value, json};
 
-use super::http::{Request, Response};
-use super::kinds::served;
-use super::schema::{Field, ListKind, Schema, Struct, Type, builtin};
+use crate::api::KUBERNETES_VERSION;
+use crate::api::kinds::served;
+use crate::api::request::{Request, Response};
+use crate::api::schema::{Field, ListKind, Schema, Struct, Type, builtin};
 use crate::store::Store;
 
 /// `/openapi/v2` and `/openapi/v3…`; `None` for other paths.
@@ -62,7 +63,7 @@ fn version_2(store: &Store) -> Value {
     }
     json!({
         "swagger": "2.0",
-        "info": {"title": "Kubernetes", "version": super::KUBERNETES_VERSION},
+        "info": {"title": "Kubernetes", "version": KUBERNETES_VERSION},
         "paths": {},
         "definitions": definitions,
     })
@@ -112,7 +113,7 @@ fn version_3(store: &Store, group: &str, version: &str) -> Response {
         200,
         json!({
             "openapi": "3.0.0",
-            "info": {"title": "Kubernetes", "version": super::KUBERNETES_VERSION},
+            "info": {"title": "Kubernetes", "version": KUBERNETES_VERSION},
             "paths": paths,
             "components": {"schemas": schemas},
         }),

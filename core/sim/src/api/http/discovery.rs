@@ -2,12 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::http::{Request, Response};
-use super::kinds::{Served, served};
+use crate::api::KUBERNETES_VERSION;
+use crate::api::kinds::{Served, served};
+use crate::api::request::{Request, Response};
 use crate::store::Store;
-
-/// The Kubernetes version the model says it is: the one its behaviour was checked against.
-pub const KUBERNETES_VERSION: &str = "v1.36.3";
 
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
@@ -135,13 +133,21 @@ fn subresources(kind: &Served) -> Vec<(&'static str, [&'static str; 3], Vec<&'st
     if (kind.group.as_str(), kind.plural.as_str()) == ("", "namespaces") {
         list.push(("finalize", own, vec!["update"]));
     }
-    if kind.scale.is_some() {
+    if kind.scale().is_some() {
         list.push(("scale", ["autoscaling", "v1", "Scale"], vec!["get", "patch", "update"]));
     }
     if kind.has_status {
         list.push(("status", own, vec!["get", "patch", "update"]));
     }
     list
+}
+
+fn add_names(resource: &mut Value, kind: &Served) {
+    for (field, names) in [("shortNames", kind.short_names()), ("categories", kind.categories())] {
+        if !names.is_empty() {
+            resource[field] = json!(names);
+        }
+    }
 }
 
 fn resource_list(store: &Store, group: &str, version: &str) -> Response {
@@ -152,17 +158,12 @@ fn resource_list(store: &Store, group: &str, version: &str) -> Response {
     for kind in &kinds {
         let mut resource = json!({
             "name": kind.plural,
-            "singularName": kind.singular,
+            "singularName": kind.singular(),
             "namespaced": kind.namespaced,
             "kind": kind.kind,
             "verbs": verbs(kind),
         });
-        if !kind.short_names.is_empty() {
-            resource["shortNames"] = json!(kind.short_names);
-        }
-        if !kind.categories.is_empty() {
-            resource["categories"] = json!(kind.categories);
-        }
+        add_names(&mut resource, kind);
         resources.push(resource);
         for (name, [sub_group, sub_version, sub_kind], sub_verbs) in subresources(kind) {
             let mut resource = json!({
@@ -216,15 +217,10 @@ fn aggregated_resource(kind: &Served) -> Value {
         "resource": kind.plural,
         "responseKind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
         "scope": if kind.namespaced { "Namespaced" } else { "Cluster" },
-        "singularResource": kind.singular,
+        "singularResource": kind.singular(),
         "verbs": verbs(kind),
     });
-    if !kind.short_names.is_empty() {
-        resource["shortNames"] = json!(kind.short_names);
-    }
-    if !kind.categories.is_empty() {
-        resource["categories"] = json!(kind.categories);
-    }
+    add_names(&mut resource, kind);
     let subs: Vec<Value> = subresources(kind)
         .into_iter()
         .map(|(name, sub, sub_verbs)| {

@@ -3,13 +3,13 @@
 use backstay_object::{at, text_at};
 use serde_json::Value;
 
-use super::http::Request;
-use super::kinds::Served;
+use crate::api::kinds::Served;
+use crate::api::request::Request;
 use crate::store::ApiError;
 
 /// What a list or a watch wants to see.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Filter {
+pub(in crate::api) struct Filter {
     labels: Vec<LabelTerm>,
     fields: Vec<FieldTerm>,
 }
@@ -36,14 +36,14 @@ struct FieldTerm {
 }
 
 impl Filter {
-    pub(super) fn of(request: &Request, kind: &Served) -> Result<Self, ApiError> {
+    pub(in crate::api) fn of(request: &Request, kind: &Served) -> Result<Self, ApiError> {
         Ok(Self {
             labels: parse_labels(request.param("labelSelector").unwrap_or(""))?,
             fields: parse_fields(request.param("fieldSelector").unwrap_or(""), kind)?,
         })
     }
 
-    pub(super) fn matches(&self, object: &Value) -> bool {
+    pub(in crate::api) fn matches(&self, object: &Value) -> bool {
         let labels = at(object, &["metadata", "labels"]);
         self.labels.iter().all(|term| {
             let value = labels.and_then(|labels| labels.get(&term.key)).and_then(Value::as_str);

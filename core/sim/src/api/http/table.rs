@@ -3,9 +3,9 @@
 use backstay_object::{Timestamp, at, bool_at, int_at, list_at, map_at, name, text_at};
 use serde_json::{Value, json};
 
-use super::kinds::Served;
 use super::table_pods;
 use super::view::{RowObject, metadata_only};
+use crate::api::kinds::Served;
 
 /// A column: its title, and whether it is shown only with `-o wide`.
 type Column = (&'static str, bool);
@@ -133,9 +133,9 @@ fn columns(kind: &Served) -> Vec<Column> {
 /// A table without rows.
 pub(super) fn head(kind: &Served) -> Value {
     let mut definitions: Vec<Value> = Vec::new();
-    if kind.is_custom() && !kind.columns.is_empty() {
+    if !kind.columns().is_empty() {
         definitions.push(definition("Name", false, "string"));
-        for column in &kind.columns {
+        for column in kind.columns() {
             let title = text_at(column, &["name"]).unwrap_or("");
             let low = int_at(column, &["priority"]).unwrap_or(0) > 0;
             definitions.push(definition(title, low, text_at(column, &["type"]).unwrap_or("string")));
@@ -162,15 +162,15 @@ pub(super) fn row(kind: &Served, object: &Value, with: RowObject, now: Timestamp
     match with {
         RowObject::None => {}
         RowObject::Metadata => row["object"] = metadata_only(object),
-        RowObject::Whole => row["object"] = super::convert::to_served(kind, object),
+        RowObject::Whole => row["object"] = crate::api::convert::to_served(kind, object),
     }
     row
 }
 
 fn cells(kind: &Served, object: &Value, now: Timestamp) -> Vec<Value> {
-    if kind.is_custom() && !kind.columns.is_empty() {
+    if !kind.columns().is_empty() {
         let mut cells = vec![json!(name(object))];
-        cells.extend(kind.columns.iter().map(|column| custom_cell(column, object, now)));
+        cells.extend(kind.columns().iter().map(|column| custom_cell(column, object, now)));
         return cells;
     }
     let text = |path: &[&str]| text_at(object, path).unwrap_or("").to_owned();

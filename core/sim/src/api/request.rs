@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::protobuf;
+use super::http;
 use super::watch::WatchSpec;
 use crate::store::ApiError;
 
@@ -59,16 +59,23 @@ impl Request {
         if manager.is_empty() { "unknown".to_owned() } else { manager.chars().take(128).collect() }
     }
 
+    /// The type of the body without parameters.
+    pub(super) fn media_type(&self) -> &str {
+        self.content_type.split(';').next().unwrap_or("").trim()
+    }
+
+    /// Whether the body is what server-side apply takes.
+    pub(super) fn is_apply(&self) -> bool {
+        self.media_type() == "application/apply-patch+yaml"
+    }
+
     /// The body as JSON; `Null` when there is none.
     pub(super) fn json(&self) -> Result<Value, ApiError> {
         if self.body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Value::Null);
         }
-        if protobuf::is_protobuf(&self.body) {
-            return protobuf::to_json(&self.body).map_err(|error| {
-                let message = format!("the body of the request was in an unknown format - {error}");
-                ApiError::new(415, "UnsupportedMediaType", message)
-            });
+        if let Some(read) = http::body(&self.body) {
+            return read;
         }
         serde_json::from_slice(&self.body).map_err(|error| {
             ApiError::bad_request(format!(
