@@ -13,6 +13,7 @@ use crate::api::{self, Request, Response};
 use crate::controllers;
 use crate::faults::{ActiveFault, Fault};
 use crate::images::Registry;
+use crate::ordered::Set;
 use crate::store::{Change, ChangeKind, Store};
 use crate::webhook;
 use crate::world::{Ctx, Task, World};
@@ -240,8 +241,8 @@ impl Task {
 
 impl Ctx<'_> {
     /// The revisions there are of the objects a fault is asked for; see [`crate::faults::revision_of`].
-    fn revisions_met(&self, fault: &Fault) -> std::collections::BTreeSet<String> {
-        let mut revisions = std::collections::BTreeSet::new();
+    fn revisions_met(&self, fault: &Fault) -> Set<String> {
+        let mut revisions = Set::new();
         for (group, wanted) in
             [("", "Pod"), ("apps", "ReplicaSet"), ("batch", "Job"), ("apps", "ControllerRevision")]
         {

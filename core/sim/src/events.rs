@@ -4,12 +4,13 @@
 //! client-go's `EventCorrelator` does: 10 different texts within 10 minutes are combined, 25 events in a burst and then
 //! one per 5 minutes for one object.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use backstay_object::{ResourceKey, Timestamp, annotation, int_at, name, namespace, set_at, text_at, uid};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::ordered::Map;
 use crate::world::{Ctx, pairs};
 
 /// Who speaks.
@@ -55,13 +56,13 @@ const TTL_MILLIS: u64 = 3_600_000;
 pub(crate) struct Recorder {
     /// Name of the event object for (about, field, source, type, reason, message).
     #[serde(with = "pairs")]
-    names: BTreeMap<[String; 6], String>,
+    names: Map<[String; 6], String>,
     /// Different texts for (about, source, type, reason), and when the last one came.
     #[serde(with = "pairs")]
-    similar: BTreeMap<[String; 4], (Vec<String>, Timestamp)>,
+    similar: Map<[String; 4], (Vec<String>, Timestamp)>,
     /// Events left for (about, source) and since when that is counted.
     #[serde(with = "pairs")]
-    budget: BTreeMap<[String; 2], (u64, Timestamp)>,
+    budget: Map<[String; 2], (u64, Timestamp)>,
     /// Names of events in the order of their creation, with the key to forget.
     created: VecDeque<(Timestamp, ResourceKey, [String; 6])>,
     written: u64,
@@ -70,7 +71,7 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// Whether the source may write about the object; takes one from its budget.
     fn may_write(&mut self, about: &str, component: &str, now: Timestamp) -> bool {
-        let entry = self.budget.entry([about.to_owned(), component.to_owned()]).or_insert((BURST, now));
+        let entry = self.budget.or_insert_with([about.to_owned(), component.to_owned()], || (BURST, now));
         let earned = now.0.saturating_sub(entry.1.0) / REFILL_MILLIS;
         if earned > 0 {
             entry.0 = (entry.0 + earned).min(BURST);
@@ -85,7 +86,7 @@ impl Recorder {
 
     /// The text under which the event is counted.
     fn combined(&mut self, key: [String; 4], message: &str, now: Timestamp) -> String {
-        let (texts, last) = self.similar.entry(key).or_insert_with(|| (Vec::new(), now));
+        let (texts, last) = self.similar.or_insert_with(key, || (Vec::new(), now));
         if now.0.saturating_sub(last.0) > SIMILAR_MILLIS {
             texts.clear();
         }
@@ -103,17 +104,13 @@ impl Recorder {
     pub(crate) fn forget(&mut self, about: &str) {
         let from = [about.to_owned(), String::new()];
         let keys: Vec<_> =
-            self.budget.range(from..).map(|(key, _)| key.clone()).take_while(|key| key[0] == about).collect();
+            self.budget.since(&from).map(|(key, _)| key.clone()).take_while(|key| key[0] == about).collect();
         for key in keys {
             self.budget.remove(&key);
         }
         let from = [about.to_owned(), String::new(), String::new(), String::new()];
-        let keys: Vec<_> = self
-            .similar
-            .range(from..)
-            .map(|(key, _)| key.clone())
-            .take_while(|key| key[0] == about)
-            .collect();
+        let keys: Vec<_> =
+            self.similar.since(&from).map(|(key, _)| key.clone()).take_while(|key| key[0] == about).collect();
         for key in keys {
             self.similar.remove(&key);
         }

@@ -8,7 +8,6 @@
 //! On a pod (template), the annotation `sandbox.backstay.dev/fault` holds one or more codes, separated by commas;
 //! `sandbox.backstay.dev/fault.NAME` those of one container.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -20,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::events::own_annotation;
+use crate::ordered::Set;
 use crate::world::Ctx;
 
 /// What goes wrong.
@@ -274,7 +274,7 @@ pub(crate) struct ActiveFault {
     pub(crate) fault: Fault,
     pub(crate) since: Timestamp,
     /// Revisions that were there already, see [`revision_of`]; empty when older ones are met, too.
-    pub(crate) spared: BTreeSet<String>,
+    pub(crate) spared: Set<String>,
     /// Namespace it is limited to, empty for all.
     pub(crate) namespace: String,
     pub(crate) first_met: Option<Timestamp>,

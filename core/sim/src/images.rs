@@ -9,17 +9,16 @@
 //!
 //! The texts are containerd's, as a kubelet 1.36 shows them.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
+use crate::ordered::Map;
 use crate::world::chance;
 
 /// Which images exist, how large they are, how fast they come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registry {
     /// By repository, e.g. `docker.io/library/nginx`.
-    repositories: BTreeMap<String, Repository>,
+    repositories: Map<String, Repository>,
     /// Bytes per second a node pulls.
     bandwidth: u64,
 }
@@ -31,7 +30,7 @@ struct Repository {
     /// Bytes of an image without an entry of its own, 0 for the general rule.
     size: u64,
     /// Bytes by tag.
-    tags: BTreeMap<String, u64>,
+    tags: Map<String, u64>,
 }
 
 /// An image's name, taken apart.
@@ -129,7 +128,7 @@ impl Registry {
     /// `false`.
     pub fn push(&mut self, image: &str, size: u64) -> bool {
         let Ok(name) = ImageName::parse(image) else { return false };
-        let repository = self.repositories.entry(name.repository()).or_default();
+        let repository = self.repositories.or_default(name.repository());
         repository.closed = true;
         repository.tags.insert(name.reference, size);
         true
@@ -138,7 +137,7 @@ impl Registry {
     /// Takes an image out of its repository and closes it, so that the image does not exist any more.
     pub fn remove(&mut self, image: &str) -> bool {
         let Ok(name) = ImageName::parse(image) else { return false };
-        let repository = self.repositories.entry(name.repository()).or_default();
+        let repository = self.repositories.or_default(name.repository());
         repository.closed = true;
         repository.tags.remove(&name.reference).is_some()
     }

@@ -1,38 +1,37 @@
 //! Look-ups that follow from the objects, kept so that no part has to walk all of them.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use backstay_object::{list_at, map_at, name, namespace, text_at};
 use serde_json::Value;
 
 use crate::node::Load;
+use crate::ordered::{Map, Set};
 
 /// Names of objects by what one looks for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     /// Pods of a namespace with a label.
-    pods_by_label: BTreeMap<[String; 3], BTreeSet<String>>,
+    pods_by_label: Map<[String; 3], Set<String>>,
     /// Services whose selector starts with a label.
-    services_by_label: BTreeMap<[String; 3], BTreeSet<String>>,
+    services_by_label: Map<[String; 3], Set<String>>,
     /// Pods that use a claim.
-    pods_by_claim: BTreeMap<[String; 2], BTreeSet<String>>,
+    pods_by_claim: Map<[String; 2], Set<String>>,
     /// Pods on a node: (namespace, name).
-    pods_by_node: BTreeMap<String, BTreeSet<(String, String)>>,
+    pods_by_node: Map<String, Set<(String, String)>>,
     /// What the pods on a node that are not over take of it.
-    loads: BTreeMap<String, Load>,
+    loads: Map<String, Load>,
     /// Pods without a node.
-    pub(crate) unscheduled: BTreeSet<(String, String)>,
+    pub(crate) unscheduled: Set<(String, String)>,
     /// Autoscalers by their target: (namespace, kind, name).
-    autoscalers: BTreeMap<[String; 3], BTreeSet<String>>,
+    autoscalers: Map<[String; 3], Set<String>>,
 }
 
 fn own(text: &str) -> String {
     text.to_owned()
 }
 
-fn put<K: Ord>(map: &mut BTreeMap<K, BTreeSet<String>>, key: K, name: &str, add: bool) {
+fn put<K: Ord>(map: &mut Map<K, Set<String>>, key: K, name: &str, add: bool) {
     if add {
-        map.entry(key).or_default().insert(own(name));
+        map.or_default(key).insert(own(name));
     } else if let Some(names) = map.get_mut(&key) {
         names.remove(name);
         if names.is_empty() {
@@ -74,7 +73,7 @@ impl Index {
         let place = (own(space), own(pod_name));
         match text_at(pod, &["spec", "nodeName"]).filter(|node| !node.is_empty()) {
             Some(node) if add => {
-                self.pods_by_node.entry(own(node)).or_default().insert(place);
+                self.pods_by_node.or_default(own(node)).insert(place);
             }
             Some(node) => {
                 if let Some(pods) = self.pods_by_node.get_mut(node) {
@@ -94,7 +93,7 @@ impl Index {
         let over = matches!(text_at(pod, &["status", "phase"]), Some("Succeeded" | "Failed"));
         let node = text_at(pod, &["spec", "nodeName"]).filter(|node| !node.is_empty() && !over);
         if let Some(node) = node {
-            self.loads.entry(own(node)).or_default().note(pod, add);
+            self.loads.or_default(own(node)).note(pod, add);
         }
     }
 
@@ -109,7 +108,7 @@ impl Index {
         space: &str,
         selector: &serde_json::Map<String, Value>,
     ) -> Vec<String> {
-        let mut best: Option<&BTreeSet<String>> = None;
+        let mut best: Option<&Set<String>> = None;
         for (label, value) in selector {
             let key = [own(space), label.clone(), own(value.as_str().unwrap_or(""))];
             let Some(names) = self.pods_by_label.get(&key) else { return Vec::new() };
@@ -121,8 +120,8 @@ impl Index {
     }
 
     /// Names of services that may select a pod with these labels.
-    pub(crate) fn services_for(&self, pod: &Value) -> BTreeSet<String> {
-        let mut names = BTreeSet::new();
+    pub(crate) fn services_for(&self, pod: &Value) -> Set<String> {
+        let mut names = Set::new();
         for (label, value) in map_at(pod, &["metadata", "labels"]).into_iter().flatten() {
             let key = [own(namespace(pod)), label.clone(), own(value.as_str().unwrap_or(""))];
             names.extend(self.services_by_label.get(&key).into_iter().flatten().cloned());

@@ -8,6 +8,7 @@ mod faults;
 pub mod images;
 mod index;
 mod node;
+mod ordered;
 pub mod store;
 mod webhook;
 mod world;

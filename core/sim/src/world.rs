@@ -2,7 +2,6 @@
 //!
 //! Everything here is data and is saved with the store, except [`Index`], which follows from the objects.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use backstay_object::{ResourceKey, Timestamp};
@@ -14,6 +13,7 @@ use crate::faults::ActiveFault;
 use crate::images::Registry;
 use crate::index::Index;
 use crate::node::PodRun;
+use crate::ordered::{Map, Set};
 use crate::store::{ApiError, Store, mix};
 
 /// Who has to look at an object.
@@ -55,8 +55,8 @@ impl Task {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<(Timestamp, Task)>", into = "Vec<(Timestamp, Task)>")]
 pub(crate) struct Timers {
-    order: BTreeSet<(Timestamp, Task)>,
-    when: BTreeMap<Task, Timestamp>,
+    order: Set<(Timestamp, Task)>,
+    when: Map<Task, Timestamp>,
 }
 
 impl From<Vec<(Timestamp, Task)>> for Timers {
@@ -105,7 +105,7 @@ impl Timers {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct NodeRun {
     /// Images on the node's disk.
-    pub(crate) images: BTreeSet<String>,
+    pub(crate) images: Set<String>,
     /// Pulls are done one after the other, as `serializeImagePulls` says by default.
     pub(crate) pull_free_at: Timestamp,
     /// The node answers no more since then.
@@ -125,12 +125,12 @@ pub(crate) struct World {
     pub(crate) timers: Timers,
     /// How often a task failed in a row, for those with a back-off.
     #[serde(with = "pairs")]
-    pub(crate) failures: BTreeMap<Task, u32>,
-    pub(crate) pods: BTreeMap<String, PodRun>,
-    pub(crate) nodes: BTreeMap<String, NodeRun>,
+    pub(crate) failures: Map<Task, u32>,
+    pub(crate) pods: Map<String, PodRun>,
+    pub(crate) nodes: Map<String, NodeRun>,
     /// When the volume of a claim (by uid) will have been made.
     #[serde(default)]
-    pub(crate) provisioning: BTreeMap<String, Timestamp>,
+    pub(crate) provisioning: Map<String, Timestamp>,
     pub(crate) registry: Registry,
     pub(crate) faults: Vec<ActiveFault>,
     pub(crate) recorder: Recorder,
@@ -145,10 +145,10 @@ impl World {
             seen: 0,
             steps: 0,
             timers: Timers::default(),
-            failures: BTreeMap::new(),
-            pods: BTreeMap::new(),
-            nodes: BTreeMap::new(),
-            provisioning: BTreeMap::new(),
+            failures: Map::new(),
+            pods: Map::new(),
+            nodes: Map::new(),
+            provisioning: Map::new(),
             registry: Registry::with_common_images(),
             faults: Vec::new(),
             recorder: Recorder::default(),
@@ -183,7 +183,7 @@ impl Ctx<'_> {
     /// Runs a task again after the exponential back-off of Kubernetes' work queues: 5 ms, doubled each time, at most
     /// 1000 s (client-go `DefaultTypedControllerRateLimiter`).
     pub(crate) fn retry(&mut self, task: Task) {
-        let failures = self.world.failures.entry(task.clone()).or_insert(0);
+        let failures = self.world.failures.or_default(task.clone());
         let delay = Duration::from_millis((5_u64 << (*failures).min(18)).min(1_000_000));
         *failures += 1;
         self.due(task, delay);
@@ -230,18 +230,18 @@ pub(crate) fn chance(seed: u64, name: &str, purpose: &str) -> u64 {
 
 /// Maps whose keys are not text, as lists of pairs.
 pub(crate) mod pairs {
-    use std::collections::BTreeMap;
-
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+    use crate::ordered::Map;
+
     pub(crate) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
-        map: &BTreeMap<K, V>,
+        map: &Map<K, V>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(map)
     }
 
-    pub(crate) fn deserialize<'de, K, V, D>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
+    pub(crate) fn deserialize<'de, K, V, D>(deserializer: D) -> Result<Map<K, V>, D::Error>
     where
         K: Ord + Deserialize<'de>,
         V: Deserialize<'de>,

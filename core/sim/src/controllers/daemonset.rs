@@ -1,6 +1,5 @@
 //! DaemonSets: one pod on every node that takes it (rules of Kubernetes `pkg/controller/daemon`).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use backstay_object::{int_at, is_deleting, label, labels_match, list_at, map_at, name, set_at, text_at};
@@ -10,6 +9,7 @@ use super::pods::{Pod, is_over, is_ready, phase};
 use super::revision::HASH;
 use super::{put_counts, scaled};
 use crate::events::{source, warning};
+use crate::ordered::Map;
 use crate::world::{Ctx, Task};
 
 const COMPONENT: &str = "daemonset-controller";
@@ -121,9 +121,9 @@ fn wants(set: &Value, node: &Value) -> (bool, bool) {
 
 /// Creates missing pods and deletes those that are too many; `false` when one was refused.
 fn place(ctx: &mut Ctx<'_>, set: &Value, nodes: &[Arc<Value>], pods: &[Pod], hash: &str) -> bool {
-    let mut by_node: BTreeMap<&str, Vec<&Pod>> = BTreeMap::new();
+    let mut by_node: Map<&str, Vec<&Pod>> = Map::new();
     for pod in pods {
-        by_node.entry(node_of(pod)).or_default().push(pod);
+        by_node.or_default(node_of(pod)).push(pod);
     }
     for (node, pods) in &by_node {
         if !nodes.iter().any(|known| name(known) == *node) {

@@ -23,7 +23,7 @@ pub(super) fn run(ctx: &mut Ctx<'_>, node_name: &str) {
     };
     let down = ctx.fault_on(FaultCode::NodeDown, "node", "", node_name);
     let now = ctx.now;
-    let run = ctx.world.nodes.entry(node_name.to_owned()).or_default();
+    let run = ctx.world.nodes.or_default(node_name.to_owned());
     match (down, run.down_since) {
         (true, None) => {
             run.down_since = Some(now);

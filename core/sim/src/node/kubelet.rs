@@ -111,7 +111,7 @@ fn address(ctx: &mut Ctx<'_>, pod: &Value, node: &str) -> String {
         .filter(|run| run.node == node && !run.over)
         .map(|run| run.ip.clone())
         .collect();
-    let next = &mut ctx.world.nodes.entry(node.to_owned()).or_default().next_address;
+    let next = &mut ctx.world.nodes.or_default(node.to_owned()).next_address;
     for _ in 0..253 {
         *next = if *next < 2 || *next >= 254 { 2 } else { *next + 1 };
         let address = format!("{range}.{next}");

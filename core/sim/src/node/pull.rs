@@ -87,7 +87,7 @@ fn pull(
     };
     let from = free_at.max(ctx.now);
     let until = from.after(Duration::from_millis(millis));
-    ctx.world.nodes.entry(attempt.node.to_owned()).or_default().pull_free_at = until;
+    ctx.world.nodes.or_default(attempt.node.to_owned()).pull_free_at = until;
     Outcome::Pull(Work::Pull { container: index, queued: ctx.now, from, until })
 }
 
@@ -168,7 +168,7 @@ pub(super) fn finish_pull(
             );
             attempt.says(ctx, false, "Pulled", &message);
             container.pull_backoff = None;
-            ctx.world.nodes.entry(node.clone()).or_default().images.insert(name.full());
+            ctx.world.nodes.or_default(node.clone()).images.insert(name.full());
             true
         }
         Err(fault) => {

@@ -16,6 +16,7 @@ use super::kubelet::key_of;
 use super::status::finished;
 use crate::events::{normal, warning};
 use crate::faults::FaultCode;
+use crate::ordered::Map;
 use crate::world::{Ctx, Duty, Task};
 
 use claims::Claims;
@@ -132,9 +133,9 @@ fn rank(ctx: &Ctx<'_>, pod: &Value, node: &Value, load: &Load) -> Rank {
 /// The words of the scheduler: reasons with how many nodes they concern, and what preemption would say.
 fn sentence(total: usize, refusals: &[Vec<Refusal>]) -> String {
     let count = |texts: &mut dyn Iterator<Item = &str>| {
-        let mut counts = std::collections::BTreeMap::<String, usize>::new();
+        let mut counts = Map::<String, usize>::new();
         for text in texts {
-            *counts.entry(text.to_owned()).or_default() += 1;
+            *counts.or_default(text.to_owned()) += 1;
         }
         let mut parts: Vec<String> =
             counts.into_iter().map(|(text, count)| format!("{count} {text}")).collect();

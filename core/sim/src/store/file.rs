@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::log::ChangeLog;
 use super::pod_log::PodLogs;
 use super::{DEFAULT_LOG_LIMIT, Store};
+use crate::ordered::Map;
 
 /// The form the document has; a reader refuses others.
 const FORMAT: u32 = 1;
@@ -37,7 +38,7 @@ struct Document {
     seed: u64,
     identities: u64,
     #[serde(default)]
-    notes: std::collections::BTreeMap<String, Value>,
+    notes: Map<String, Value>,
     objects: Vec<Value>,
     #[serde(default)]
     pod_logs: PodLogs,

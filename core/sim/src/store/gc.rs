@@ -4,14 +4,13 @@
 //! all its owners are gone; `foregroundDeletion` makes an owner wait for dependents that block it; `orphan` takes the
 //! owner reference away. A terminating namespace goes when it is empty.
 
-use std::collections::BTreeSet;
-
 use backstay_object::{
     ResourceKey, Timestamp, bool_at, is_deleting, list_at, set_at, text_at, uid as uid_of,
 };
 use serde_json::{Value, json};
 
 use super::{ChangeKind, DeleteOptions, Propagation, Store, bare_key};
+use crate::ordered::Set;
 
 impl Store {
     /// Deletes what has lost its owners and what lies in terminating namespaces, and lets go what waited for that.
@@ -183,9 +182,9 @@ impl Store {
 /// What a round of garbage collection has to look at.
 #[derive(Default)]
 struct Candidates {
-    dependents: BTreeSet<ResourceKey>,
-    owners: BTreeSet<ResourceKey>,
-    namespaces: BTreeSet<String>,
+    dependents: Set<ResourceKey>,
+    owners: Set<ResourceKey>,
+    namespaces: Set<String>,
 }
 
 fn has_finalizer(object: &Value, finalizer: &str) -> bool {

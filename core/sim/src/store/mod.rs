@@ -19,7 +19,6 @@ mod log;
 mod pod_log;
 mod write;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use backstay_object::{ResourceKey, kind_info, list_at, text_at};
@@ -32,6 +31,7 @@ pub use log::{Change, ChangeKind};
 pub use pod_log::{LogLine, LogQuery};
 pub use write::{DeleteOptions, Deleted, Propagation};
 
+use crate::ordered::{Map, Set};
 use log::ChangeLog;
 use pod_log::PodLogs;
 
@@ -41,13 +41,13 @@ pub const DEFAULT_LOG_LIMIT: usize = 8192;
 /// All objects of the model cluster, their history of changes and the logs of their containers.
 #[derive(Clone, Debug)]
 pub struct Store {
-    objects: BTreeMap<ResourceKey, Arc<Value>>,
+    objects: Map<ResourceKey, Arc<Value>>,
     /// Keys of the objects that name a uid as an owner: derived from `objects`.
-    dependents: BTreeMap<String, BTreeSet<ResourceKey>>,
+    dependents: Map<String, Set<ResourceKey>>,
     /// Key of the object of a uid: derived from `objects`.
-    by_uid: BTreeMap<String, ResourceKey>,
+    by_uid: Map<String, ResourceKey>,
     /// Plurals of the kinds that custom resource definitions added: derived from `objects`.
-    custom_plurals: BTreeMap<(String, String), String>,
+    custom_plurals: Map<(String, String), String>,
     log: ChangeLog,
     pod_logs: PodLogs,
     rv: u64,
@@ -55,7 +55,7 @@ pub struct Store {
     identities: u64,
     gc_seen: u64,
     /// Counters and small facts other rooms of the simulator keep with the store, by name; saved with it.
-    notes: BTreeMap<String, Value>,
+    notes: Map<String, Value>,
 }
 
 impl Store {
@@ -63,17 +63,17 @@ impl Store {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
-            objects: BTreeMap::new(),
-            dependents: BTreeMap::new(),
-            by_uid: BTreeMap::new(),
-            custom_plurals: BTreeMap::new(),
+            objects: Map::new(),
+            dependents: Map::new(),
+            by_uid: Map::new(),
+            custom_plurals: Map::new(),
             log: ChangeLog::new(DEFAULT_LOG_LIMIT, 0),
             pod_logs: PodLogs::default(),
             rv: 0,
             seed,
             identities: 0,
             gc_seen: 0,
-            notes: BTreeMap::new(),
+            notes: Map::new(),
         }
     }
 
@@ -126,7 +126,7 @@ impl Store {
         kind: &'a str,
         namespace: Option<&'a str>,
     ) -> impl Iterator<Item = (&'a ResourceKey, &'a Arc<Value>)> {
-        self.objects.range(start..).take_while(move |(key, _)| {
+        self.objects.since(&start).take_while(move |(key, _)| {
             key.group == group && key.kind == kind && namespace.is_none_or(|wanted| key.namespace == wanted)
         })
     }
@@ -229,7 +229,7 @@ impl Store {
         }
         for owner in list_at(object, &["metadata", "ownerReferences"]) {
             if let Some(uid) = text_at(owner, &["uid"]) {
-                self.dependents.entry(uid.to_owned()).or_default().insert(key.clone());
+                self.dependents.or_default(uid.to_owned()).insert(key.clone());
             }
         }
         if let Some(uid) = text_at(object, &["metadata", "uid"]) {

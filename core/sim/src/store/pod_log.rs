@@ -1,9 +1,9 @@
 //! What containers wrote: filled by the kubelet, read by `pods/log`.
 
-use std::collections::BTreeMap;
-
 use backstay_object::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::ordered::Map;
 
 /// One line of one container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,11 +36,11 @@ const MAX_LINES: usize = 2000;
 
 /// All lines, by pod uid and container.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct PodLogs(BTreeMap<String, BTreeMap<String, Vec<LogLine>>>);
+pub(super) struct PodLogs(Map<String, Map<String, Vec<LogLine>>>);
 
 impl PodLogs {
     fn append(&mut self, pod_uid: &str, container: &str, line: LogLine) {
-        let lines = self.0.entry(pod_uid.to_owned()).or_default().entry(container.to_owned()).or_default();
+        let lines = self.0.or_default(pod_uid.to_owned()).or_default(container.to_owned());
         if lines.len() >= MAX_LINES {
             lines.remove(0);
         }

@@ -1,11 +1,10 @@
 //! `LimitRange` (source: Kubernetes `plugin/pkg/admission/limitranger`).
 
-use std::collections::BTreeMap;
-
 use backstay_object::{Quantity, at, list_at, map_at, namespace, set_at, text_at};
 use serde_json::{Map, Value};
 
 use crate::api::kinds::Served;
+use crate::ordered;
 use crate::store::{ApiError, Store};
 
 /// Gives containers the limits and requests a `LimitRange` has for them.
@@ -76,7 +75,7 @@ pub(super) fn check(store: &Store, kind: &Served, object: &Value) -> Result<(), 
     Err(ApiError::forbidden(&kind.group, &kind.plural, backstay_object::name(object), &why))
 }
 
-type Amounts = BTreeMap<String, (Quantity, String)>;
+type Amounts = ordered::Map<String, (Quantity, String)>;
 
 fn to_quantities(map: &Map<String, Value>) -> Amounts {
     map.iter()

@@ -1,16 +1,15 @@
 //! `ResourceQuota` (source: Kubernetes `pkg/quota/v1` and `apiserver/plugin/resourcequota`).
 
-use std::collections::BTreeMap;
-
 use backstay_object::{Quantity, at, list_at, map_at, name, namespace, text_at};
 use serde_json::{Value, json};
 
 use crate::api::decode::canonical_quantity;
 use crate::api::kinds::Served;
+use crate::ordered::Map;
 use crate::store::{ApiError, Store, qualified};
 
 /// Amounts in thousandths, by the name a quota has for them.
-type Usage = BTreeMap<String, i128>;
+type Usage = Map<String, i128>;
 
 /// Refuses an object that would take more than a quota leaves.
 pub(super) fn check(store: &Store, kind: &Served, object: &Value) -> Result<(), ApiError> {
@@ -35,7 +34,7 @@ pub(super) fn check(store: &Store, kind: &Served, object: &Value) -> Result<(), 
         let present = store.list(kind.stored_group(), &kind.kind, Some(namespace(object)));
         for other in present.filter(|other| in_scope(quota, kind, other)) {
             for (key, amount) in usage_of(kind.stored_group(), &kind.kind, &kind.plural, other) {
-                *used.entry(key).or_default() += amount;
+                *used.or_default(key) += amount;
             }
         }
         let amount = |usage: &Usage, key: &str| usage.get(key).copied().unwrap_or(0);
@@ -72,7 +71,7 @@ pub(crate) fn used(store: &Store, quota: &Value) -> Value {
             for (key, amount) in
                 usage_of(info.group, info.kind, info.plural, object).into_iter().filter(|_| counts)
             {
-                *total.entry(key).or_default() += amount;
+                *total.or_default(key) += amount;
             }
         }
     }

@@ -1,12 +1,11 @@
 //! Addresses and node ports of Services (source: Kubernetes `pkg/registry/core/service`).
 
-use std::collections::BTreeSet;
-
 use backstay_object::{at, int_at, list_at, name, namespace, remove_at, set_at, text_at};
 use serde_json::{Value, json};
 
 use crate::api::kinds::Served;
 use crate::api::validate::{FieldError, invalid};
+use crate::ordered::Set;
 use crate::store::{ApiError, Store, mix};
 
 /// The node ports that may be given.
@@ -77,8 +76,8 @@ pub(in crate::api) fn allocate(
     }
     let own_name = name(object).to_owned();
     let mut errors = Vec::new();
-    let mut addresses = BTreeSet::new();
-    let mut ports = BTreeSet::new();
+    let mut addresses = Set::new();
+    let mut ports = Set::new();
     let own_space = namespace(object).to_owned();
     for other in store.list("", "Service", None) {
         if namespace(other) == own_space && name(other) == own_name {
@@ -102,7 +101,7 @@ fn give_address(
     store: &Store,
     object: &mut Value,
     old: Option<&Value>,
-    taken: &BTreeSet<String>,
+    taken: &Set<String>,
     errors: &mut Vec<FieldError>,
 ) {
     let asked =
@@ -137,9 +136,9 @@ fn give_address(
     set_at(object, &["spec", "clusterIP"], Value::String(address));
 }
 
-fn give_ports(store: &Store, object: &mut Value, taken: &BTreeSet<i64>, errors: &mut Vec<FieldError>) {
+fn give_ports(store: &Store, object: &mut Value, taken: &Set<i64>, errors: &mut Vec<FieldError>) {
     let seed = mix(store.seed() ^ 0x2027, store.resource_version());
-    let mut own: BTreeSet<i64> =
+    let mut own: Set<i64> =
         list_at(object, &["spec", "ports"]).iter().filter_map(|port| int_at(port, &["nodePort"])).collect();
     let Some(Value::Array(ports)) = backstay_object::at_mut(object, &["spec", "ports"]) else { return };
     for (index, port) in ports.iter_mut().enumerate() {

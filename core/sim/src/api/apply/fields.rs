@@ -1,18 +1,17 @@
 //! Sets of fields, as `managedFields` keeps them (source of the rules: sigs.k8s.io/structured-merge-diff v6 `fieldpath`
 //! and `typed`).
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
 use crate::api::schema::{Place, Shape};
+use crate::ordered;
 
 /// A set of field paths as a tree. Path elements are in their wire form: `f:name`, `k:{"name":"a"}`, `v:"x"`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FieldSet {
     /// Whether the path that leads here is itself in the set.
     pub(super) owned: bool,
-    pub(super) children: BTreeMap<String, FieldSet>,
+    pub(super) children: ordered::Map<String, FieldSet>,
 }
 
 impl FieldSet {
@@ -54,7 +53,7 @@ impl FieldSet {
     pub(super) fn union(&mut self, other: &Self) {
         self.owned |= other.owned;
         for (element, child) in &other.children {
-            self.children.entry(element.clone()).or_default().union(child);
+            self.children.or_default(element.clone()).union(child);
         }
     }
 
@@ -212,8 +211,8 @@ pub(super) fn compare(place: Place<'_>, old: Option<&Value>, new: Option<&Value>
                 Value::Array(old),
                 Value::Array(new),
             ) => {
-                let old: BTreeMap<String, &Value> = elements(place, shape, old).into_iter().collect();
-                let new: BTreeMap<String, &Value> = elements(place, shape, new).into_iter().collect();
+                let old: ordered::Map<String, &Value> = elements(place, shape, old).into_iter().collect();
+                let new: ordered::Map<String, &Value> = elements(place, shape, new).into_iter().collect();
                 let all = old.keys().chain(new.keys().filter(|key| !old.contains_key(*key)));
                 for element in all {
                     let (was, is) = (old.get(element).copied(), new.get(element).copied());

@@ -1,11 +1,10 @@
 //! Merging an applied configuration into the live object, and taking out what is no longer applied.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::fields::{FieldSet, elements};
 use crate::api::schema::{Place, Shape};
+use crate::ordered::Map;
 
 /// The live value with the applied one merged in.
 pub(super) fn merge(place: Place<'_>, live: &Value, applied: &Value) -> Value {
@@ -35,8 +34,8 @@ pub(super) fn merge(place: Place<'_>, live: &Value, applied: &Value) -> Value {
 fn merge_lists(place: Place<'_>, shape: Shape<'_>, live: &[Value], applied: &[Value]) -> Value {
     let live = elements(place, shape, live);
     let applied = elements(place, shape, applied);
-    let by_key: BTreeMap<&str, &Value> = live.iter().map(|(key, item)| (key.as_str(), *item)).collect();
-    let wanted: BTreeMap<&str, ()> = applied.iter().map(|(key, _)| (key.as_str(), ())).collect();
+    let by_key: Map<&str, &Value> = live.iter().map(|(key, item)| (key.as_str(), *item)).collect();
+    let wanted: Map<&str, ()> = applied.iter().map(|(key, _)| (key.as_str(), ())).collect();
     let mut shared =
         applied.iter().map(|(key, _)| key.as_str()).filter(|key| by_key.contains_key(key)).peekable();
     let mut merged = Vec::new();

@@ -6,12 +6,13 @@
 mod custom;
 mod parse;
 
-use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
 pub(super) use custom::custom_schema;
+
+use crate::ordered::Map;
 
 /// The type of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +68,7 @@ pub(super) struct Struct {
     pub(super) atomic: bool,
     /// Fields that are not listed are kept as they are (custom resources that ask for it).
     pub(super) open: bool,
-    pub(super) fields: BTreeMap<String, Field>,
+    pub(super) fields: Map<String, Field>,
 }
 
 /// All structs, and which of them are kinds.
@@ -75,7 +76,7 @@ pub(super) struct Struct {
 pub(super) struct Schema {
     pub(super) structs: Vec<Struct>,
     /// By group, version, kind; always a struct.
-    pub(super) roots: BTreeMap<(String, String, String), Type>,
+    pub(super) roots: Map<(String, String, String), Type>,
 }
 
 impl Schema {

@@ -1,12 +1,11 @@
 //! Reading the compact table of shapes.
 
-use std::collections::BTreeMap;
-
 use super::{Field, ListKind, Schema, Struct, Type};
+use crate::ordered::Map;
 
 pub(super) fn parse(text: &str) -> Schema {
     let lines = || text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
-    let names: BTreeMap<&str, usize> = lines()
+    let names: Map<&str, usize> = lines()
         .filter(|line| !line.starts_with(' '))
         .filter_map(|line| line.split(' ').next())
         .enumerate()
@@ -44,7 +43,7 @@ fn parse_head(line: &str, schema: &mut Schema) {
     schema.structs.push(head);
 }
 
-fn parse_field<'t>(line: &'t str, names: &BTreeMap<&str, usize>) -> Option<(&'t str, Field)> {
+fn parse_field<'t>(line: &'t str, names: &Map<&str, usize>) -> Option<(&'t str, Field)> {
     let mut words = line.split(' ');
     let name = words.next()?;
     let mut field = Field::of(parse_type(words.next()?, names));
@@ -63,7 +62,7 @@ fn parse_field<'t>(line: &'t str, names: &BTreeMap<&str, usize>) -> Option<(&'t 
     Some((name, field))
 }
 
-fn parse_type(text: &str, names: &BTreeMap<&str, usize>) -> Type {
+fn parse_type(text: &str, names: &Map<&str, usize>) -> Type {
     match text.split_at_checked(1) {
         Some(("&", name)) => names.get(name).map_or(Type::Any, |index| Type::Struct(*index)),
         Some(("[", element)) => Type::List(Box::new(parse_type(element, names))),
@@ -103,13 +102,13 @@ mod tests {
     fn the_table_knows_the_container_ports() {
         let schema = builtin();
         let pod = schema.root("", "v1", "Pod").known().unwrap();
-        let Type::Struct(spec) = pod.fields["spec"].ty else { panic!("spec is a struct") };
-        let containers = &schema.at(spec).unwrap().fields["containers"];
+        let Type::Struct(spec) = pod.fields.get("spec").unwrap().ty else { panic!("spec is a struct") };
+        let containers = &schema.at(spec).unwrap().fields.get("containers").unwrap();
         assert_eq!(containers.merge_key.as_deref(), Some("name"));
         assert_eq!(containers.list, ListKind::Keyed(vec!["name".into()]));
         let Type::List(element) = &containers.ty else { panic!("a list") };
         let Type::Struct(container) = **element else { panic!("of structs") };
-        let ports = &schema.at(container).unwrap().fields["ports"];
+        let ports = &schema.at(container).unwrap().fields.get("ports").unwrap();
         assert_eq!(ports.list, ListKind::Keyed(vec!["containerPort".into(), "protocol".into()]));
         // every kind of the object crate that the table should have
         for (group, version, kind) in

@@ -1,7 +1,5 @@
 //! Whether a node takes a pod: taints, selectors, ports, resources, and the neighbours it wants or shuns.
 
-use std::collections::BTreeMap;
-
 use backstay_object::{
     Quantity, at, bool_at, condition, controller_owner, int_at, label, list_at, map_at, name, namespace,
     selector_matches, text_at,
@@ -10,6 +8,7 @@ use serde_json::Value;
 
 use super::super::conduct::is_sidecar;
 use super::super::status::finished;
+use crate::ordered::Map;
 use crate::world::Ctx;
 
 /// Why a node does not take a pod.
@@ -83,9 +82,9 @@ pub(crate) struct Load {
     pods: u64,
     used: Wants,
     /// How many pods hold a port of the node.
-    ports: BTreeMap<(i64, String), u32>,
+    ports: Map<(i64, String), u32>,
     /// How many pods belong to a controller, by its uid.
-    owners: BTreeMap<String, u32>,
+    owners: Map<String, u32>,
 }
 
 impl Load {
@@ -124,9 +123,9 @@ impl Load {
     }
 }
 
-fn count<K: Ord>(counts: &mut BTreeMap<K, u32>, key: K, add: bool) {
+fn count<K: Ord>(counts: &mut Map<K, u32>, key: K, add: bool) {
     if add {
-        *counts.entry(key).or_default() += 1;
+        *counts.or_default(key) += 1;
     } else if let Some(present) = counts.get_mut(&key) {
         *present = present.saturating_sub(1);
         if *present == 0 {

@@ -1,12 +1,11 @@
 //! `topologySpreadConstraints` that must hold (`DoNotSchedule`).
 
-use std::collections::BTreeMap;
-
 use backstay_object::{int_at, label, list_at, namespace, selector_matches, text_at};
 use serde_json::Value;
 
 use super::super::status::finished;
 use super::fit::{Refusal, node_selected};
+use crate::ordered::Map;
 use crate::world::Ctx;
 
 /// Why a node would spread the pods too unevenly.
@@ -33,11 +32,11 @@ fn matches(rule: &Value, pod: &Value) -> bool {
 }
 
 /// How many matching pods each domain has, among the nodes the pod may go to.
-fn counts(ctx: &Ctx<'_>, pod: &Value, rule: &Value, topology: &str) -> BTreeMap<String, i64> {
-    let mut counts = BTreeMap::new();
+fn counts(ctx: &Ctx<'_>, pod: &Value, rule: &Value, topology: &str) -> Map<String, i64> {
+    let mut counts = Map::new();
     for node in ctx.store.list("", "Node", None).filter(|node| node_selected(pod, node)) {
         if let Some(domain) = label(node, topology) {
-            counts.entry(domain.to_owned()).or_insert(0);
+            counts.or_default(domain.to_owned());
         }
     }
     for other in ctx.store.list("", "Pod", Some(namespace(pod))) {

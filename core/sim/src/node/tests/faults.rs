@@ -115,13 +115,13 @@ fn a_node_that_does_not_answer() {
     lab.pod("web", json!({}), json!({"terminationGracePeriodSeconds": 1}));
     lab.until(1_000);
     let now = lab.now;
-    lab.world.nodes.entry("node-1".to_owned()).or_default().down_since = Some(now);
+    lab.world.nodes.or_default("node-1".to_owned()).down_since = Some(now);
     lab.until(30_000);
     assert!(lab.times("web", "ready").is_empty());
     lab.delete("web", None);
     lab.until(60_000);
     assert!(lab.get("web").is_some(), "nobody confirms the deletion");
-    lab.world.nodes.entry("node-1".to_owned()).or_default().down_since = None;
+    lab.world.nodes.or_default("node-1".to_owned()).down_since = None;
     lab.wake("web");
     lab.until(80_000);
     assert_eq!(lab.get("web"), None);
@@ -166,7 +166,7 @@ fn a_node_that_comes_back_says_what_is_ready() {
     lab.pod("web", json!({}), json!({}));
     lab.until(20_000);
     let now = lab.now;
-    lab.world.nodes.entry("node-1".to_owned()).or_default().down_since = Some(now);
+    lab.world.nodes.or_default("node-1".to_owned()).down_since = Some(now);
     let key = ResourceKey::new("v1", "Pod", "shop", "web");
     let unready = lab.store.update_status(&key, now, |pod| {
         for condition in pod["status"]["conditions"].as_array_mut().unwrap() {
@@ -179,7 +179,7 @@ fn a_node_that_comes_back_says_what_is_ready() {
     lab.wake("web");
     lab.until(30_000);
     assert!(!condition_is_true(&lab.get("web").unwrap(), "Ready"));
-    lab.world.nodes.entry("node-1".to_owned()).or_default().down_since = None;
+    lab.world.nodes.or_default("node-1".to_owned()).down_since = None;
     lab.wake("web");
     lab.until(31_000);
     assert!(condition_is_true(&lab.get("web").unwrap(), "Ready"));
