@@ -4,9 +4,9 @@
 //! References to the network are not followed: what is behind them is taken as fitting.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
-use backstay_gotemplate::{Map, Value as Dynamic, go_regex, map_to_json};
-use regex::Regex;
+use backstay_gotemplate::{Map, Regex, Value as Dynamic, go_regex, map_to_json};
 use serde_json::{Map as Object, Value};
 
 use crate::chart::Chart;
@@ -330,11 +330,11 @@ impl<'a> Validator<'a> {
         found: &mut Findings,
     ) {
         let properties = rules.get(Keyword::Properties);
-        let patterns: Vec<(Regex, &Value)> = rules
+        let patterns: Vec<(&str, Rc<Regex>, &Value)> = rules
             .map(Keyword::PatternProperties)
             .into_iter()
             .flatten()
-            .filter_map(|(pattern, schema)| Some((go_regex(pattern).ok()?, schema)))
+            .filter_map(|(pattern, schema)| Some((pattern.as_str(), go_regex(pattern).ok()?, schema)))
             .collect();
         let mut unwanted = Vec::new();
         for (name, value) in map {
@@ -345,9 +345,9 @@ impl<'a> Validator<'a> {
                 let scope = scope.part(part, schema, Keyword::Properties, Item::Name(name));
                 found.failures.extend(self.below(&scope, value));
             }
-            for (pattern, schema) in patterns.iter().filter(|(pattern, _)| pattern.is_match(name)) {
+            for (pattern, _, schema) in patterns.iter().filter(|(_, regex, _)| regex.is_match(name)) {
                 known = true;
-                let item = Item::Name(pattern.as_str());
+                let item = Item::Name(pattern);
                 let scope = scope.part(part, schema, Keyword::PatternProperties, item);
                 found.failures.extend(self.below(&scope, value));
             }

@@ -39,8 +39,8 @@ pub use function::{
     Runtime,
 };
 pub use functions::{
-    AddressKind, UrlParts, address_kind, chart_message, check_date, go_regex, helm_functions, json_prefix,
-    semver, url_parts,
+    AddressKind, Regex, UrlParts, address_kind, chart_message, check_date, go_regex, helm_functions,
+    json_prefix, semver, url_parts,
 };
 pub use parse::ParseError;
 pub use print::{quoted, quoted_rune};

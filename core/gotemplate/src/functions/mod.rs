@@ -33,7 +33,7 @@ pub use dates::check_date;
 pub(crate) use dates::duration_methods;
 pub use flow::chart_message;
 pub use json_read::json_prefix;
-pub use regex::go_regex;
+pub use regex::{Regex, go_regex};
 pub use url::{UrlParts, url_parts};
 
 use crate::function::{Compatibility, Function};

@@ -32,17 +32,8 @@ fn group(set: Set, negated: bool, fold: bool) -> Set {
     if negated { set.negated() } else { set }
 }
 
-/// A character that stands for itself, inside classes and outside.
-pub(super) fn push_char(out: &mut String, c: char) {
-    if c.is_ascii_alphanumeric() || (!c.is_ascii() && !c.is_control()) {
-        out.push(c);
-    } else {
-        out.push_str(&format!("\\x{{{:X}}}", c as u32));
-    }
-}
-
 /// `[…]`, and what follows.
-pub(super) fn bracket(text: &str, fold: bool) -> Result<(String, &str), SyntaxError> {
+pub(super) fn bracket(text: &str, fold: bool) -> Result<(Set, &str), SyntaxError> {
     let mut set = Set::default();
     let mut rest = text.get(1..).unwrap_or_default();
     let mut negated = false;
@@ -54,7 +45,7 @@ pub(super) fn bracket(text: &str, fold: bool) -> Result<(String, &str), SyntaxEr
     loop {
         if let Some(after) = rest.strip_prefix(']').filter(|_| !first) {
             let set = if negated { set.negated() } else { set };
-            return Ok((set.pattern(), after));
+            return Ok((set, after));
         }
         first = false;
         if let Some((group, after)) = posix(rest, fold)? {

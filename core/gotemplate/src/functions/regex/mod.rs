@@ -1,7 +1,10 @@
 //! Regular expressions (Sprig v3.3.0 `regex.go`, Go's `regexp`).
 
 mod class;
+mod engine;
 mod error;
+mod node;
+mod program;
 mod set;
 mod syntax;
 
@@ -9,9 +12,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use regex::{Captures, Regex, RegexBuilder};
-
-use self::error::{Kind, SyntaxError};
+pub use self::engine::Regex;
+use self::error::SyntaxError;
+use self::program::Slots;
 use super::arguments::{int, quoted, text};
 use crate::function::{Function, FunctionError, Parameter, Runtime};
 use crate::value::{Elements, List, Value};
@@ -66,23 +69,33 @@ pub(super) const FUNCTIONS: &[Function] = &{
 
 /// A compiled expression and what Go remembers of it.
 struct Expression {
-    regex: Regex,
+    regex: Rc<Regex>,
     names: Vec<String>,
     empty: bool,
 }
 
 impl Expression {
     fn new(source: &str) -> Result<Self, SyntaxError> {
-        let translated = syntax::translate(source)?;
-        let regex = RegexBuilder::new(&translated.pattern).build().map_err(|error| {
-            let kind = match error {
-                regex::Error::CompiledTooBig(_) => Kind::Large,
-                // Everything else was checked before.
-                _ => Kind::Depth,
-            };
-            SyntaxError::new(kind, source)
-        })?;
-        Ok(Self { regex, names: translated.names, empty: source.is_empty() })
+        let parsed = syntax::parse(source)?;
+        let regex = Regex::new(&parsed.node, source)?;
+        Ok(Self { regex: Rc::new(regex), names: parsed.names, empty: source.is_empty() })
+    }
+
+    /// The parts of a text that match.
+    fn found<'t>(&'t self, text: &'t str) -> impl Iterator<Item = (usize, usize)> + 't {
+        self.regex.matches(text, 1).filter_map(|slots| Some((slots[0]?, slots[1]?)))
+    }
+
+    fn replaced(&self, text: &str, mut with: impl FnMut(&Slots, &mut String)) -> String {
+        let (mut out, mut from) = (String::new(), 0);
+        for slots in self.regex.matches(text, 1 + self.names.len()) {
+            let (Some(start), Some(end)) = (slots[0], slots[1]) else { continue };
+            out.push_str(&text[from..start]);
+            with(&slots, &mut out);
+            from = end;
+        }
+        out.push_str(&text[from..]);
+        out
     }
 }
 
@@ -120,7 +133,7 @@ fn expression(source: &str) -> Result<Rc<Expression>, SyntaxError> {
 ///
 /// # Errors
 /// With Go's words, when it is none.
-pub fn go_regex(source: &str) -> Result<Regex, String> {
+pub fn go_regex(source: &str) -> Result<Rc<Regex>, String> {
     expression(source).map(|expression| expression.regex.clone()).map_err(|error| error.to_string())
 }
 
@@ -148,8 +161,9 @@ fn must_match(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, Functio
 }
 
 fn find(expression: &Expression, arguments: &[Value]) -> Result<Value, FunctionError> {
-    let found = expression.regex.find(text(arguments, 1));
-    Ok(Value::text(found.map(|found| found.as_str()).unwrap_or_default()))
+    let subject = text(arguments, 1);
+    let found = expression.found(subject).next();
+    Ok(Value::text(found.map(|(start, end)| &subject[start..end]).unwrap_or_default()))
 }
 
 /// How many matches Go looks for: all with a negative number.
@@ -158,8 +172,9 @@ fn limit(number: i64) -> usize {
 }
 
 fn find_all(expression: &Expression, arguments: &[Value]) -> Result<Value, FunctionError> {
-    let found = expression.regex.find_iter(text(arguments, 1));
-    let mut found = found.take(limit(int(arguments, 2))).map(|found| found.as_str()).peekable();
+    let subject = text(arguments, 1);
+    let found = expression.found(subject).take(limit(int(arguments, 2)));
+    let mut found = found.map(|(start, end)| &subject[start..end]).peekable();
     if found.peek().is_none() {
         return Ok(Value::List(List::nil(Elements::Text)));
     }
@@ -167,21 +182,20 @@ fn find_all(expression: &Expression, arguments: &[Value]) -> Result<Value, Funct
 }
 
 fn replace(expression: &Expression, arguments: &[Value]) -> Result<Value, FunctionError> {
-    let template = text(arguments, 2);
-    let replaced = expression
-        .regex
-        .replace_all(text(arguments, 1), |found: &Captures<'_>| expand(template, found, &expression.names));
+    let (subject, template) = (text(arguments, 1), text(arguments, 2));
+    let replaced = expression.replaced(subject, |slots, out| {
+        expand(template, out, |name| group(name, subject, slots, &expression.names));
+    });
     Ok(Value::text(replaced))
 }
 
 fn replace_literal(expression: &Expression, arguments: &[Value]) -> Result<Value, FunctionError> {
-    let literal = regex::NoExpand(text(arguments, 2));
-    Ok(Value::text(expression.regex.replace_all(text(arguments, 1), literal)))
+    let replaced = expression.replaced(text(arguments, 1), |_, out| out.push_str(text(arguments, 2)));
+    Ok(Value::text(replaced))
 }
 
 /// Go's `Regexp.Expand`: `$1`, `$name` (as long as it goes), `${name}`, `$$`.
-fn expand(template: &str, found: &Captures<'_>, names: &[String]) -> String {
-    let mut out = String::new();
+fn expand<'t>(template: &str, out: &mut String, group: impl Fn(&str) -> &'t str) {
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('$') {
         out.push_str(before);
@@ -195,11 +209,10 @@ fn expand(template: &str, found: &Captures<'_>, names: &[String]) -> String {
             rest = after;
             continue;
         };
-        out.push_str(group(name, found, names));
+        out.push_str(group(name));
         rest = after;
     }
     out.push_str(rest);
-    out
 }
 
 fn name_at(text: &str) -> Option<(&str, &str)> {
@@ -210,16 +223,20 @@ fn name_at(text: &str) -> Option<(&str, &str)> {
     (!name.is_empty()).then_some((name, closed))
 }
 
-fn group<'t>(name: &str, found: &Captures<'t>, names: &[String]) -> &'t str {
+fn group<'t>(name: &str, subject: &'t str, slots: &Slots, names: &[String]) -> &'t str {
+    let of = |index: usize| {
+        let (start, end) = (slots.get(2 * index).copied()?, slots.get(2 * index + 1).copied()?);
+        subject.get(start?..end?)
+    };
     let numeric = name.bytes().all(|byte| byte.is_ascii_digit());
     let leading_zero = name.len() > 1 && name.starts_with('0');
     let matched = if numeric && !leading_zero && name.len() < 9 {
-        name.parse().ok().and_then(|index: usize| found.get(index))
+        name.parse().ok().and_then(of)
     } else {
         let mut named = names.iter().enumerate().filter(|(_, known)| *known == name);
-        named.find_map(|(index, _)| found.get(index + 1))
+        named.find_map(|(index, _)| of(index + 1))
     };
-    matched.map(|found| found.as_str()).unwrap_or_default()
+    matched.unwrap_or_default()
 }
 
 /// Go's `Regexp.Split`.
@@ -234,15 +251,15 @@ fn split(expression: &Expression, arguments: &[Value]) -> Result<Value, Function
     let most = limit(number);
     let mut parts = Vec::new();
     let (mut begin, mut end) = (0, 0);
-    for found in expression.regex.find_iter(subject).take(most) {
+    for (start, stop) in expression.found(subject).take(most) {
         if parts.len() + 1 == most {
             break;
         }
-        end = found.start();
-        if found.end() != 0 {
+        end = start;
+        if stop != 0 {
             parts.push(subject.get(begin..end).unwrap_or_default());
         }
-        begin = found.end();
+        begin = stop;
     }
     if end != subject.len() {
         parts.push(subject.get(begin..).unwrap_or_default());

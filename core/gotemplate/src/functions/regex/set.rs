@@ -98,40 +98,41 @@ impl Set {
         folded
     }
 
+    /// The ranges, in order and without overlaps.
+    pub(super) fn ranges(&self) -> Vec<(u32, u32)> {
+        self.tidy().0
+    }
+
     /// As the `regex` crate reads it.
-    pub(super) fn pattern(&self) -> String {
-        let tidy = self.tidy();
-        let mut out = String::from("[");
-        for &(low, high) in &tidy.0 {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn pattern(&self, out: &mut String) {
+        let length = out.len();
+        for (low, high) in self.tidy().0 {
             // Surrogates are no characters there.
             let low = if (0xd800..0xe000).contains(&low) { 0xe000 } else { low };
             let high = if (0xd800..0xe000).contains(&high) { 0xd7ff } else { high };
             if low > high {
                 continue;
             }
-            push_code(&mut out, low);
+            if out.len() == length {
+                out.push('[');
+            }
+            push_code(out, low);
             if high > low {
                 out.push('-');
-                push_code(&mut out, high);
+                push_code(out, high);
             }
         }
-        if out.len() == 1 {
-            return r"[^\x00-\x{10FFFF}]".to_owned();
-        }
-        out.push(']');
-        out
+        out.push_str(if out.len() == length { r"[^\x00-\x{10FFFF}]" } else { "]" });
     }
 }
 
-fn push_code(out: &mut String, code: u32) {
+/// A character as the `regex` crate reads it, inside classes and outside.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn push_code(out: &mut String, code: u32) {
     match char::from_u32(code).filter(char::is_ascii_alphanumeric) {
         Some(c) => out.push(c),
-        None => {
-            out.push_str("\\x{");
-            let digits = (0..6).rev().map(|place| code >> (4 * place)).skip_while(|rest| *rest == 0);
-            out.extend(digits.filter_map(|rest| char::from_digit(rest & 15, 16)));
-            out.push_str(if code == 0 { "0}" } else { "}" });
-        }
+        None => out.push_str(&format!("\\x{{{code:X}}}")),
     }
 }
 

@@ -1,16 +1,15 @@
-//! Go's `regexp/syntax` (Perl flags, as `regexp.Compile` uses it), rewritten for the `regex` crate.
-//!
-//! The crate knows more than Go (Unicode `\d`, class intersections, `x` flag) and a little less (`{` as a character, octal
-//! codes). So everything is parsed here and given on in a form that means the same: no flags but `m` and `s`, classes by
-//! their code points, groups without names.
+//! Go's `regexp/syntax` (Perl flags, as `regexp.Compile` uses it).
+
+use std::rc::Rc;
 
 use super::class;
 use super::error::{Kind, SyntaxError};
+use super::node::{Look, Node};
 use super::set::Set;
 
-/// A pattern for the `regex` crate.
-pub(super) struct Translated {
-    pub(super) pattern: String,
+/// What was read.
+pub(super) struct Parsed {
+    pub(super) node: Node,
     /// The names of the groups, from group 1 on; empty for groups without.
     pub(super) names: Vec<String>,
 }
@@ -23,36 +22,52 @@ struct Flags {
     swap_greed: bool,
 }
 
+/// How deep things may lie in each other (`maxHeight`).
+const MAX_HEIGHT: u32 = 1000;
+
 /// One thing that a repetition can follow.
 struct Item {
-    pattern: String,
-    /// Whether it must be put in a group before it is repeated.
-    loose: bool,
+    node: Node,
+    height: u32,
     /// The product of the nested counted repetitions; Go allows up to 1000.
     repeats: u32,
 }
 
 /// An open group.
+#[derive(Default)]
 struct Level {
-    opening: &'static str,
+    /// The number of the group, if it is remembered.
+    group: Option<usize>,
     /// The alternatives that are complete.
-    done: String,
+    done: Vec<Node>,
     items: Vec<Item>,
+    height: u32,
     repeats: u32,
     /// The flags to return to.
     flags: Flags,
 }
 
 impl Level {
-    fn new(opening: &'static str, flags: Flags) -> Self {
-        Self { opening, done: String::new(), items: Vec::new(), repeats: 1, flags }
+    fn next_alternative(&mut self) {
+        let mut nodes = Vec::with_capacity(self.items.len());
+        let several = u32::from(self.items.len() > 1);
+        for item in self.items.drain(..) {
+            self.repeats = self.repeats.max(item.repeats);
+            self.height = self.height.max(item.height + several);
+            nodes.push(item.node);
+        }
+        self.done.push(if nodes.len() == 1 { nodes.remove(0) } else { Node::Concat(nodes) });
     }
 
-    fn next_alternative(&mut self) {
-        for item in self.items.drain(..) {
-            self.done.push_str(&item.pattern);
-            self.repeats = self.repeats.max(item.repeats);
+    fn finish(mut self) -> Item {
+        self.next_alternative();
+        let mut height = self.height + u32::from(self.done.len() > 1);
+        let mut node = if self.done.len() == 1 { self.done.remove(0) } else { Node::Alternate(self.done) };
+        if let Some(number) = self.group {
+            node = Node::Group(number, Box::new(node));
+            height += 1;
         }
+        Item { node, height, repeats: self.repeats.max(1) }
     }
 }
 
@@ -64,9 +79,9 @@ struct Parser<'t> {
     names: Vec<String>,
 }
 
-/// Translates a Go expression.
-pub(super) fn translate(whole: &str) -> Result<Translated, SyntaxError> {
-    let levels = vec![Level::new("", Flags::default())];
+/// Reads a Go expression.
+pub(super) fn parse(whole: &str) -> Result<Parsed, SyntaxError> {
+    let levels = vec![Level::default()];
     let mut parser = Parser { whole, rest: whole, flags: Flags::default(), levels, names: Vec::new() };
     // Where the last repetition began, if the last thing was one.
     let mut last_repeat = None;
@@ -75,11 +90,12 @@ pub(super) fn translate(whole: &str) -> Result<Translated, SyntaxError> {
         let is_repeat = parser.step(c, last_repeat)?;
         last_repeat = is_repeat.then_some(start);
     }
-    let Some(mut level) = parser.levels.pop().filter(|_| parser.levels.is_empty()) else {
+    let Some(level) = parser.levels.pop().filter(|_| parser.levels.is_empty()) else {
         return Err(SyntaxError::new(Kind::MissingParen, whole));
     };
-    level.next_alternative();
-    Ok(Translated { pattern: level.done, names: parser.names })
+    let item = level.finish();
+    parser.check_height(item.height)?;
+    Ok(Parsed { node: item.node, names: parser.names })
 }
 
 impl<'t> Parser<'t> {
@@ -90,34 +106,31 @@ impl<'t> Parser<'t> {
             '(' if after.starts_with('?') => self.perl_group()?,
             '(' => {
                 self.names.push(String::new());
-                self.open("(", after);
+                self.open(true, after);
             }
             ')' => self.close(after)?,
             '|' => {
                 if let Some(level) = self.levels.last_mut() {
                     level.next_alternative();
-                    level.done.push('|');
                 }
                 self.rest = after;
             }
-            '^' => self.push(if self.flags.multi_line { "(?m:^)" } else { r"\A" }, after),
-            '$' => self.push(if self.flags.multi_line { "(?m:$)" } else { r"\z" }, after),
-            '.' => self.push(if self.flags.dot_all { "(?s:.)" } else { r"[^\n]" }, after),
-            '[' => {
-                let (pattern, rest) = class::bracket(self.rest, self.flags.fold)?;
-                self.push(&pattern, rest);
+            '^' => self.look(if self.flags.multi_line { Look::LineStart } else { Look::Start }, after),
+            '$' => self.look(if self.flags.multi_line { Look::LineEnd } else { Look::End }, after),
+            '.' => {
+                let none = if self.flags.dot_all { "" } else { "\n\n" };
+                self.set(Set::of(none).negated(), after);
             }
-            '*' => return self.repeat("*", 1, after, last_repeat),
-            '+' => return self.repeat("+", 1, after, last_repeat),
-            '?' => return self.repeat("?", 1, after, last_repeat),
+            '[' => {
+                let (set, rest) = class::bracket(self.rest, self.flags.fold)?;
+                self.set(set, rest);
+            }
+            '*' => return self.repeat(0, None, after, last_repeat),
+            '+' => return self.repeat(1, None, after, last_repeat),
+            '?' => return self.repeat(0, Some(1), after, last_repeat),
             '{' => match counted(after) {
                 Some((Some((min, max)), after)) => {
-                    let sign = match max {
-                        Some(max) if max == min => format!("{{{min}}}"),
-                        Some(max) => format!("{{{min},{max}}}"),
-                        None => format!("{{{min},}}"),
-                    };
-                    return self.repeat(&sign, max.unwrap_or(min), after, last_repeat);
+                    return self.repeat(min, max, after, last_repeat);
                 }
                 Some((None, after)) => {
                     return Err(SyntaxError::new(Kind::RepeatSize, until(self.rest, after)));
@@ -130,28 +143,34 @@ impl<'t> Parser<'t> {
         Ok(false)
     }
 
-    fn push(&mut self, pattern: &str, rest: &'t str) {
-        let item = Item { pattern: pattern.to_owned(), loose: false, repeats: 1 };
+    fn push(&mut self, node: Node, rest: &'t str) {
         if let Some(level) = self.levels.last_mut() {
-            level.items.push(item);
+            level.items.push(Item { node, height: 1, repeats: 1 });
         }
         self.rest = rest;
     }
 
+    fn look(&mut self, look: Look, rest: &'t str) {
+        self.push(Node::Look(look), rest);
+    }
+
+    fn set(&mut self, set: Set, rest: &'t str) {
+        self.push(Node::Set(Rc::new(set)), rest);
+    }
+
     fn literal(&mut self, c: char, rest: &'t str) {
-        let mut escaped = String::new();
         if self.flags.fold && (c.is_ascii_alphabetic() || !c.is_ascii()) {
             let mut set = Set::default();
             set.add(c, c);
-            escaped = set.folded().pattern();
+            self.set(set.folded(), rest);
         } else {
-            class::push_char(&mut escaped, c);
+            self.push(Node::Char(c), rest);
         }
-        self.push(&escaped, rest);
     }
 
-    fn open(&mut self, opening: &'static str, rest: &'t str) {
-        self.levels.push(Level::new(opening, self.flags));
+    fn open(&mut self, remembered: bool, rest: &'t str) {
+        let group = remembered.then_some(self.names.len());
+        self.levels.push(Level { group, flags: self.flags, ..Level::default() });
         self.rest = rest;
     }
 
@@ -160,21 +179,25 @@ impl<'t> Parser<'t> {
         if self.levels.len() < 2 {
             return Err(unexpected);
         }
-        let Some(mut level) = self.levels.pop() else { return Err(unexpected) };
-        level.next_alternative();
+        let Some(level) = self.levels.pop() else { return Err(unexpected) };
         self.flags = level.flags;
-        let pattern = format!("{}{})", level.opening, level.done);
+        let item = level.finish();
+        self.check_height(item.height)?;
         if let Some(outer) = self.levels.last_mut() {
-            outer.items.push(Item { pattern, loose: false, repeats: level.repeats });
+            outer.items.push(item);
         }
         self.rest = rest;
         Ok(())
     }
 
+    fn check_height(&self, height: u32) -> Result<(), SyntaxError> {
+        if height > MAX_HEIGHT { Err(SyntaxError::new(Kind::Depth, self.whole)) } else { Ok(()) }
+    }
+
     fn repeat(
         &mut self,
-        sign: &str,
-        times: u32,
+        min: u32,
+        max: Option<u32>,
         after: &'t str,
         last_repeat: Option<&'t str>,
     ) -> Result<bool, SyntaxError> {
@@ -186,18 +209,17 @@ impl<'t> Parser<'t> {
         let Some(item) = self.levels.last_mut().and_then(|level| level.items.last_mut()) else {
             return Err(SyntaxError::new(Kind::MissingArgument, own));
         };
-        item.repeats = item.repeats.saturating_mul(times.max(1));
+        let times = max.unwrap_or(min).max(1);
+        item.repeats = item.repeats.saturating_mul(times);
         if item.repeats > 1000 {
             return Err(SyntaxError::new(Kind::RepeatSize, own));
         }
-        if item.loose {
-            item.pattern = format!("(?:{})", item.pattern);
-        }
-        item.loose = true;
-        item.pattern.push_str(sign);
-        if lazy != self.flags.swap_greed {
-            item.pattern.push('?');
-        }
+        let lazy = lazy != self.flags.swap_greed;
+        let node = Box::new(std::mem::replace(&mut item.node, Node::Concat(Vec::new())));
+        item.node = Node::Repeat { node, min, max, lazy };
+        item.height += 1;
+        let height = item.height;
+        self.check_height(height)?;
         self.rest = after;
         Ok(true)
     }
@@ -215,7 +237,7 @@ impl<'t> Parser<'t> {
                 return Err(SyntaxError::new(Kind::NamedCapture, until(text, rest)));
             }
             self.names.push(name.to_owned());
-            self.open("(", rest);
+            self.open(true, rest);
             return Ok(());
         }
         let mut chars = text.get(2..).unwrap_or_default().chars();
@@ -230,7 +252,7 @@ impl<'t> Parser<'t> {
                 '-' if on => (on, saw) = (false, false),
                 ':' | ')' if on || saw => {
                     if c == ':' {
-                        self.open("(?:", chars.as_str());
+                        self.open(false, chars.as_str());
                     }
                     self.flags = flags;
                     self.rest = chars.as_str();
@@ -246,10 +268,10 @@ impl<'t> Parser<'t> {
     fn backslash(&mut self, after: &'t str) -> Result<(), SyntaxError> {
         let next = after.get(1..).unwrap_or_default();
         match after.chars().next() {
-            Some('A') => self.push(r"\A", next),
-            Some('z') => self.push(r"\z", next),
-            Some('b') => self.push(r"(?-u:\b)", next),
-            Some('B') => self.push(r"(?-u:\B)", next),
+            Some('A') => self.look(Look::Start, next),
+            Some('z') => self.look(Look::End, next),
+            Some('b') => self.look(Look::Boundary, next),
+            Some('B') => self.look(Look::NotBoundary, next),
             Some('C') => return Err(SyntaxError::new(Kind::Escape, "\\C")),
             Some('Q') => {
                 let (quoted, rest) = next.split_once("\\E").unwrap_or((next, ""));
@@ -260,9 +282,9 @@ impl<'t> Parser<'t> {
             }
             _ => {
                 if let Some((set, rest)) = class::unicode(self.rest, self.flags.fold)? {
-                    self.push(&set.pattern(), rest);
+                    self.set(set, rest);
                 } else if let Some((set, rest)) = class::perl(self.rest, self.flags.fold) {
-                    self.push(&set.pattern(), rest);
+                    self.set(set, rest);
                 } else {
                     let (c, rest) = class::escape(self.rest)?;
                     self.literal(c, rest);

@@ -84,7 +84,8 @@ fn errors() {
 /// How many characters an expression of one character matches, and the sum of their codes.
 fn matched(source: &str) -> Option<(u64, u64)> {
     use regex_syntax::hir::{Class, HirKind};
-    let pattern = super::syntax::translate(source).ok()?.pattern;
+    let mut pattern = String::new();
+    super::syntax::parse(source).ok()?.node.pattern(&mut pattern);
     let hir = regex_syntax::parse(&pattern).unwrap();
     let ranges: Vec<(u32, u32)> = match hir.kind() {
         HirKind::Class(Class::Unicode(class)) => {
@@ -121,4 +122,81 @@ fn classes_are_those_of_go() {
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(include_str!("tables/answers.txt").lines().count() > 600);
+}
+
+/// Draws from a row of numbers that is the same each time.
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % end
+    }
+
+    fn of<'a>(&mut self, all: &[&'a str]) -> &'a str {
+        all[self.below(all.len())]
+    }
+
+    fn expression(&mut self, depth: u32) -> String {
+        const ONES: &[&str] = &[
+            "a", "b", "ab", "é", ".", "(?s:.)", "[ab]", "[^a]", "\\w", "(?i)É", "^", "$", "\\b", "\\B",
+            "(?m)^", "(?m)$",
+        ];
+        const TIMES: &[&str] =
+            &["", "", "", "*", "+", "?", "*?", "+?", "??", "{2}", "{0}", "{0,2}", "{1,3}?", "{2,}", "{1,}?"];
+        let mut out = String::new();
+        for _ in 0..self.below(4) {
+            let one = if depth > 0 && self.below(2) == 0 {
+                let open = self.of(&["(", "(", "(?:", "(?U:"]);
+                let (first, second) = (self.expression(depth - 1), self.expression(depth - 1));
+                let either = self.of(&["|", ""]);
+                format!("{open}{first}{either}{second})")
+            } else {
+                format!("(?:{})", self.of(ONES))
+            };
+            out += &one;
+            out += self.of(TIMES);
+        }
+        out
+    }
+}
+
+#[test]
+fn our_program_finds_what_the_crate_finds() {
+    let mut draws = Draws(1);
+    let mut found = 0;
+    for _ in 0..30_000 {
+        let source = draws.expression(3);
+        let Ok(parsed) = super::syntax::parse(&source) else { continue };
+        let native = super::Regex::new(&parsed.node, &source).unwrap();
+        let ours = super::Regex::program(&parsed.node).unwrap();
+        for _ in 0..3 {
+            let text: String =
+                (0..draws.below(9)).map(|_| draws.of(&["a", "b", "a", "é", "\n", " ", "ab"])).collect();
+            let groups = [1, 1 + parsed.names.len()][draws.below(2)];
+            let expected: Vec<_> = native.matches(&text, groups).collect();
+            assert_eq!(ours.matches(&text, groups).collect::<Vec<_>>(), expected, "{source:?} in {text:?}");
+            assert_eq!(ours.is_match(&text), native.is_match(&text), "{source:?} in {text:?}");
+            found += expected.len();
+        }
+    }
+    assert!(found > 50_000, "{found}");
+}
+
+#[test]
+fn what_the_crate_refuses_runs_anyway() {
+    for (source, text, expected) in [
+        ("^\\pL{1000}$", "ä".repeat(1_000), true),
+        ("^\\pL{1000}$", "ä".repeat(999), false),
+        (&format!("{}a{}", "(".repeat(900), ")".repeat(900)), "a".to_owned(), true),
+    ] {
+        assert_eq!(super::go_regex(source).unwrap().is_match(&text), expected, "{source}");
+    }
+    for (source, words) in [
+        (format!("{}a{}", "(".repeat(20_000), ")".repeat(20_000)), "expression nests too deeply"),
+        (format!("(?:{}){{1000}}", "ab".repeat(2_000)), "expression too large"),
+    ] {
+        let error = super::go_regex(&source).unwrap_err();
+        assert!(error.contains(words), "{error}");
+    }
 }
