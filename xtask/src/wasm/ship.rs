@@ -44,6 +44,19 @@ pub(crate) fn both() -> anyhow::Result<[PathBuf; 2]> {
     Ok([make(&FIRST)?, make(&FULL)?])
 }
 
+/// What is done to a module. The second round finds what the first left, and like functions side by side pack better: together a
+/// fiftieth. The lowest kilobyte is the far end of the stack, where no object lies.
+const PASSES: [&str; 8] = [
+    "--low-memory-unused",
+    "-Oz",
+    "-Oz",
+    "--reorder-functions",
+    "--reorder-locals",
+    "--reorder-globals",
+    "--strip-debug",
+    "--strip-producers",
+];
+
 fn make(variant: &Variant) -> anyhow::Result<PathBuf> {
     let built = build(EMBEDDED, SHIPPED, variant.flags)?;
     let folder = built.parent().unwrap_or(Path::new("."));
@@ -56,12 +69,8 @@ fn make(variant: &Variant) -> anyhow::Result<PathBuf> {
     let page = paths::repository().join("web");
     web::packages(&page)?;
     let mut command = Command::new("node");
-    command.arg(page.join("node_modules/binaryen/bin/wasm-opt")).args([
-        "-Oz",
-        "--strip-debug",
-        "--strip-producers",
-    ]);
-    run::seen(command.args(FEATURES).arg(&built).arg("-o").arg(&shipped))?;
+    command.arg(page.join("node_modules/binaryen/bin/wasm-opt"));
+    run::seen(command.args(PASSES).args(FEATURES).arg(&built).arg("-o").arg(&shipped))?;
     fs::write(&kept, content).with_context(|| format!("{}: cannot be written", kept.display()))?;
     Ok(shipped)
 }
