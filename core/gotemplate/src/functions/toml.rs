@@ -2,7 +2,8 @@
 //!
 //! Reading is done by the `toml` crate: the values are the same, the words for rare mistakes are its own.
 
-use ::toml::Value as Toml;
+use ::toml::Spanned;
+use ::toml::de::{DeTable, DeValue};
 
 use super::arguments::{any, text};
 use super::structured::error_map;
@@ -42,8 +43,12 @@ fn must_to_toml(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, Funct
 #[cfg_attr(not(feature = "full"), allow(dead_code, reason = "the small build leaves it to the full one"))]
 fn from_toml(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
     let source = text(arguments, 0);
-    Ok(match source.parse::<::toml::Table>() {
-        Ok(table) => convert(&Toml::Table(table)),
+    Ok(match DeTable::parse(source) {
+        Ok(table) => {
+            let mut reader = Reader { source, path: Vec::new(), wrong: None };
+            let value = reader.table(table.get_ref());
+            reader.wrong.map_or(value, |(_, message)| error_map(message))
+        }
         Err(error) => {
             let before = error.span().and_then(|span| source.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
@@ -85,17 +90,64 @@ fn wrong_line(line: &str, number: usize, source: &str) -> Option<String> {
     }
 }
 
-fn convert(toml: &Toml) -> Value {
-    match toml {
-        Toml::String(text) => Value::text(text),
-        Toml::Integer(number) => Value::Int64(*number),
-        Toml::Float(number) => Value::Float(*number),
-        Toml::Boolean(value) => Value::Bool(*value),
-        Toml::Datetime(time) => dates::from_toml(&time.to_string()),
-        Toml::Array(items) => Value::list(items.iter().map(convert).collect()),
-        Toml::Table(table) => {
-            Value::map(table.iter().map(|(key, value)| (Text::from(key.as_str()), convert(value))))
+/// Makes values of what was parsed. Numbers are texts until here, and may be too large.
+struct Reader<'s> {
+    source: &'s str,
+    /// The keys down to here, as they are written.
+    path: Vec<String>,
+    /// What is said of the first number that is too large, and where it is.
+    wrong: Option<(usize, String)>,
+}
+
+impl Reader<'_> {
+    fn table(&mut self, table: &DeTable<'_>) -> Value {
+        let mut entries = Vec::with_capacity(table.len());
+        for (key, value) in table.iter() {
+            let key = key.get_ref();
+            let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+            let written =
+                if !key.is_empty() && key.chars().all(bare) { key.to_string() } else { quote(key, false) };
+            self.path.push(written);
+            entries.push((Text::from(key.as_ref()), self.value(value)));
+            self.path.pop();
         }
+        Value::map(entries)
+    }
+
+    fn value(&mut self, value: &Spanned<DeValue<'_>>) -> Value {
+        match value.get_ref() {
+            DeValue::String(text) => Value::text(text),
+            DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+                Ok(number) => Value::Int64(number),
+                Err(_) => self.too_large(value, "int64"),
+            },
+            DeValue::Float(number) => match number.as_str().parse::<f64>() {
+                Ok(float) if float.is_finite() || !number.as_str().contains(char::is_numeric) => {
+                    Value::Float(float)
+                }
+                _ => self.too_large(value, "float64"),
+            },
+            DeValue::Boolean(value) => Value::Bool(*value),
+            DeValue::Datetime(time) => dates::from_toml(&time.to_string()),
+            DeValue::Array(items) => Value::list(items.iter().map(|item| self.value(item)).collect()),
+            DeValue::Table(table) => self.table(table),
+        }
+    }
+
+    fn too_large(&mut self, value: &Spanned<DeValue<'_>>, kind: &str) -> Value {
+        let span = value.span();
+        if self.wrong.as_ref().is_none_or(|(place, _)| span.start < *place) {
+            let before = self.source.get(..span.start).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            let key = self.path.join(".");
+            let number = self.source.get(span.clone()).unwrap_or_default();
+            let message = format!(
+                "toml: line {line} (last key {}): {number} is out of range for {kind}",
+                quote(&key, false)
+            );
+            self.wrong = Some((span.start, message));
+        }
+        Value::Nil
     }
 }
 
@@ -306,5 +358,31 @@ mod tests {
                 r#"{"Error":"toml: line 1: expected '.' or '=', but got '\\n' instead"}"#,
             ),
         ]);
+    }
+
+    #[test]
+    fn numbers_have_their_range() {
+        let large = |line: u32, key: &str, number: &str, kind: &str| {
+            format!(
+                r#"{{"Error":"toml: line {line} (last key \"{key}\"): {number} is out of range for {kind}"}}"#
+            )
+        };
+        for (source, expected) in [
+            ("a = 0xff\nb = +1_000\nc = 1e3\nd = 0b11", r#"{"a":255,"b":1000,"c":1000,"d":3}"#.to_owned()),
+            ("a = 9223372036854775807", r#"{"a":9223372036854775807}"#.to_owned()),
+            ("a = 9223372036854775808", large(1, "a", "9223372036854775808", "int64")),
+            (
+                "z = 0xffffffffffffffffff\na = 9223372036854775808",
+                large(1, "z", "0xffffffffffffffffff", "int64"),
+            ),
+            ("[t]\nb = 1\nx.y = -99999999999999999999", large(3, "t.x.y", "-99999999999999999999", "int64")),
+            ("a = [1,\n {b = 99999999999999999999}]", large(2, "a.b", "99999999999999999999", "int64")),
+            ("[[t]]\n\"x y\".y = 1_0e9_99", large(2, r#"t.\\\"x y\\\".y"#, "1_0e9_99", "float64")),
+        ] {
+            check(&[("fromToml", &serde_json::json!([source]).to_string(), &expected)]);
+        }
+        let table = super::super::testing::call("fromToml", &["a = inf\nb = -inf\nc = nan".into()]).unwrap();
+        let shown = super::super::testing::call("toToml", &[table]).unwrap();
+        assert_eq!(shown.as_text(), Some("a = inf\nb = -inf\nc = nan\n"));
     }
 }
