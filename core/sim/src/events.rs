@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 
 use backstay_object::{ResourceKey, Timestamp, annotation, int_at, name, namespace, set_at, text_at, uid};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::json::json;
 use crate::ordered::Map;
 use crate::world::{Ctx, pairs};
 

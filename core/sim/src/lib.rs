@@ -7,6 +7,7 @@ mod events;
 mod faults;
 pub mod images;
 mod index;
+mod json;
 mod node;
 mod ordered;
 pub mod store;

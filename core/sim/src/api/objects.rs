@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use backstay_object::{ResourceKey, Timestamp, at, name, remove_at, set_at, text_at, uid};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::apply::{Writer, record_update};
 use super::decode::{Strictness, decode};
 use super::defaults::apply_defaults;
 use super::kinds::{Served, of_object};
 use super::{admission, convert, validate};
+use crate::json::json;
 use crate::store::{ApiError, DeleteOptions, Deleted, Store};
 
 /// Creates an object the way a controller's request would: with defaults, validation, limits and quota, but without

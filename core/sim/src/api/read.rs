@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use backstay_object::{ResourceKey, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::http::{Filter, View};
 use super::kinds::Served;
 use super::request::{Body, Request, Response};
 use super::watch::{WatchSpec, too_new};
+use crate::json::json;
 use crate::store::{ApiError, Store};
 
 /// One object.

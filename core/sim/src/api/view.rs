@@ -1,9 +1,10 @@
 //! Objects as they are shown to who asks for nothing special.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::convert;
 use super::kinds::Served;
+use crate::json::json;
 use crate::store::Store;
 
 /// A list of whole objects, with the metadata of the list.

@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use backstay_object::{Timestamp, set_at};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::http::{Filter, View};
 use super::kinds::Served;
 use super::request::Request;
+use crate::json::json;
 use crate::store::{ApiError, Change, ChangeKind, Store};
 
 /// A bookmark is sent when so many changes passed that were not for this watch.

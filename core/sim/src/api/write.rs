@@ -1,7 +1,7 @@
 //! Server-side apply and DELETE of one object, and what all changes have in common.
 
 use backstay_object::{ResourceKey, Timestamp, at, name, remove_at, set_at, text_at, uid};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::apply::{Writer, apply};
 use super::convert;
@@ -11,6 +11,7 @@ use super::http::View;
 use super::kinds::Served;
 use super::objects::{self, Part, commit_change, prepare_change, prepare_new};
 use super::request::{Request, Response};
+use crate::json::json;
 use crate::store::{ApiError, DeleteOptions, Deleted, Propagation, Store};
 
 /// One write request, resolved.

@@ -1,10 +1,11 @@
 //! HorizontalPodAutoscalers without metrics: the sandbox has no metrics server, so that only the bounds are kept.
 
 use backstay_object::{ResourceKey, int_at, is_deleting, kind, set_at, text_at};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{conditions_of, put_condition};
 use crate::events::{normal, source, warning};
+use crate::json::json;
 use crate::world::Ctx;
 
 const COMPONENT: &str = "horizontal-pod-autoscaler";

@@ -7,11 +7,12 @@ use backstay_object::{
     Quantity, ResourceKey, annotation, is_deleting, list_at, name, namespace, selector_matches, set_at,
     text_at, uid,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::pods::is_over;
 use crate::events::{normal, source, warning};
 use crate::faults::FaultCode;
+use crate::json::json;
 use crate::world::{Ctx, Duty, Task};
 
 pub(super) const COMPONENT: &str = "persistentvolume-controller";

@@ -1,8 +1,9 @@
 //! What controllers of all kinds use.
 
 use backstay_object::{is_deleting, list_at, map_at};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::json::json;
 use crate::world::Ctx;
 
 /// `metadata.ownerReferences` of an object with a controller.

@@ -6,11 +6,12 @@ use std::time::Duration;
 use backstay_object::{
     ResourceKey, Timestamp, bool_at, int_at, is_deleting, name, namespace, set_at, text_at, uid,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::job_status::finished;
 use super::schedule::{MINUTE, Schedule};
 use crate::events::{normal, source, warning};
+use crate::json::json;
 use crate::store::{DeleteOptions, Propagation};
 use crate::world::{Ctx, Duty, Task};
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use backstay_object::{int_at, is_deleting, label, labels_match, list_at, map_at, name, set_at, text_at};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::pods::{Pod, is_over, is_ready, phase};
 use super::revision::HASH;
 use super::{put_counts, scaled};
 use crate::events::{source, warning};
+use crate::json::json;
 use crate::ordered::Map;
 use crate::world::{Ctx, Task};
 

@@ -7,12 +7,13 @@ use backstay_object::{
     ResourceKey, annotation, controller_owner, int_at, is_deleting, name, namespace, remove_at, set_at,
     text_at, uid,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::deployment_new::ensure_new;
 use super::deployment_status as status;
 use super::{scaled, stays};
 use crate::events::{normal, source};
+use crate::json::json;
 use crate::store::DeleteOptions;
 use crate::world::Ctx;
 

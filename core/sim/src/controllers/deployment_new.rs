@@ -1,12 +1,13 @@
 //! The ReplicaSet of a Deployment's present template: its name, revision and annotations.
 
 use backstay_object::{ResourceKey, annotation, int_at, name, namespace, remove_at, set_at};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::deployment::{COMPONENT, DESIRED, HASH, MAX, REVISION, Rollout, plain_template, revision};
 use super::deployment_status::put_deployment_condition;
 use super::{conditions_of, joined, owner_references, short_hash};
 use crate::events::{normal, source, warning};
+use crate::json::json;
 use crate::world::Ctx;
 
 /// Finds or makes the ReplicaSet of the present template, with its revision.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use backstay_object::{Timestamp, condition, int_at, name, set_at, text_at};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::deployment::{Rollout, replicas};
 use super::{conditions_of, put_counts};
+use crate::json::json;
 use crate::world::{Ctx, Duty, Task};
 
 fn sum(rollout: &Rollout, field: &str) -> i64 {

@@ -1,10 +1,11 @@
 //! PodDisruptionBudgets: how many pods may be disturbed at present.
 
 use backstay_object::{condition_is_true, int_at, is_deleting, map_at, selector_matches};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::pods::{is_over, is_ready};
 use super::{conditions_of, put_condition, scaled};
+use crate::json::json;
 use crate::world::Ctx;
 
 pub(super) fn run(ctx: &mut Ctx<'_>, space: &str, budget_name: &str) {

@@ -1,8 +1,9 @@
 //! What is in a cluster before anybody uses it.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::api::KUBERNETES_VERSION;
+use crate::json::json;
 use crate::world::Ctx;
 
 const NODES: [(&str, &str); 2] = [("sandbox-1", "192.168.64.11"), ("sandbox-2", "192.168.64.12")];

@@ -5,11 +5,12 @@ use std::time::Duration;
 use backstay_object::{
     ResourceKey, Timestamp, annotation, bool_at, int_at, is_deleting, list_at, name, set_at, text_at,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::job_status::{self, finished};
 use super::pods::{Pod, is_active, is_over, phase};
 use crate::events::{normal, source};
+use crate::json::json;
 use crate::store::{DeleteOptions, Propagation};
 use crate::world::{Ctx, Task};
 

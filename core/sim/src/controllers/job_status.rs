@@ -5,12 +5,13 @@ use std::time::Duration;
 use backstay_object::{
     Timestamp, bool_at, condition, condition_is_true, int_at, is_deleting, list_at, text_at,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::job::{COMPONENT, Count, is_indexed};
 use super::pods::{Pod, is_active, is_over, is_ready};
 use super::{conditions_of, put_counts};
 use crate::events::{normal, source, warning};
+use crate::json::json;
 use crate::world::{Ctx, Task};
 
 /// How a job is to end.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use backstay_object::{ResourceKey, Timestamp, is_deleting, list_at, name, namespace, set_at, text_at, uid};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::events::{normal, source};
 use crate::faults::FaultCode;
+use crate::json::json;
 use crate::store::DeleteOptions;
 use crate::world::{Ctx, Duty, Task};
 

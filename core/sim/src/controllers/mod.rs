@@ -30,7 +30,7 @@ mod volume;
 use std::time::Duration;
 
 use backstay_object::{controller_owner, kind, name, namespace as space_of, selector_matches, text_at};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub(crate) use install::install;
 
@@ -40,6 +40,7 @@ use common::{
 
 use crate::faults::Fault;
 use crate::index::pod_claims;
+use crate::json::json;
 use crate::node;
 use crate::store::{Change, ChangeKind};
 use crate::world::{Ctx, Duty, Task};

@@ -1,8 +1,8 @@
 //! Namespaces: what every one contains. Ending ones are emptied by the store.
 
 use backstay_object::is_deleting;
-use serde_json::json;
 
+use crate::json::json;
 use crate::world::Ctx;
 
 /// What a real cluster has here is the certificate of its API server; the sandbox has none.

@@ -7,11 +7,12 @@ use backstay_object::{
     ResourceKey, Timestamp, condition, controller_owner, is_deleting, kind, map_at, name, namespace,
     selector_matches, set_at, text_at, uid,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::owner_references;
 use crate::events::{normal, source, warning};
 use crate::faults::FaultCode;
+use crate::json::json;
 use crate::store::{ApiError, DeleteOptions};
 use crate::world::Ctx;
 

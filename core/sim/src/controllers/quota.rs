@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use backstay_object::{is_deleting, text_at};
-use serde_json::json;
 
+use crate::json::json;
 use crate::store::{Change, ChangeKind};
 use crate::world::{Ctx, Duty, Task};
 

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use backstay_object::{int_at, is_deleting, labels_match, map_at};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::pods::{Pod, deletion_rank, is_active, is_over, is_ready};
 use super::{conditions_of, put_condition, put_counts};
+use crate::json::json;
 use crate::store::ApiError;
 use crate::world::{Ctx, Task};
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use backstay_object::{ResourceKey, int_at, name, namespace, set_at, uid};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{owner_references, short_hash};
+use crate::json::json;
 use crate::store::DeleteOptions;
 use crate::world::Ctx;
 

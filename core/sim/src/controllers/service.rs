@@ -10,10 +10,11 @@ use backstay_object::{
     ResourceKey, Timestamp, bool_at, is_deleting, labels_match, list_at, map_at, name, namespace, set_at,
     text_at, uid,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::pods::{is_over, is_ready};
 use crate::events::{normal, source};
+use crate::json::json;
 use crate::store::DeleteOptions;
 use crate::world::{Ctx, Duty, Task};
 

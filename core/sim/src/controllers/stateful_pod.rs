@@ -1,12 +1,13 @@
 //! A StatefulSet's pods and claims, as they are created.
 
 use backstay_object::{ResourceKey, list_at, map_at, name, namespace, set_at, text_at};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::pods::named_pod;
 use super::revision::HASH;
 use super::statefulset::{COMPONENT, Look};
 use crate::events::{normal, source, warning};
+use crate::json::json;
 use crate::world::Ctx;
 
 impl Look<'_> {

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use backstay_object::{int_at, is_deleting, label, name, namespace, text_at};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::pods::{Pod, is_over, is_ready, phase};
 use super::put_counts;
 use super::revision::HASH;
 use crate::events::{normal, source, warning};
+use crate::json::json;
 use crate::world::{Ctx, Task};
 
 pub(super) const COMPONENT: &str = "statefulset-controller";

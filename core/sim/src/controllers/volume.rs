@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use backstay_object::{ResourceKey, annotation, name, namespace, set_at, text_at, uid};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::claim::{COMPONENT, RESYNC, bind, change, claim_ref};
 use crate::events::{normal, source, warning};
+use crate::json::json;
 use crate::store::DeleteOptions;
 use crate::world::{Ctx, Duty, Task};
 

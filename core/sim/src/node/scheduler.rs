@@ -10,12 +10,13 @@ use std::time::Duration;
 use backstay_object::{
     condition, controller_owner, int_at, is_deleting, list_at, name, set_at, text_at, uid,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::kubelet::key_of;
 use super::status::finished;
 use crate::events::{normal, warning};
 use crate::faults::FaultCode;
+use crate::json::json;
 use crate::ordered::Map;
 use crate::world::{Ctx, Duty, Task};
 

@@ -1,10 +1,11 @@
 //! What the kubelet writes into a pod's status.
 
 use backstay_object::{Timestamp, condition, int_at, list_at, name, namespace, text_at, uid};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{Ended, PodRun, Run, Sandbox, restart_policy, specs};
 use crate::images::ImageName;
+use crate::json::json;
 use crate::world::{Ctx, chance};
 
 /// Writes the pod's status as the kubelet sees it now.

@@ -1,6 +1,8 @@
 //! What the API server answers when it refuses: Kubernetes' `Status` object as a Rust error.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+
+use crate::json::json;
 
 /// A refusal of the API, with everything its `Status` object carries
 /// (source: k8s.io/apimachinery `pkg/api/errors` and `meta/v1.Status`).

@@ -7,9 +7,10 @@
 use backstay_object::{
     ResourceKey, Timestamp, bool_at, is_deleting, list_at, set_at, text_at, uid as uid_of,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{ChangeKind, DeleteOptions, Propagation, Store, bare_key};
+use crate::json::json;
 use crate::ordered::Set;
 
 impl Store {

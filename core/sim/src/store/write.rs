@@ -6,9 +6,11 @@ use std::time::Duration;
 use backstay_object::{
     ResourceKey, Timestamp, int_at, is_deleting, list_at, remove_at, set_at, text_at, uid as uid_of,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{ApiError, Change, ChangeKind, Store, ident};
+
+use crate::json::json;
 
 /// What becomes of the objects that an object owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

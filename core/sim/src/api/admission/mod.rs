@@ -5,9 +5,10 @@ mod quota;
 mod services;
 
 use backstay_object::{bool_at, is_deleting, set_at, text_at};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::kinds::Served;
+use crate::json::json;
 use crate::store::{ApiError, Cause, Store};
 
 pub(crate) use quota::used as quota_used;

@@ -1,10 +1,11 @@
 //! `ResourceQuota` (source: Kubernetes `pkg/quota/v1` and `apiserver/plugin/resourcequota`).
 
 use backstay_object::{Quantity, at, list_at, map_at, name, namespace, text_at};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::api::decode::canonical_quantity;
 use crate::api::kinds::Served;
+use crate::json::json;
 use crate::ordered::Map;
 use crate::store::{ApiError, Store, qualified};
 

@@ -1,10 +1,11 @@
 //! Addresses and node ports of Services (source: Kubernetes `pkg/registry/core/service`).
 
 use backstay_object::{at, int_at, list_at, name, namespace, remove_at, set_at, text_at};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::api::kinds::Served;
 use crate::api::validate::{FieldError, invalid};
+use crate::json::json;
 use crate::ordered::Set;
 use crate::store::{ApiError, Store, mix};
 

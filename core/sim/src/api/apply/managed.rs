@@ -1,11 +1,12 @@
 //! `metadata.managedFields`: recording writers, and the apply operation itself.
 
 use backstay_object::{Timestamp, list_at, remove_at, set_at, text_at};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::fields::{Difference, FieldSet, collect, compare};
 use super::merge::{merge, prune};
 use crate::api::schema::Place;
+use crate::json::json;
 use crate::store::{ApiError, Cause};
 
 /// Who writes, and how.

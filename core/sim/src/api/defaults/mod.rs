@@ -4,10 +4,12 @@ mod others;
 mod pods;
 
 use backstay_object::{at, set_at, text_at};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::kinds::Served;
 use super::schema::{Place, Type};
+
+use crate::json::json;
 
 /// Sets a field that is absent.
 fn default(object: &mut Value, path: &[&str], value: Value) {

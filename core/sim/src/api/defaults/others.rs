@@ -2,9 +2,11 @@
 
 use backstay_object::{at, list_at, map_at, remove_at, set_at, text_at};
 use base64::Engine as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{default, each, is};
+
+use crate::json::json;
 
 pub(super) fn service(object: &mut Value) {
     let Some(spec) = object.get_mut("spec") else { return };

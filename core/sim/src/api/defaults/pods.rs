@@ -1,9 +1,11 @@
 //! Defaults of pods and of the kinds that make pods.
 
 use backstay_object::{at, at_mut, int_at, list_at, map_at, set_at, text_at};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{default, each, is, pull_policy};
+
+use crate::json::json;
 
 pub(super) fn deployment(object: &mut Value) {
     let spec = &["spec"];

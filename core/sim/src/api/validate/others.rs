@@ -1,9 +1,11 @@
 //! Services, claims, autoscalers and the other kinds charts bring.
 
 use backstay_object::{at, int_at, list_at, map_at, text_at};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{FieldError, text, workloads::port_number};
+
+use crate::json::json;
 
 /// What data of a ConfigMap or Secret may weigh together.
 const DATA_LIMIT: usize = 1_048_576;

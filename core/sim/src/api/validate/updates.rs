@@ -1,10 +1,11 @@
 //! What may not change.
 
 use backstay_object::{at, bool_at, list_at, text_at};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{FieldError, text};
 use crate::api::kinds::Served;
+use crate::json::json;
 
 const IMMUTABLE: &str = "field is immutable";
 const STATEFUL_SET: &str = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";

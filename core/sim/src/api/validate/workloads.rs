@@ -1,10 +1,11 @@
 //! Pods, and the kinds with a pod template.
 
 use backstay_object::{Quantity, at, int_at, list_at, map_at, selector_matches, text_at};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{FieldError, meta, text};
 use crate::api::kinds::Served;
+use crate::json::json;
 
 /// Deployment, ReplicaSet, StatefulSet, DaemonSet.
 pub(super) fn with_selector(kind: &Served, object: &Value, errors: &mut Vec<FieldError>) {

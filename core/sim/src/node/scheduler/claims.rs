@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use backstay_object::{ResourceKey, annotation, at, is_deleting, namespace, set_at, text_at};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::fit::terms_match;
 use crate::index::pod_claims;
+use crate::json::json;
 use crate::world::Ctx;
 
 /// The annotation by which the scheduler tells a provisioner which node was chosen.
