@@ -13,13 +13,12 @@ mod unpack;
 
 use std::collections::BTreeMap;
 
-use backstay_object::Timestamp;
+use backstay_object::from_json::{from_text, from_value};
+use backstay_object::{FromJson, Timestamp};
 use backstay_plan::{Operation, Plan, PlanInput, PlannedObject, PreviousRevision};
 use backstay_rehearse::{Rehearsal, Trouble};
 use backstay_rollout::Policy;
 use backstay_sim::{Cluster, Fault, FaultCode};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::planner::{self, policy};
@@ -160,7 +159,7 @@ pub fn refuse(error: &CallError) -> String {
     error.to_json().to_string()
 }
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 struct Request {
     call: String,
     #[serde(default)]
@@ -168,7 +167,7 @@ struct Request {
 }
 
 fn answer(request: &str) -> Result<Value, CallError> {
-    let request: Request = serde_json::from_str(request).map_err(|error| {
+    let request: Request = from_text(request).map_err(|error| {
         CallError::BadRequest(format!("the request is not {{\"call\": …, \"input\": …}}: {error}"))
     })?;
     let (_, call) = CALLS
@@ -180,8 +179,8 @@ fn answer(request: &str) -> Result<Value, CallError> {
     if backstay_gotemplate::elsewhere::take() { Err(CallError::Elsewhere) } else { answer }
 }
 
-fn input<T: DeserializeOwned>(input: Value) -> Result<T, CallError> {
-    serde_json::from_value(input).map_err(|error| CallError::BadRequest(format!("input: {error}")))
+fn input<T: FromJson>(input: Value) -> Result<T, CallError> {
+    from_value(input).map_err(|error| CallError::BadRequest(format!("input: {error}")))
 }
 
 fn output(value: impl serde::Serialize) -> Result<Value, CallError> {
@@ -196,7 +195,7 @@ fn version(_input: Value) -> Result<Value, CallError> {
     }))
 }
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 #[serde(deny_unknown_fields)]
 struct Manifest {
     manifest: String,
@@ -210,7 +209,7 @@ fn parse_manifest(given: Value) -> Result<Value, CallError> {
 }
 
 /// What a rollout is planned from: manifests as text, before and after.
-#[derive(Deserialize)]
+#[derive(FromJson)]
 #[serde(deny_unknown_fields)]
 struct Rollout {
     release: String,

@@ -3,12 +3,13 @@
 use core::fmt;
 use core::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use backstay_object::FromJson;
+use serde::Serialize;
 
 macro_rules! codes {
     ($($variant:ident $name:literal $meaning:literal $hint:literal;)*) => {
         /// What stands in the way. The names are part of the product: they never change, only new ones come.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, FromJson)]
         pub enum CauseCode {
             $(
                 #[doc = $meaning]

@@ -3,14 +3,14 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use backstay_object::{kind, text_at};
-use serde::{Deserialize, Serialize};
+use backstay_object::{FromJson, kind, text_at};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::expression::Expression;
 
 /// How eager a rollout is to give up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailFast {
     /// Only what an object itself calls failed ends the wait before the deadline.
@@ -23,7 +23,7 @@ pub enum FailFast {
 }
 
 /// What counts as ready.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReadinessRules {
     /// Ours: kstatus where it is right, with endpoints, paused and suspended work, pods that fail.
@@ -36,7 +36,7 @@ pub enum ReadinessRules {
 }
 
 /// What ready and failed mean for one kind, as a user has it. Goes before every rule of ours; not asked with Helm's rules.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, FromJson)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReadinessRule {
     /// The kind's `apiVersion`; `group/*` stands for all versions of a group.
@@ -61,7 +61,7 @@ impl ReadinessRule {
 }
 
 /// The rules of judging. Times in milliseconds, each from the first sight of its trouble.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, FromJson)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Policy {
     /// How eager to give up.

@@ -5,8 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use backstay_object::{ResourceKey, Timestamp};
-use serde::{Deserialize, Serialize};
+use backstay_object::{FromJson, ResourceKey, Timestamp};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::code::CauseCode;
@@ -14,7 +14,7 @@ use crate::policy::Policy;
 use crate::revision::created_at;
 
 /// How far an object is. The six words of kstatus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// As its spec wants it.
@@ -32,7 +32,7 @@ pub enum Status {
 }
 
 /// Status with what a person wants to know beside it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, FromJson)]
 pub struct Readiness {
     /// How far it is.
     pub status: Status,
@@ -53,7 +53,7 @@ impl Readiness {
 }
 
 /// How sure a cause makes us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case", tag = "class")]
 pub enum Class {
     /// Nothing will heal it.
@@ -68,7 +68,7 @@ pub enum Class {
 }
 
 /// Why an object does not become ready.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, FromJson)]
 pub struct Cause {
     /// What it is.
     pub code: CauseCode,
@@ -93,7 +93,7 @@ pub struct Cause {
 }
 
 /// A cause and the time from which it is a verdict.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, FromJson)]
 pub struct Finding {
     /// The cause.
     pub cause: Cause,

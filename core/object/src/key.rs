@@ -4,14 +4,15 @@ use alloc::string::String;
 use core::cmp::Ordering;
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
+use crate::FromJson;
 use crate::look::text_at;
 
 /// Which object is meant. Two keys are equal when group, kind, namespace and name are: the version is only how one
 /// speaks of the object (Helm `isMatchingInfo` compares the same way).
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, FromJson)]
 pub struct ResourceKey {
     /// API group, empty for the core group.
     #[serde(default)]

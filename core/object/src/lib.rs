@@ -5,8 +5,11 @@
 #![no_std]
 #![warn(clippy::indexing_slicing)]
 extern crate alloc;
+// Derived code speaks of this crate by its name.
+extern crate self as backstay_object;
 
 mod duration;
+pub mod from_json;
 mod key;
 mod kinds;
 mod look;
@@ -15,7 +18,9 @@ mod selector;
 mod sort;
 mod time;
 
+pub use backstay_object_derive::FromJson;
 pub use duration::{DurationError, format_duration, parse_duration};
+pub use from_json::{FromJson, FromJsonError};
 pub use key::{ResourceKey, split_api_version};
 pub use kinds::{KINDS, KindInfo, kind_info, kind_info_by_plural};
 pub use look::*;

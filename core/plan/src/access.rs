@@ -8,13 +8,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use backstay_health::Policy;
-use backstay_object::{ResourceKey, kind_info, list_at, text_at};
-use serde::{Deserialize, Serialize};
+use backstay_object::{FromJson, ResourceKey, kind_info, list_at, text_at};
+use serde::Serialize;
 
 use crate::step::{Change, Plan, WatchScope};
 
 /// One permission.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, FromJson)]
 pub struct Need {
     /// Empty for everything outside of namespaces.
     pub namespace: String,

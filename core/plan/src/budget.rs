@@ -5,14 +5,14 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use backstay_object::format_duration;
-use serde::{Deserialize, Serialize};
+use backstay_object::{FromJson, format_duration};
+use serde::Serialize;
 
 use crate::step::Plan;
 use crate::timing::{Inputs, timing_of};
 
 /// The time a plan may need.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, FromJson)]
 pub struct Budget {
     /// What the forward way may take before it is certainly stuck: the recommended timeout without the undo's share.
     pub forward_ms: u64,
@@ -31,7 +31,7 @@ impl Budget {
 }
 
 /// One summand.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 pub struct BudgetTerm {
     /// The object in kubectl's form, or what the time is for.
     pub what: String,

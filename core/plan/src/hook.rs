@@ -4,13 +4,13 @@
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use backstay_object::annotation;
-use serde::{Deserialize, Serialize};
+use backstay_object::{FromJson, annotation};
+use serde::Serialize;
 
 use crate::step::PlannedObject;
 
 /// The point at which a hook runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case")]
 pub enum HookEvent {
     /// Before the first object of a first install.
@@ -69,7 +69,7 @@ impl HookEvent {
 }
 
 /// When the hook's object is deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeletePolicy {
     /// Before a new one is created; the default when none is given.
@@ -81,7 +81,7 @@ pub enum DeletePolicy {
 }
 
 /// A hook with its annotations read.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 pub struct PlannedHook {
     /// The object to create.
     pub object: PlannedObject,

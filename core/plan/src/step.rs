@@ -4,15 +4,15 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use backstay_health::Policy;
-use backstay_object::{ResourceKey, annotation};
-use serde::{Deserialize, Serialize};
+use backstay_object::{FromJson, ResourceKey, annotation};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::budget::Budget;
 use crate::hook::{HookEvent, PlannedHook, hooks_of};
 
 /// What the rollout is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case", tag = "operation")]
 pub enum Operation {
     /// First revision of a release.
@@ -43,7 +43,7 @@ impl Operation {
 }
 
 /// An object of a manifest, parsed by the host.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 pub struct PlannedObject {
     /// Which object; its namespace is filled in for namespaced kinds.
     pub key: ResourceKey,
@@ -78,7 +78,7 @@ impl PlannedObject {
 }
 
 /// What happens to one object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
     /// Not in the cluster yet.
@@ -108,7 +108,7 @@ impl Change {
 }
 
 /// One object of the plan.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 pub struct Step {
     /// Which object.
     pub key: ResourceKey,
@@ -130,7 +130,7 @@ pub struct Step {
 
 /// What undoing one step means. It is decided here, before anything changed, so that a host that crashed and one that
 /// did not will undo the same things (S11).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case", tag = "undo")]
 pub enum UndoWork {
     /// Nothing: this run does not change it, or it must survive.
@@ -145,7 +145,7 @@ pub enum UndoWork {
 }
 
 /// Where the undo leads.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case", tag = "target")]
 pub enum UndoTarget {
     /// Back to a recorded revision: the last one proven healthy.
@@ -163,7 +163,7 @@ pub enum UndoTarget {
 }
 
 /// Objects of one kind that the host has to watch.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, FromJson)]
 pub struct WatchScope {
     /// `apps/v1`
     pub api_version: String,
@@ -174,7 +174,7 @@ pub struct WatchScope {
 }
 
 /// Everything a rollout will do. Validated and immutable; steps are in the order they are applied.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 pub struct Plan {
     /// The release.
     pub release: String,

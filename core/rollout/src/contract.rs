@@ -4,22 +4,22 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use backstay_health::{Cause, Readiness};
-use backstay_object::{ResourceKey, Timestamp};
+use backstay_object::{FromJson, ResourceKey, Timestamp};
 use backstay_plan::WatchScope;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::journal::JournalEntry;
 use crate::phase::{HookStage, Phase};
 
 /// The idempotency key of an action: the same id means the same action, also after a crash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, FromJson)]
 #[serde(transparent)]
 pub struct ActionId(pub u32);
 
 /// Something the host has to do. It may be issued again with the same id after a crash or a lost reply, so doing it
 /// twice must have the effect of doing it once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 pub struct Action {
     /// Idempotency key.
     pub id: ActionId,
@@ -34,7 +34,7 @@ pub struct Action {
 
 /// What an action does. Which objects it means follows from the plan and the machine's state, see
 /// [`crate::Rollout::steps_of`]; that keeps journals small.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case", tag = "action")]
 pub enum ActionKind {
     /// Start watching these kinds and feed what is seen; done when the first lists are in. The watches go on.
@@ -99,7 +99,7 @@ pub enum ActionKind {
 }
 
 /// A change of the release's records.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case", tag = "record")]
 pub enum RecordChange {
     /// The new revision is deployed (and proven healthy if so said), the one before superseded.
@@ -138,7 +138,7 @@ pub enum RecordChange {
 }
 
 /// What the host tells the machine.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case", tag = "input")]
 pub enum Input {
     /// An object as it is now. May repeat, be late, or skip versions.
@@ -171,7 +171,7 @@ pub enum Input {
 }
 
 /// What a person can ask of a running rollout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case")]
 pub enum Command {
     /// Stop and go back. Honoured as soon as no action is in flight.
@@ -179,7 +179,7 @@ pub enum Command {
 }
 
 /// How an action ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case", tag = "outcome")]
 pub enum Outcome {
     /// Done.
@@ -201,7 +201,7 @@ pub enum Outcome {
 }
 
 /// An applied object's place in its history.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 pub struct Applied {
     /// Which object.
     pub key: ResourceKey,
@@ -212,7 +212,7 @@ pub struct Applied {
 }
 
 /// Whether an action that failed is worth another try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
     /// The server was not reachable or overloaded; nothing is known to have happened.
@@ -224,7 +224,7 @@ pub enum FailureKind {
 }
 
 /// What the machine tells the host. Totally ordered: a record comes before what depends on it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case", tag = "output")]
 pub enum Output {
     /// Make this durable before anything polled after it.
@@ -257,7 +257,7 @@ pub enum Output {
 }
 
 /// What the machine waits for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case", tag = "waiting")]
 pub enum WaitReason {
     /// An action's outcome.
@@ -280,7 +280,7 @@ pub enum WaitReason {
 }
 
 /// Something worth showing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case", tag = "event")]
 pub enum Event {
     /// A new phase began.
@@ -330,7 +330,7 @@ pub enum Event {
 }
 
 /// How a rollout ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case", tag = "verdict")]
 pub enum Verdict {
     /// The new revision runs.

@@ -3,8 +3,8 @@
 use alloc::string::String;
 
 use backstay_health::Cause;
-use backstay_object::Timestamp;
-use serde::{Deserialize, Serialize};
+use backstay_object::{FromJson, Timestamp};
+use serde::Serialize;
 
 use crate::contract::{ActionId, ActionKind, FailureKind, Verdict};
 use crate::phase::Phase;
@@ -19,7 +19,7 @@ pub const BEHAVIOUR: u32 = 2;
 pub const OLDEST_BEHAVIOUR: u32 = 1;
 
 /// One decision.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 pub struct JournalEntry {
     /// Position, from zero without gaps.
     pub seq: u32,
@@ -31,7 +31,7 @@ pub struct JournalEntry {
 }
 
 /// What was decided.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case", tag = "decided")]
 pub enum JournalEvent {
     /// The rollout begins. Durable with the pending release record: whoever wrote it holds the release.

@@ -1,9 +1,10 @@
 //! Where a rollout is, and the one table of legal changes.
 
-use serde::{Deserialize, Serialize};
+use backstay_object::FromJson;
+use serde::Serialize;
 
 /// Which hooks run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case")]
 pub enum HookStage {
     /// Before the main work.
@@ -18,7 +19,7 @@ pub enum HookStage {
 
 /// Where a rollout is. Before the first of these a host observes and validates; that changes nothing and is not
 /// journaled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case", tag = "phase")]
 pub enum Phase {
     /// The pending record is being written.

@@ -1,10 +1,10 @@
 //! What a rollout may do and for how long. Plain data with every field explicit: hosts say what they want.
 
-use backstay_object::Timestamp;
-use serde::{Deserialize, Serialize};
+use backstay_object::{FromJson, Timestamp};
+use serde::Serialize;
 
 /// What "ready" is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case")]
 pub enum Waiting {
     /// Not at all: applied is deployed. Hooks are still waited for, as Helm does.
@@ -16,7 +16,7 @@ pub enum Waiting {
 }
 
 /// What happens after a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case")]
 pub enum Remediation {
     /// Leave it for inspection.
@@ -26,7 +26,7 @@ pub enum Remediation {
 }
 
 /// What a failure means once a hook ran that cannot be undone (`backstay.dev/irreversible: "true"`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoReturn {
     /// Stop and leave the choice to a person: the content before may not fit what the hook did.
@@ -37,7 +37,7 @@ pub enum NoReturn {
 }
 
 /// The rules of one rollout.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 pub struct Policy {
     /// What is waited for.
     pub waiting: Waiting,

@@ -1,13 +1,13 @@
 //! The call `lint`: a manifest looked over.
 
+use backstay_object::FromJson;
 use backstay_plan::{Facts, RULES, Severity};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{CallError, input, output};
 use crate::planner::{Lines, findings, findings_text, sarif};
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 #[serde(deny_unknown_fields)]
 struct Input {
     #[serde(default = "super::default_namespace")]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use backstay_object::FromJson;
 use backstay_plan::{Facts, Inputs, TimeoutGiven};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{CallError, input, output};
@@ -12,7 +12,7 @@ use crate::planner::{
     rehearsals, rehearsals_text, roles_text, timed,
 };
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 #[serde(deny_unknown_fields)]
 struct Input {
     #[serde(default = "super::render::default_release")]

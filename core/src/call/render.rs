@@ -10,16 +10,15 @@ use backstay_chart::{
 use backstay_gotemplate::{
     Compatibility, Environment, FunctionError, LookupKey, Map, Value as Data, from_json_floats,
 };
-use backstay_object::Timestamp;
+use backstay_object::{FromJson, FromJsonError, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
 use serde_json::{Map as JsonMap, Value, json};
 
 use super::{CallError, Refusal, input};
 
 /// What a chart is rendered from. Everything but the chart has the default of `helm template`.
-#[derive(Deserialize)]
+#[derive(FromJson)]
 #[serde(deny_unknown_fields)]
 struct Input {
     /// The files of the chart's folder.
@@ -69,11 +68,18 @@ struct Input {
 }
 
 /// A number is enough for tests; keys and passwords need 32 bytes that nobody can guess, in base64.
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum Seed {
     Number(u64),
     Bytes(String),
+}
+
+impl FromJson for Seed {
+    fn from_json(given: &mut Value) -> Result<Self, FromJsonError> {
+        match given {
+            Value::String(_) => String::from_json(given).map(Self::Bytes),
+            _ => u64::from_json(given).map(Self::Number),
+        }
+    }
 }
 
 impl Default for Seed {
@@ -101,7 +107,7 @@ impl Seed {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 #[serde(deny_unknown_fields)]
 struct File {
     path: String,
@@ -112,7 +118,7 @@ struct File {
 }
 
 /// What the cluster has: `object` is null where nothing is there.
-#[derive(Deserialize)]
+#[derive(FromJson)]
 #[serde(deny_unknown_fields)]
 struct Answer {
     api_version: String,

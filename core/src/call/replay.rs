@@ -1,14 +1,13 @@
 //! The call `replay`: a recorded run judged again, thought by thought.
 
 use backstay_health::{FailFast as Level, Policy};
-use backstay_object::ResourceKey;
+use backstay_object::{FromJson, ResourceKey};
 use backstay_rehearse::{Recording, replay_told};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{CallError, Refusal, input, output};
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 #[serde(deny_unknown_fields)]
 struct Input {
     /// The lines of `--record`.
@@ -21,7 +20,7 @@ struct Input {
     fail_fast: FailFast,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, FromJson)]
 #[serde(rename_all = "lowercase")]
 enum FailFast {
     Off,

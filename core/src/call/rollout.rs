@@ -8,19 +8,20 @@
 mod work;
 
 use backstay_health::{is_transient_refusal, refusal};
-use backstay_object::{ResourceKey, Timestamp};
+use backstay_object::from_json::from_text;
+use backstay_object::{FromJson, FromJsonError, ResourceKey, Timestamp};
 use backstay_plan::Plan;
 use backstay_rollout::{
     ActionId, BEHAVIOUR, FailureKind, Input, JournalEntry, Outcome, Output, Policy, Rollout, WaitReason,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{CallError, Refusal, input, output, planned};
 use crate::planner::policy;
 
 /// The request that begins a rollout, or takes one up again.
-#[derive(Deserialize)]
+#[derive(FromJson)]
 #[serde(deny_unknown_fields)]
 struct First {
     /// Now.
@@ -41,7 +42,7 @@ struct First {
 }
 
 /// Every other request.
-#[derive(Deserialize)]
+#[derive(FromJson)]
 #[serde(deny_unknown_fields)]
 struct Later {
     /// Now.
@@ -52,28 +53,25 @@ struct Later {
 }
 
 /// What a host can tell: the machine's own inputs, or a server's refusal as it came.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(try_from = "Value", untagged)]
+#[derive(Clone, Serialize)]
+#[serde(untagged)]
 enum Told {
     Plain(Input),
     Refused(Refused),
 }
 
-impl TryFrom<Value> for Told {
-    type Error = serde_json::Error;
-
-    /// Tells the two forms apart itself, so that a mistake in one is called by its name.
-    fn try_from(told: Value) -> Result<Self, Self::Error> {
-        if told.get("refused").is_some() {
-            serde_json::from_value(told).map(Self::Refused)
+impl FromJson for Told {
+    fn from_json(given: &mut Value) -> Result<Self, FromJsonError> {
+        if given.get("refused").is_some() {
+            Refused::from_json(given).map(Self::Refused)
         } else {
-            serde_json::from_value(told).map(Self::Plain)
+            Input::from_json(given).map(Self::Plain)
         }
     }
 }
 
 /// The server's answer to a request of an action, which ends the action.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, FromJson)]
 #[serde(deny_unknown_fields)]
 struct Refused {
     /// The action.
@@ -106,7 +104,7 @@ impl Told {
 }
 
 /// What a caller keeps between two requests.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, FromJson)]
 #[serde(deny_unknown_fields)]
 struct Kept {
     /// [`BEHAVIOUR`] of the module that wrote it: another one would decide otherwise.
@@ -139,7 +137,7 @@ impl Kept {
 
     fn read(text: &str) -> Result<Self, CallError> {
         let refuse = |message: String| CallError::from(Refusal::new("state", message));
-        let kept: Self = serde_json::from_str(text).map_err(|error| {
+        let kept: Self = from_text(text).map_err(|error| {
             refuse(format!("the state is not one that an answer gave: {error}; begin anew from the journal"))
         })?;
         if kept.behaviour != BEHAVIOUR {

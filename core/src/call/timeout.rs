@@ -1,21 +1,30 @@
 //! The call `timeout`: how long a manifest's rollout may take, and why.
 
+use backstay_object::from_json::read;
+use backstay_object::{FromJson, FromJsonError};
 use backstay_plan::{Inputs, TimeoutGiven, rule_of_thumb};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{CallError, input, output};
 use crate::planner::{Before, Lines, plan_of, timed, timeout_text};
 
 /// A manifest, or the numbers of the rule of thumb.
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum Input {
-    Rule { rule: Rule },
+    Rule(Rule),
     Manifest(Box<Manifest>),
 }
 
-#[derive(Deserialize)]
+impl FromJson for Input {
+    fn from_json(given: &mut Value) -> Result<Self, FromJsonError> {
+        if given.get("rule").is_some() {
+            read::field(given, "rule").map(Self::Rule)
+        } else {
+            Manifest::from_json(given).map(|manifest| Self::Manifest(Box::new(manifest)))
+        }
+    }
+}
+
+#[derive(FromJson)]
 #[serde(deny_unknown_fields)]
 struct Rule {
     pods: u64,
@@ -37,7 +46,7 @@ const fn three() -> u64 {
     3
 }
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 #[serde(deny_unknown_fields)]
 struct Manifest {
     #[serde(default = "super::render::default_release")]
@@ -62,7 +71,7 @@ struct Manifest {
 /// The times, and their form for people.
 pub(super) fn call(given: Value) -> Result<Value, CallError> {
     let given = match input(given)? {
-        Input::Rule { rule } => {
+        Input::Rule(rule) => {
             let (initial, period) = (rule.initial_delay_ms, rule.period_ms);
             let total_ms = rule_of_thumb(rule.pods, initial, period, rule.failure_threshold, rule.buffer_ms);
             return Ok(json!({"total_ms": total_ms}));

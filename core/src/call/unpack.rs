@@ -1,14 +1,14 @@
 //! The call `unpack`: the files of a chart's archive, for who shows or edits them.
 
 use backstay_chart::unpack;
+use backstay_object::FromJson;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{CallError, Refusal, input};
 
-#[derive(Deserialize)]
+#[derive(FromJson)]
 #[serde(deny_unknown_fields)]
 struct Input {
     /// A `.tgz` in base64.

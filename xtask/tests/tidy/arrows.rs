@@ -9,7 +9,8 @@ use crate::{assert_none, list, metadata, metadata_with_packages, root, text};
 
 /// Which package of ours may use which others. It has exactly the members of the workspace.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("backstay-object", &[]),
+    ("backstay-object-derive", &[]),
+    ("backstay-object", &["backstay-object-derive"]),
     ("backstay-yaml", &["backstay-object"]),
     ("backstay-gotemplate", &["backstay-yaml"]),
     ("backstay-chart", &["backstay-gotemplate", "backstay-yaml", "backstay-object"]),
@@ -137,7 +138,7 @@ fn nothing_acts_below_the_core() -> anyhow::Result<()> {
     let mut wrong = BTreeSet::new();
     for package in core {
         let used = below(package)?;
-        assert!(used.contains("serde_json"), "nothing is known of what {package} uses");
+        assert!(used.len() > 1, "nothing is known of what {package} uses");
         // A logging facade without a logger does nothing; the core itself may not use it all the same.
         let acting = ACTING.iter().filter(|name| **name != "log" && used.contains(**name));
         wrong.extend(acting.map(|name| format!("{package} uses {name}")));

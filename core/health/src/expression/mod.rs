@@ -24,10 +24,11 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 use core::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use backstay_object::{FromJson, FromJsonError};
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use value::Answer;
@@ -89,9 +90,9 @@ impl Serialize for Expression {
     }
 }
 
-impl<'de> Deserialize<'de> for Expression {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
+impl FromJson for Expression {
+    fn from_json(given: &mut Value) -> Result<Self, FromJsonError> {
+        let text = String::from_json(given)?;
+        Self::parse(&text).map_err(|error| FromJsonError::new(error.to_string()))
     }
 }

@@ -13,8 +13,8 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use backstay_object::{annotation, at};
-use serde::{Deserialize, Serialize};
+use backstay_object::{FromJson, annotation, at};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::step::PlannedObject;
@@ -22,7 +22,7 @@ use crate::timing::Remark;
 pub use table::{RULES, Rule, Severity, rule_of};
 
 /// Something a rule found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, FromJson)]
 pub struct Finding {
     /// The rule.
     pub code: String,
@@ -49,7 +49,7 @@ pub struct Finding {
 }
 
 /// What is known of the cluster and the rollout; everything may be left out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, FromJson)]
 #[serde(default, deny_unknown_fields)]
 pub struct Facts {
     /// Kubernetes version, major and minor; without it only what every supported version lacks is an error.

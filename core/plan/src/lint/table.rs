@@ -1,9 +1,10 @@
 //! The rules: code, severity, why it matters, what to do. `docs/lint` has a page for each; a test ties them.
 
-use serde::{Deserialize, Serialize};
+use backstay_object::FromJson;
+use serde::Serialize;
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, FromJson)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Good to know.

@@ -6,8 +6,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use backstay_object::{format_duration, int_at, list_at, text_at};
-use serde::{Deserialize, Serialize};
+use backstay_object::{FromJson, format_duration, int_at, list_at, text_at};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::workload::{Way, work_of};
@@ -15,7 +15,7 @@ use super::{Inputs, Timing, pod};
 use crate::step::{Change, Plan};
 
 /// Something to know about the numbers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, FromJson)]
 pub struct Remark {
     /// The rule, as `lint` calls it.
     pub code: String,

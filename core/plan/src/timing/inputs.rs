@@ -4,12 +4,13 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use serde::{Deserialize, Serialize};
+use backstay_object::FromJson;
+use serde::Serialize;
 
 use super::Override;
 
 /// What the calculation assumes about the cluster and the programs. Every number can be measured and given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, FromJson)]
 #[serde(default, deny_unknown_fields)]
 pub struct Inputs {
     /// Compressed size of an image nobody named, in megabytes (10^6 bytes).

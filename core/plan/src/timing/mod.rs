@@ -12,8 +12,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use backstay_object::set_at;
-use serde::{Deserialize, Serialize};
+use backstay_object::{FromJson, set_at};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::step::{Change, Plan, UndoWork};
@@ -32,7 +32,7 @@ const CI_AROUND_MS: u64 = 60_000;
 const UNDO_LEAST_MS: u64 = 60_000;
 
 /// The answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 pub struct Timing {
     /// What a healthy rollout takes if nothing is slow.
     pub expected_ms: u64,
@@ -59,7 +59,7 @@ pub struct Timing {
 }
 
 /// What one object takes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 pub struct ObjectTime {
     /// The object in kubectl's form.
     pub object: String,
@@ -85,7 +85,7 @@ pub struct ObjectTime {
 }
 
 /// One summand.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, FromJson)]
 pub struct Term {
     /// What the time is for.
     pub what: String,

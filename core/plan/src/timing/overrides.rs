@@ -3,14 +3,15 @@
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 
-use serde::{Deserialize, Serialize};
+use backstay_object::FromJson;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::Inputs;
 use crate::step::Plan;
 
 /// A number that counts instead of the manifest's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, FromJson)]
 #[serde(deny_unknown_fields)]
 pub struct Override {
     /// The object in kubectl's form, as the answer names it.
