@@ -13,12 +13,13 @@ mod unpack;
 
 use std::collections::BTreeMap;
 
-use backstay_object::from_json::{from_text, from_value};
+use backstay_object::from_json::from_value;
 use backstay_object::{FromJson, Timestamp};
 use backstay_plan::{Operation, Plan, PlanInput, PlannedObject, PreviousRevision};
 use backstay_rehearse::{Rehearsal, Trouble};
 use backstay_rollout::Policy;
 use backstay_sim::{Cluster, Fault, FaultCode};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::planner::{self, policy};
@@ -159,7 +160,8 @@ pub fn refuse(error: &CallError) -> String {
     error.to_json().to_string()
 }
 
-#[derive(FromJson)]
+/// By serde, whose errors tell the line and the column: the request is a text that somebody wrote.
+#[derive(Deserialize)]
 struct Request {
     call: String,
     #[serde(default)]
@@ -167,7 +169,7 @@ struct Request {
 }
 
 fn answer(request: &str) -> Result<Value, CallError> {
-    let request: Request = from_text(request).map_err(|error| {
+    let request: Request = serde_json::from_str(request).map_err(|error| {
         CallError::BadRequest(format!("the request is not {{\"call\": …, \"input\": …}}: {error}"))
     })?;
     let (_, call) = CALLS

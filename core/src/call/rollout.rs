@@ -8,13 +8,12 @@
 mod work;
 
 use backstay_health::{is_transient_refusal, refusal};
-use backstay_object::from_json::from_text;
 use backstay_object::{FromJson, FromJsonError, ResourceKey, Timestamp};
 use backstay_plan::Plan;
 use backstay_rollout::{
     ActionId, BEHAVIOUR, FailureKind, Input, JournalEntry, Outcome, Output, Policy, Rollout, WaitReason,
 };
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use super::{CallError, Refusal, input, output, planned};
@@ -70,6 +69,12 @@ impl FromJson for Told {
     }
 }
 
+impl<'de> Deserialize<'de> for Told {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        backstay_object::from_json::deserialize(deserializer)
+    }
+}
+
 /// The server's answer to a request of an action, which ends the action.
 #[derive(Clone, Serialize, FromJson)]
 #[serde(deny_unknown_fields)]
@@ -104,7 +109,7 @@ impl Told {
 }
 
 /// What a caller keeps between two requests.
-#[derive(Serialize, FromJson)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Kept {
     /// [`BEHAVIOUR`] of the module that wrote it: another one would decide otherwise.
@@ -137,7 +142,7 @@ impl Kept {
 
     fn read(text: &str) -> Result<Self, CallError> {
         let refuse = |message: String| CallError::from(Refusal::new("state", message));
-        let kept: Self = from_text(text).map_err(|error| {
+        let kept: Self = serde_json::from_str(text).map_err(|error| {
             refuse(format!("the state is not one that an answer gave: {error}; begin anew from the journal"))
         })?;
         if kept.behaviour != BEHAVIOUR {
