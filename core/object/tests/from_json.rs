@@ -1,4 +1,5 @@
 //! What is read from JSON, what is refused and in which words; and that it is what serde writes.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
