@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use backstay_gotemplate::Compatibility;
+use backstay_gotemplate::{Compatibility, lower_text};
 use backstay_yaml::{Builder, Documents, JsonBuilder, ReadOptions};
 use serde_json::Value;
 
@@ -189,7 +189,7 @@ fn take(
 }
 
 fn words(list: &str) -> Vec<String> {
-    list.split(',').map(|word| word.trim().to_lowercase()).collect()
+    list.split(',').map(|word| lower_text(word.trim())).collect()
 }
 
 /// The events of a hook; `None` where one of them is unknown, which makes Helm drop the document.

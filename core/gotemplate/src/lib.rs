@@ -40,7 +40,7 @@ pub use function::{
 };
 pub use functions::{
     AddressKind, Regex, UrlParts, address_kind, chart_message, check_date, go_regex, helm_functions,
-    json_prefix, semver, url_parts,
+    json_prefix, lower_text, semver, url_parts,
 };
 pub use parse::ParseError;
 pub use print::{quoted, quoted_rune};

@@ -146,5 +146,5 @@ fn hexadecimal(value: f64, verb: char, precision: Option<usize>) -> String {
     let point = if fraction.is_empty() { "" } else { "." };
     let sign = if power < 0 { '-' } else { '+' };
     let text = format!("0x{}{point}{fraction}p{sign}{:02}", mantissa >> 60, power.unsigned_abs());
-    if verb == 'X' { text.to_uppercase() } else { text }
+    if verb == 'X' { text.to_ascii_uppercase() } else { text }
 }

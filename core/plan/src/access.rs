@@ -72,7 +72,7 @@ pub fn needs_of(
             return info.plural.to_owned();
         }
         let own = defined.get(&(key.group.clone(), key.kind.clone())).cloned();
-        own.or_else(|| plural(key)).unwrap_or_else(|| format!("{}s", key.kind.to_lowercase()))
+        own.or_else(|| plural(key)).unwrap_or_else(|| format!("{}s", key.kind.to_ascii_lowercase()))
     };
     for step in &plan.steps {
         let name = resource(&step.key);

@@ -160,11 +160,11 @@ impl Clock {
 
 /// The objects of a line. `None` when there is none; an empty list for what carries none (bookmarks, errors of a watch).
 fn unwrap(mut entry: Value) -> Option<Vec<(Value, bool)>> {
-    let mut change = text_at(&entry, &["type"]).unwrap_or("").to_uppercase();
+    let mut change = text_at(&entry, &["type"]).unwrap_or("").to_ascii_uppercase();
     let mut object = entry.get_mut("object").or(None).map(Value::take)?;
     // A watch event around the object. An Event of the cluster has a type, too, but no object within.
     if object.get("object").is_some_and(Value::is_object) && object.get("metadata").is_none() {
-        change = text_at(&object, &["type"]).unwrap_or("").to_uppercase();
+        change = text_at(&object, &["type"]).unwrap_or("").to_ascii_uppercase();
         object = object.get_mut("object").map(Value::take)?;
     }
     if matches!(change.as_str(), "BOOKMARK" | "ERROR") || kind(&object) == "Status" {

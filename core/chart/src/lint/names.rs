@@ -7,7 +7,7 @@ const DNS_1035: &str = "a DNS-1035 label must consist of lower case alphanumeric
 
 /// Why a name does not do for a kind; empty when it does.
 pub(super) fn problems(kind: &str, name: &str) -> Vec<String> {
-    match kind.to_lowercase().as_str() {
+    match backstay_gotemplate::lower_text(kind).as_str() {
         "certificatesigningrequest" => Vec::new(),
         "service" => label(name, |c| c.is_ascii_lowercase(), DNS_1035, DNS_1035),
         "namespace" => label(

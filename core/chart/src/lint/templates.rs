@@ -1,5 +1,6 @@
 //! Rules for templates and for the files of `crds/`.
 
+use backstay_gotemplate::lower_text;
 use backstay_yaml::from_yaml;
 use serde_json::Value;
 
@@ -87,7 +88,7 @@ impl Linter<'_> {
         if self.is_helm3() {
             self.of_helm2(file);
         }
-        let is_yaml = match extension.to_lowercase().as_str() {
+        let is_yaml = match lower_text(extension).as_str() {
             ".yaml" => !self.is_helm3() || extension == ".yaml",
             ".yml" => !self.is_helm3(),
             _ => false,

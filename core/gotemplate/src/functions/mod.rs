@@ -2,6 +2,7 @@
 
 mod address;
 mod arguments;
+mod case;
 mod conversion;
 mod crypto;
 mod dates;
@@ -29,6 +30,7 @@ mod url;
 mod words;
 
 pub use address::{AddressKind, address_kind};
+pub use case::lower_text;
 pub use dates::check_date;
 pub(crate) use dates::duration_methods;
 pub use flow::chart_message;

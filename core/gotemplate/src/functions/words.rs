@@ -1,6 +1,7 @@
 //! Letters and words: cases, initials, line breaks (what Sprig v3.3.0 takes from goutils 1.1.1 and xstrings 1.5.0).
 
 use super::arguments::{fixed, length, text};
+use super::case::{lower, upper};
 use super::text::bytes;
 use crate::function::{Function, Parameter, Parameter::Text};
 use crate::raw::bytes_of_text;
@@ -21,22 +22,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 const ONE: &[Parameter] = &[Text];
-
-/// Go maps one character to one; where Unicode's full mapping needs more, the character stays.
-fn single(mut mapped: impl Iterator<Item = char>, otherwise: char) -> char {
-    match (mapped.next(), mapped.next()) {
-        (Some(c), None) => c,
-        _ => otherwise,
-    }
-}
-
-fn upper(c: char) -> char {
-    single(c.to_uppercase(), c)
-}
-
-fn lower(c: char) -> char {
-    if c == 'İ' { 'i' } else { single(c.to_lowercase(), c) }
-}
 
 /// Upper case but for the letters that are two in one.
 fn title(c: char) -> char {

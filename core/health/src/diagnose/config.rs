@@ -60,7 +60,7 @@ pub(super) fn missing(words: &str) -> Option<Missing<'_>> {
         let path = path.split_whitespace().next()?;
         return Some(Missing::Key { kind, name: path.rsplit('/').next()? });
     }
-    let lower = words.to_lowercase();
+    let lower = words.to_ascii_lowercase();
     let names_one = lower.contains("configmap \"")
         || lower.contains("secret \"")
         || lower.contains("configmaps \"")

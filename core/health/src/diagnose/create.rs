@@ -57,7 +57,7 @@ pub(super) fn waiting<'a>(scene: &mut Scene<'a>, container: &Container<'a>) {
 
 /// The runtime's no is final, unless it says that it is only busy.
 pub(super) fn class_of(words: &str, policy: &Policy) -> Class {
-    let lower = words.to_lowercase();
+    let lower = words.to_ascii_lowercase();
     if PASSING.iter().any(|sign| lower.contains(sign)) {
         after_grace(policy.mount_grace_ms)
     } else {

@@ -117,7 +117,7 @@ fn registry_words<'a>(
     };
     let pulls = || {
         failed().filter(|event| {
-            events::message(event).to_lowercase().contains("pull") || reason == "InvalidImageName"
+            events::message(event).to_ascii_lowercase().contains("pull") || reason == "InvalidImageName"
         })
     };
     let seen = pulls().filter_map(events::first_seen).min().or_else(|| container.status_written_at());
@@ -142,7 +142,11 @@ fn classify(reason: &str, text: &str, image: &str, policy: &Policy) -> (CauseCod
         _ => {}
     }
     // An image may be called `forbidden/timeout`.
-    let text = if image.is_empty() { text.to_lowercase() } else { text.replace(image, "").to_lowercase() };
+    let text = if image.is_empty() {
+        text.to_ascii_lowercase()
+    } else {
+        text.replace(image, "").to_ascii_lowercase()
+    };
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if says(AWAY) {
         (CauseCode::ImagePullFailed, after_grace(policy.registry_grace_ms))

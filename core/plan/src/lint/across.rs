@@ -111,7 +111,7 @@ fn autoscaler(context: &Context<'_>, object: &PlannedObject, found: &mut Found) 
     let (kind, name) = (text("kind"), text("name"));
     let Some(target) = context.objects.iter().find(|one| one.key.kind == kind && one.key.name == name) else {
         if context.lacks(kind, name) {
-            let message = format!("{}/{name} is not in this chart", kind.to_lowercase());
+            let message = format!("{}/{name} is not in this chart", kind.to_ascii_lowercase());
             found.add("autoscaler-target-missing", object, "spec.scaleTargetRef", message);
         }
         return;

@@ -180,7 +180,7 @@ impl<'a> Context<'a> {
 
     /// Whether an object is missing as far as anybody knows: not in the chart, and not in the cluster if that was looked at.
     pub(crate) fn lacks(&self, kind: &str, name: &str) -> bool {
-        let word = kind.to_lowercase();
+        let word = kind.to_ascii_lowercase();
         let is_present = |present: &Vec<String>| {
             present
                 .iter()

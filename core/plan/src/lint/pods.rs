@@ -102,7 +102,7 @@ impl Pod<'_> {
         let Some(reference) = reference else { return };
         let Some(name) = text_at(reference, &[name_field]) else { return };
         if bool_at(reference, &["optional"]) != Some(true) && self.context.lacks(kind, name) {
-            let message = format!("{}/{name} is not in this chart", kind.to_lowercase());
+            let message = format!("{}/{name} is not in this chart", kind.to_ascii_lowercase());
             found.add("config-missing", self.object, field, message);
         }
     }

@@ -133,7 +133,7 @@ pub(super) fn role_binding(object: &mut Value) {
 
 pub(super) fn definition(object: &mut Value) {
     let kind = text_at(object, &["spec", "names", "kind"]).unwrap_or("").to_owned();
-    default(object, &["spec", "names", "singular"], json!(kind.to_lowercase()));
+    default(object, &["spec", "names", "singular"], json!(kind.to_ascii_lowercase()));
     default(object, &["spec", "names", "listKind"], json!(format!("{kind}List")));
     default(object, &["spec", "conversion", "strategy"], json!("None"));
     if let Some(names) = at(object, &["spec", "names"]).cloned() {

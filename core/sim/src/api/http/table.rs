@@ -215,7 +215,7 @@ fn cells(kind: &Served, object: &Value, now: Timestamp) -> Vec<Value> {
             json!(text(&["reason"])),
             json!(format!(
                 "{}/{}",
-                text(&["involvedObject", "kind"]).to_lowercase(),
+                text(&["involvedObject", "kind"]).to_ascii_lowercase(),
                 text(&["involvedObject", "name"])
             )),
             json!(text(&["source", "component"])),

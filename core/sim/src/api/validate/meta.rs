@@ -21,7 +21,7 @@ pub(super) fn metadata(kind: &Served, object: &Value) -> Vec<FieldError> {
     labels("metadata.labels", map_at(object, &["metadata", "labels"]), &mut errors);
     if let Some(annotations) = map_at(object, &["metadata", "annotations"]) {
         for key in annotations.keys() {
-            if let Some(detail) = qualified_name(&key.to_lowercase()) {
+            if let Some(detail) = qualified_name(&key.to_ascii_lowercase()) {
                 errors.push(FieldError::invalid("metadata.annotations", &json!(key), &detail));
             }
         }
