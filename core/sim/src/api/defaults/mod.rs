@@ -8,13 +8,33 @@ use serde_json::Value;
 
 use super::kinds::Served;
 use super::schema::{Place, Type};
-
 use crate::json::json;
+use Fill::{Flag, Number, Text};
 
 /// Sets a field that is absent.
 fn default(object: &mut Value, path: &[&str], value: Value) {
     if at(object, path).is_none_or(Value::is_null) {
         set_at(object, path, value);
+    }
+}
+
+/// What a field is filled with.
+#[derive(Clone, Copy, Debug)]
+enum Fill {
+    Text(&'static str),
+    Number(i64),
+    Flag(bool),
+}
+
+/// Sets the fields that are absent.
+fn fill(object: &mut Value, rows: &[(&[&str], Fill)]) {
+    for (path, what) in rows {
+        let value = match what {
+            Text(text) => json!(text),
+            Number(number) => json!(number),
+            Flag(flag) => json!(flag),
+        };
+        default(object, path, value);
     }
 }
 
@@ -55,15 +75,16 @@ pub(super) fn apply_defaults(kind: &Served, object: &mut Value) {
         ("autoscaling", "HorizontalPodAutoscaler") => others::autoscaler(object),
         ("networking.k8s.io", "NetworkPolicy") => others::network_policy(object),
         ("storage.k8s.io", "StorageClass") => {
-            default(object, &["reclaimPolicy"], json!("Delete"));
-            default(object, &["volumeBindingMode"], json!("Immediate"));
+            fill(
+                object,
+                &[(&["reclaimPolicy"], Text("Delete")), (&["volumeBindingMode"], Text("Immediate"))],
+            );
         }
         ("scheduling.k8s.io", "PriorityClass") => {
             default(object, &["preemptionPolicy"], json!("PreemptLowerPriority"));
         }
         ("discovery.k8s.io", "EndpointSlice") => each(object, &["ports"], |port| {
-            default(port, &["name"], json!(""));
-            default(port, &["protocol"], json!("TCP"));
+            fill(port, &[(&["name"], Text("")), (&["protocol"], Text("TCP"))]);
         }),
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => others::role_binding(object),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => others::definition(object),

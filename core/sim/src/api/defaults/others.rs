@@ -4,14 +4,14 @@ use backstay_object::{at, list_at, map_at, remove_at, set_at, text_at};
 use base64::Engine as _;
 use serde_json::Value;
 
-use super::{default, each, is};
+use super::Fill::Text;
+use super::{default, each, fill, is};
 
 use crate::json::json;
 
 pub(super) fn service(object: &mut Value) {
     let Some(spec) = object.get_mut("spec") else { return };
-    default(spec, &["type"], json!("ClusterIP"));
-    default(spec, &["sessionAffinity"], json!("None"));
+    fill(spec, &[(&["type"], Text("ClusterIP")), (&["sessionAffinity"], Text("None"))]);
     if is(spec, &["sessionAffinity"], "ClientIP") {
         default(spec, &["sessionAffinityConfig", "clientIP", "timeoutSeconds"], json!(10_800));
     }
@@ -39,17 +39,21 @@ pub(super) fn service(object: &mut Value) {
 }
 
 pub(super) fn claim(object: &mut Value) {
-    default(object, &["spec", "volumeMode"], json!("Filesystem"));
-    default(object, &["status", "phase"], json!("Pending"));
+    fill(object, &[(&["spec", "volumeMode"], Text("Filesystem")), (&["status", "phase"], Text("Pending"))]);
     if let Some(limits) = at(object, &["spec", "resources", "limits", "storage"]).cloned() {
         default(object, &["spec", "resources", "requests", "storage"], limits);
     }
 }
 
 pub(super) fn volume(object: &mut Value) {
-    default(object, &["spec", "volumeMode"], json!("Filesystem"));
-    default(object, &["spec", "persistentVolumeReclaimPolicy"], json!("Retain"));
-    default(object, &["status", "phase"], json!("Pending"));
+    fill(
+        object,
+        &[
+            (&["spec", "volumeMode"], Text("Filesystem")),
+            (&["spec", "persistentVolumeReclaimPolicy"], Text("Retain")),
+            (&["status", "phase"], Text("Pending")),
+        ],
+    );
     if at(object, &["spec", "hostPath"]).is_some() {
         default(object, &["spec", "hostPath", "type"], json!(""));
     }

@@ -3,7 +3,8 @@
 use backstay_object::{at, at_mut, int_at, list_at, map_at, set_at, text_at};
 use serde_json::Value;
 
-use super::{default, each, is, pull_policy};
+use super::Fill::{Flag, Number, Text};
+use super::{default, each, fill, is, pull_policy};
 
 use crate::json::json;
 
@@ -12,21 +13,38 @@ pub(super) fn deployment(object: &mut Value) {
     if at(object, spec).is_none() {
         return;
     }
-    default(object, &["spec", "replicas"], json!(1));
-    default(object, &["spec", "strategy", "type"], json!("RollingUpdate"));
+    fill(
+        object,
+        &[(&["spec", "replicas"], Number(1)), (&["spec", "strategy", "type"], Text("RollingUpdate"))],
+    );
     if is(object, &["spec", "strategy", "type"], "RollingUpdate") {
-        default(object, &["spec", "strategy", "rollingUpdate", "maxUnavailable"], json!("25%"));
-        default(object, &["spec", "strategy", "rollingUpdate", "maxSurge"], json!("25%"));
+        fill(
+            object,
+            &[
+                (&["spec", "strategy", "rollingUpdate", "maxUnavailable"], Text("25%")),
+                (&["spec", "strategy", "rollingUpdate", "maxSurge"], Text("25%")),
+            ],
+        );
     }
-    default(object, &["spec", "revisionHistoryLimit"], json!(10));
-    default(object, &["spec", "progressDeadlineSeconds"], json!(600));
+    fill(
+        object,
+        &[
+            (&["spec", "revisionHistoryLimit"], Number(10)),
+            (&["spec", "progressDeadlineSeconds"], Number(600)),
+        ],
+    );
     template(object, &["spec", "template"]);
 }
 
 pub(super) fn stateful_set(object: &mut Value) {
-    default(object, &["spec", "replicas"], json!(1));
-    default(object, &["spec", "podManagementPolicy"], json!("OrderedReady"));
-    default(object, &["spec", "updateStrategy", "type"], json!("RollingUpdate"));
+    fill(
+        object,
+        &[
+            (&["spec", "replicas"], Number(1)),
+            (&["spec", "podManagementPolicy"], Text("OrderedReady")),
+            (&["spec", "updateStrategy", "type"], Text("RollingUpdate")),
+        ],
+    );
     if is(object, &["spec", "updateStrategy", "type"], "RollingUpdate") {
         default(object, &["spec", "updateStrategy", "rollingUpdate", "partition"], json!(0));
     }
@@ -35,10 +53,15 @@ pub(super) fn stateful_set(object: &mut Value) {
         default(object, &["spec", "persistentVolumeClaimRetentionPolicy", field], json!("Retain"));
     }
     each(object, &["spec", "volumeClaimTemplates"], |claim| {
-        default(claim, &["apiVersion"], json!("v1"));
-        default(claim, &["kind"], json!("PersistentVolumeClaim"));
-        default(claim, &["spec", "volumeMode"], json!("Filesystem"));
-        default(claim, &["status", "phase"], json!("Pending"));
+        fill(
+            claim,
+            &[
+                (&["apiVersion"], Text("v1")),
+                (&["kind"], Text("PersistentVolumeClaim")),
+                (&["spec", "volumeMode"], Text("Filesystem")),
+                (&["status", "phase"], Text("Pending")),
+            ],
+        );
     });
     template(object, &["spec", "template"]);
     for field in ["replicas", "availableReplicas"] {
@@ -49,8 +72,13 @@ pub(super) fn stateful_set(object: &mut Value) {
 pub(super) fn daemon_set(object: &mut Value) {
     default(object, &["spec", "updateStrategy", "type"], json!("RollingUpdate"));
     if is(object, &["spec", "updateStrategy", "type"], "RollingUpdate") {
-        default(object, &["spec", "updateStrategy", "rollingUpdate", "maxUnavailable"], json!(1));
-        default(object, &["spec", "updateStrategy", "rollingUpdate", "maxSurge"], json!(0));
+        fill(
+            object,
+            &[
+                (&["spec", "updateStrategy", "rollingUpdate", "maxUnavailable"], Number(1)),
+                (&["spec", "updateStrategy", "rollingUpdate", "maxSurge"], Number(0)),
+            ],
+        );
     }
     default(object, &["spec", "revisionHistoryLimit"], json!(10));
     template(object, &["spec", "template"]);
@@ -69,9 +97,14 @@ fn job_spec(object: &mut Value, path: &[&str]) {
     if spec.get("completions").is_none() && spec.get("parallelism").is_none() {
         default(spec, &["completions"], json!(1));
     }
-    default(spec, &["parallelism"], json!(1));
-    default(spec, &["completionMode"], json!("NonIndexed"));
-    default(spec, &["suspend"], json!(false));
+    fill(
+        spec,
+        &[
+            (&["parallelism"], Number(1)),
+            (&["completionMode"], Text("NonIndexed")),
+            (&["suspend"], Flag(false)),
+        ],
+    );
     if int_at(spec, &["backoffLimitPerIndex"]).is_some() {
         default(spec, &["backoffLimit"], json!(i32::MAX));
     } else {
@@ -83,18 +116,28 @@ fn job_spec(object: &mut Value, path: &[&str]) {
 }
 
 pub(super) fn cron_job(object: &mut Value) {
-    default(object, &["spec", "concurrencyPolicy"], json!("Allow"));
-    default(object, &["spec", "suspend"], json!(false));
-    default(object, &["spec", "successfulJobsHistoryLimit"], json!(3));
-    default(object, &["spec", "failedJobsHistoryLimit"], json!(1));
+    fill(
+        object,
+        &[
+            (&["spec", "concurrencyPolicy"], Text("Allow")),
+            (&["spec", "suspend"], Flag(false)),
+            (&["spec", "successfulJobsHistoryLimit"], Number(3)),
+            (&["spec", "failedJobsHistoryLimit"], Number(1)),
+        ],
+    );
     template(object, &["spec", "jobTemplate", "spec", "template"]);
 }
 
 pub(super) fn pod(object: &mut Value) {
     if let Some(spec) = at_mut(object, &["spec"]) {
-        default(spec, &["enableServiceLinks"], json!(true));
-        default(spec, &["preemptionPolicy"], json!("PreemptLowerPriority"));
-        default(spec, &["priority"], json!(0));
+        fill(
+            spec,
+            &[
+                (&["enableServiceLinks"], Flag(true)),
+                (&["preemptionPolicy"], Text("PreemptLowerPriority")),
+                (&["priority"], Number(0)),
+            ],
+        );
         for list in ["containers", "initContainers"] {
             each(spec, &[list], requests_from_limits);
         }
@@ -160,10 +203,15 @@ pub(super) fn template(object: &mut Value, path: &[&str]) {
 }
 
 fn pod_spec(spec: &mut Value) {
-    default(spec, &["restartPolicy"], json!("Always"));
-    default(spec, &["dnsPolicy"], json!("ClusterFirst"));
-    default(spec, &["schedulerName"], json!("default-scheduler"));
-    default(spec, &["terminationGracePeriodSeconds"], json!(30));
+    fill(
+        spec,
+        &[
+            (&["restartPolicy"], Text("Always")),
+            (&["dnsPolicy"], Text("ClusterFirst")),
+            (&["schedulerName"], Text("default-scheduler")),
+            (&["terminationGracePeriodSeconds"], Number(30)),
+        ],
+    );
     default(spec, &["securityContext"], json!({}));
     if let Some(account) = at(spec, &["serviceAccountName"]).cloned() {
         set_at(spec, &["serviceAccount"], account);
@@ -178,17 +226,27 @@ fn pod_spec(spec: &mut Value) {
 }
 
 fn container(container: &mut Value, host_network: bool) {
-    default(container, &["terminationMessagePath"], json!("/dev/termination-log"));
-    default(container, &["terminationMessagePolicy"], json!("File"));
+    fill(
+        container,
+        &[
+            (&["terminationMessagePath"], Text("/dev/termination-log")),
+            (&["terminationMessagePolicy"], Text("File")),
+        ],
+    );
     default(container, &["resources"], json!({}));
     let policy = pull_policy(text_at(container, &["image"]).unwrap_or(""));
     default(container, &["imagePullPolicy"], json!(policy));
     for name in ["livenessProbe", "readinessProbe", "startupProbe"] {
         if let Some(probe) = at_mut(container, &[name]) {
-            default(probe, &["timeoutSeconds"], json!(1));
-            default(probe, &["periodSeconds"], json!(10));
-            default(probe, &["successThreshold"], json!(1));
-            default(probe, &["failureThreshold"], json!(3));
+            fill(
+                probe,
+                &[
+                    (&["timeoutSeconds"], Number(1)),
+                    (&["periodSeconds"], Number(10)),
+                    (&["successThreshold"], Number(1)),
+                    (&["failureThreshold"], Number(3)),
+                ],
+            );
             http_get(probe);
             if at(probe, &["grpc"]).is_some() {
                 default(probe, &["grpc", "service"], json!(""));
@@ -218,8 +276,7 @@ fn container(container: &mut Value, host_network: bool) {
 
 fn http_get(action: &mut Value) {
     if at(action, &["httpGet"]).is_some() {
-        default(action, &["httpGet", "path"], json!("/"));
-        default(action, &["httpGet", "scheme"], json!("HTTP"));
+        fill(action, &[(&["httpGet", "path"], Text("/")), (&["httpGet", "scheme"], Text("HTTP"))]);
     }
 }
 
