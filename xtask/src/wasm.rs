@@ -29,8 +29,8 @@ const SHIPPED: &str = "wasm";
 /// Where cargo takes the compiler's flags for the target from.
 const TARGET_FLAGS: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";
 
-/// At most so many bytes with gzip may the shipped module have. It is what was measured and a little; the goal is 1.1 MB.
-pub(crate) const BUDGET: usize = 1_430_000;
+/// At most so many bytes with gzip may the shipped module have. It is what was measured (973,592) and a little; the goal was 1.1 MB.
+pub(crate) const BUDGET: usize = 1_000_000;
 
 /// What gzip adds to the compressed bytes: its header, the checksum and the length (RFC 1952).
 const GZIP_FRAME: usize = 18;
