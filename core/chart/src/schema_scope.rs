@@ -121,7 +121,7 @@ impl<'s, 'a> Scope<'s, 'a> {
         let item = match self.item {
             Item::Only => String::new(),
             Item::Index(index) => format!("/{index}"),
-            Item::Name(name) => format!("/{}", escaped(name)),
+            Item::Name(name) => format!("/{}", in_address(name)),
         };
         format!("{}/{}{item}", parent.location(), self.keyword.map_or("", Keyword::name))
     }
@@ -146,7 +146,7 @@ fn pointer_to(root: &Value, schema: &Value) -> Option<String> {
     match root {
         Value::Object(map) => map
             .iter()
-            .find_map(|(name, value)| Some(format!("/{}{}", escaped(name), pointer_to(value, schema)?))),
+            .find_map(|(name, value)| Some(format!("/{}{}", in_address(name), pointer_to(value, schema)?))),
         Value::Array(items) => items
             .iter()
             .enumerate()
@@ -158,4 +158,17 @@ fn pointer_to(root: &Value, schema: &Value) -> Option<String> {
 /// A name in a JSON pointer (RFC 6901).
 pub(super) fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
+}
+
+/// A name in a JSON pointer that is part of an address (Go's `url.PathEscape`).
+fn in_address(name: &str) -> String {
+    let mut out = String::new();
+    for byte in escaped(name).bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~$&+:=@".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
 }
