@@ -64,6 +64,30 @@ fn lint_adds_its_rules_beside_helms_output() {
     assert_eq!(backstay(&["lint", &chart, "--ignore", "no-such-rule"]).status.code(), Some(64));
 }
 
+#[test]
+fn sarif_has_what_helm_finds_and_files_from_where_the_tool_runs() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("sarif-{}", std::process::id()));
+    let templates = folder.join("broken/templates");
+    std::fs::create_dir_all(&templates).unwrap();
+    std::fs::write(folder.join("broken/Chart.yaml"), "apiVersion: v2\nname: broken\nversion: 1.0.0\n")
+        .unwrap();
+    std::fs::write(templates.join("a.yaml"), "a: {{ include \"no such thing\" . }}\n").unwrap();
+    let absolute = folder.join("broken").display().to_string();
+    for given in ["broken", "./broken", absolute.as_str()] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_backstay"));
+        let output = command.current_dir(&folder).args(["lint", given, "-o", "sarif"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{given}");
+        let sarif: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let results = sarif["runs"][0]["results"].as_array().unwrap();
+        let helms = results.iter().find(|result| result["level"] == "error").unwrap();
+        assert_eq!(helms["ruleId"], "helm-lint", "{given}: {helms}");
+        assert!(helms["message"]["text"].as_str().unwrap().contains("no such thing"), "{given}: {helms}");
+        let uri = &helms["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+        assert!(uri.as_str().unwrap().starts_with("broken/"), "{given}: {uri}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 /// A sandbox of its own, forgotten with the folder.
 struct Sandbox(std::path::PathBuf);
 

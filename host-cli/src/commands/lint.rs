@@ -138,25 +138,33 @@ impl Report {
         };
         self.charts
             .push(json!({"chart": path, "messages": messages, "error": error, "findings": ours.found}));
-        let helms = match found {
-            Ok(messages) => messages
-                .iter()
-                .filter(|message| message.severity > Severity::Info)
-                .map(|message| {
-                    let file = Path::new(path).join(&message.path);
-                    (message.severity, file.display().to_string(), message.text.clone(), message.hint.clone())
-                })
-                .collect(),
-            Err(error) => vec![(Severity::Error, path.to_owned(), format!("{error:#}"), None)],
-        };
-        self.all.found.extend(helms.into_iter().map(helms_finding));
-        self.all.found.extend(ours.found);
+        // Relative to where the tool runs, as readers of SARIF want it.
         let here = std::env::current_dir().unwrap_or_default();
-        let nearer = |file: String| match Path::new(&file).strip_prefix(&here) {
-            Ok(below) => below.display().to_string(),
-            Err(_) => file,
+        let nearer = |file: &Path| {
+            let below = file.strip_prefix(&here).or_else(|_| file.strip_prefix("."));
+            below.unwrap_or(file).display().to_string()
         };
-        self.all.files.extend(ours.files.into_iter().map(|(template, file)| (template, nearer(file))));
+        match found {
+            Ok(messages) => {
+                let told = messages.iter().filter(|message| message.severity > Severity::Info);
+                let finding = |message: &LintMessage| {
+                    helms_finding(message, nearer(&Path::new(path).join(&message.path)))
+                };
+                self.all.found.extend(told.map(finding));
+            }
+            Err(error) => {
+                let message = LintMessage {
+                    severity: Severity::Error,
+                    path: path.to_owned(),
+                    text: format!("{error:#}"),
+                    hint: None,
+                };
+                self.all.found.push(helms_finding(&message, nearer(Path::new(path))));
+            }
+        }
+        self.all.found.extend(ours.found);
+        let files = ours.files.into_iter().map(|(template, file)| (template, nearer(Path::new(&file))));
+        self.all.files.extend(files);
     }
 
     fn print(&self, format: LintFormat) {
@@ -171,18 +179,18 @@ impl Report {
 }
 
 /// What Helm itself says of a chart, beside our findings where a tool reads both.
-fn helms_finding((severity, source, message, hint): (Severity, String, String, Option<String>)) -> Finding {
+fn helms_finding(message: &LintMessage, source: String) -> Finding {
     Finding {
         code: "helm-lint".into(),
-        severity: if severity >= Severity::Error { Worst::Error } else { Worst::Warning },
+        severity: if message.severity >= Severity::Error { Worst::Error } else { Worst::Warning },
         object: String::new(),
         source,
         field: String::new(),
         line: None,
         template_line: None,
-        message,
+        message: message.text.clone(),
         why: String::new(),
-        fix: hint.unwrap_or_default(),
+        fix: message.hint.clone().unwrap_or_default(),
     }
 }
 
