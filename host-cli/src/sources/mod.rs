@@ -283,7 +283,7 @@ async fn resolve(settings: &Settings, reference: &str, arguments: &SourceArgs) -
     };
     let repository = file.get(name).ok_or_else(|| {
         Stop::refused(format!(
-            "repo {name} not found; add it with `backstay repo add {name} URL`, or give a path"
+            "repo {name} not found, nor a file or folder {reference}; mend the path, or `backstay repo add {name} URL`"
         ))
     })?;
     if repository.url.is_empty() {
