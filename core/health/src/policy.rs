@@ -81,7 +81,8 @@ pub struct Policy {
     pub image_grace_ms: u64,
     /// A registry that is unreachable, throttled or broken.
     pub registry_grace_ms: u64,
-    /// A ConfigMap, Secret or key that nobody in the release brings; a controller may write it.
+    /// A ConfigMap, Secret or key that nobody in the release brings; a controller may write it. Up to 15 s more where the kubelet
+    /// has not tried in the last 11 s.
     pub reference_grace_ms: u64,
     /// A volume that cannot be mounted. The kubelet tries after 0, ½, 1½, 3½, 7½, 15½, 31½, 63½ s: a grace that ends just before
     /// a try condemns what that try would find in order.

@@ -45,7 +45,8 @@ pub(crate) fn judge(
     let condemned_at = Some(last.after(Duration::from_millis(patience_ms)));
     let class = Class::AfterGrace { grace_ms: patience_ms };
     let patience = format_duration(Duration::from_millis(patience_ms));
-    let waited = format!("no progress for {patience}, which is what it may take ({how})");
+    // It is told while the time runs, too.
+    let waited = format!("{patience} without progress is the limit ({how})");
     // The probe's own words explain more than the lack of progress does.
     let probe = assessment.findings.iter_mut().find(|finding| {
         finding.cause.code == CauseCode::ProbeFailing && finding.cause.pod.as_deref() == Some(name(pod))

@@ -1,8 +1,9 @@
 //! ConfigMaps, Secrets and keys that containers refer to and that are not there.
 
 use alloc::string::ToString;
+use alloc::vec::Vec;
 
-use backstay_object::namespace;
+use backstay_object::{Timestamp, int_at, namespace};
 use serde_json::Value;
 
 use super::pod::Container;
@@ -27,15 +28,37 @@ pub(super) fn waiting<'a>(scene: &mut Scene<'a>, container: &Container<'a>) {
         None if is_catching_up(words) => (CauseCode::ConfigMissing, Class::Recoverable),
         None => (CauseCode::ContainerCreateFailed, after_grace(policy.reference_grace_ms)),
     };
-    let said = scene.events.with_reason(container.pod, &["Failed"]).filter(|event| {
+    let is_told = |event: &&Value| {
         container.is_meant_by(event)
             && events::message(event).trim_start_matches("Error: ").trim() == words.trim()
-    });
-    let said = said.filter_map(events::first_seen).min();
-    let seen = said.or_else(|| container.status_written_at());
-    let again = said.is_some() || container.is_told_since(scene.circumstances.applied_at);
+    };
+    let told: Vec<&Value> = scene.events.with_reason(container.pod, &["Failed"]).filter(is_told).collect();
+    let first = told.iter().copied().filter_map(events::first_seen).min();
+    let last = told.iter().copied().filter_map(events::last_seen).max();
+    // Who does not count an event does not say either when it happened again.
+    let is_counted = told.iter().all(|event| int_at(event, &["count"]).is_some());
+    let seen = first.or_else(|| container.status_written_at());
+    let again = first.is_some() || container.is_told_since(scene.circumstances.applied_at);
+    let class = if is_counted { tried_until_its_end(class, first, last) } else { class };
     let (class, seen) = scene.unless_old(container.pod, again, (class, seen), START_RETRY_MS);
     scene.suspect(Trouble { seen, ..container.trouble(code, class, words.to_string()) });
+}
+
+/// The pause between two tries of the kubelet is 10 to 15 s (`kubernetes pkg/kubelet/pod_workers.go`, `backOffPeriod` and
+/// `workerBackOffPeriodJitterFactor`): with a third try, two of them have passed in the grace, and the third was in its last part.
+const LAST_PART_MS: u64 = 11_000;
+/// The longest of these pauses.
+const PAUSE_MS: u64 = 15_000;
+
+/// A grace in whose last part the kubelet has not tried does not end yet: what it misses may be there by now, and the next try
+/// finds it.
+fn tried_until_its_end(class: Class, first: Option<Timestamp>, last: Option<Timestamp>) -> Class {
+    let Class::AfterGrace { grace_ms } = class else { return class };
+    let tried_for_ms = match (first, last) {
+        (Some(first), Some(last)) => last.0.saturating_sub(first.0),
+        _ => 0,
+    };
+    if tried_for_ms + LAST_PART_MS >= grace_ms { class } else { after_grace(grace_ms + PAUSE_MS) }
 }
 
 /// What a message says is not there.
@@ -141,5 +164,23 @@ mod tests {
         ] {
             assert_eq!(missing_secret(words), expected, "{words}");
         }
+    }
+
+    #[test]
+    fn a_grace_ends_once_the_kubelet_has_tried_in_its_last_part() {
+        let at = |second: u64| Some(Timestamp(second * 1000));
+        for (grace_ms, tries, expected_ms) in [
+            // Tries after 15 and 31 s: what came at 18 s would be condemned at 30 s unseen.
+            (30_000, (at(1), at(16)), 45_000),
+            (30_000, (at(1), at(20)), 30_000),
+            (30_000, (at(1), at(31)), 30_000),
+            (120_000, (at(1), at(90)), 135_000),
+            (0, (at(1), at(1)), 0),
+            (30_000, (None, None), 45_000),
+        ] {
+            let class = tried_until_its_end(after_grace(grace_ms), tries.0, tries.1);
+            assert_eq!(class, after_grace(expected_ms), "{grace_ms} ms, {tries:?}");
+        }
+        assert_eq!(tried_until_its_end(Class::FatalNow, None, None), Class::FatalNow);
     }
 }
