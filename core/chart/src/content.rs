@@ -1,12 +1,15 @@
 //! The bytes of a file.
 
+use std::borrow::Cow;
 use std::cell::LazyCell;
 use std::fmt;
 use std::ops::Deref;
 use std::rc::Rc;
 
+use backstay_gotemplate::{Text, text_of_bytes};
+
 /// Reads a file once.
-type Read = Box<dyn FnOnce() -> Rc<[u8]>>;
+type Read = Box<dyn FnOnce() -> Content>;
 
 /// The bytes of a file. Copies share them.
 #[derive(Clone)]
@@ -14,14 +17,16 @@ pub struct Content(Source);
 
 #[derive(Clone)]
 enum Source {
-    Here(Rc<[u8]>),
-    Later(usize, Rc<LazyCell<Rc<[u8]>, Read>>),
+    /// UTF-8, which templates and values can have without another copy.
+    Text(Text),
+    Bytes(Rc<[u8]>),
+    Later(usize, Rc<LazyCell<Content, Read>>),
 }
 
 impl Content {
     /// Bytes that are read when they are first asked for: most templates never look at the readme of a chart or at its
     /// definitions. `size` is how many there will be, as far as is known.
-    pub fn later(size: usize, read: impl FnOnce() -> Rc<[u8]> + 'static) -> Self {
+    pub fn later(size: usize, read: impl FnOnce() -> Content + 'static) -> Self {
         Self(Source::Later(size, Rc::new(LazyCell::new(Box::new(read)))))
     }
 
@@ -29,39 +34,89 @@ impl Content {
     #[must_use]
     pub fn size(&self) -> usize {
         match &self.0 {
-            Source::Here(bytes) => bytes.len(),
+            Source::Text(text) => text.len(),
+            Source::Bytes(bytes) => bytes.len(),
             Source::Later(size, _) => *size,
         }
     }
 
     /// The bytes.
     #[must_use]
-    pub fn bytes(&self) -> &Rc<[u8]> {
+    pub fn bytes(&self) -> Rc<[u8]> {
         match &self.0 {
-            Source::Here(bytes) => bytes,
-            Source::Later(_, bytes) => LazyCell::force(bytes),
+            Source::Text(text) => text.clone().into(),
+            Source::Bytes(bytes) => bytes.clone(),
+            Source::Later(_, content) => content.bytes(),
         }
     }
 
     /// The bytes as text, as Go turns bytes into a string to print: invalid parts become U+FFFD.
     #[must_use]
-    pub fn text(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(self)
+    pub fn text(&self) -> Cow<'_, str> {
+        match &self.0 {
+            Source::Text(text) => Cow::Borrowed(text),
+            Source::Bytes(bytes) => String::from_utf8_lossy(bytes),
+            Source::Later(_, content) => content.text(),
+        }
+    }
+
+    /// The same, shared.
+    pub(crate) fn shared_text(&self) -> Text {
+        self.shared(|bytes| String::from_utf8_lossy(bytes).into())
+    }
+
+    /// The bytes as a text of templates, which may be any.
+    pub(crate) fn raw_text(&self) -> Text {
+        self.shared(|bytes| text_of_bytes(bytes).into())
+    }
+
+    fn shared(&self, otherwise: fn(&[u8]) -> Text) -> Text {
+        match &self.0 {
+            Source::Text(text) => text.clone(),
+            Source::Bytes(bytes) => otherwise(bytes),
+            Source::Later(_, content) => content.shared(otherwise),
+        }
     }
 
     /// The same without the byte order mark of UTF-8.
     pub(crate) fn without_mark(self) -> Self {
-        let strip = |bytes: Rc<[u8]>| bytes.strip_prefix(b"\xef\xbb\xbf").map(Rc::from).unwrap_or(bytes);
+        const MARK: &[u8] = b"\xef\xbb\xbf";
         match self.0 {
-            Source::Here(bytes) => strip(bytes).into(),
-            Source::Later(size, bytes) => Self::later(size, move || strip(LazyCell::force(&bytes).clone())),
+            Source::Later(size, content) => {
+                Self::later(size, move || LazyCell::force(&content).clone().without_mark())
+            }
+            _ => match self.strip_prefix(MARK) {
+                Some(rest) => rest.into(),
+                None => self,
+            },
         }
     }
 }
 
-impl<T: Into<Rc<[u8]>>> From<T> for Content {
-    fn from(bytes: T) -> Self {
-        Self(Source::Here(bytes.into()))
+impl From<&[u8]> for Content {
+    fn from(bytes: &[u8]) -> Self {
+        Self(match std::str::from_utf8(bytes) {
+            Ok(text) => Source::Text(text.into()),
+            Err(_) => Source::Bytes(bytes.into()),
+        })
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for Content {
+    fn from(bytes: [u8; N]) -> Self {
+        bytes[..].into()
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Content {
+    fn from(bytes: &[u8; N]) -> Self {
+        bytes[..].into()
+    }
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Self {
+        bytes[..].into()
     }
 }
 
@@ -69,7 +124,11 @@ impl Deref for Content {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.bytes()
+        match &self.0 {
+            Source::Text(text) => text.as_bytes(),
+            Source::Bytes(bytes) => bytes,
+            Source::Later(_, content) => content,
+        }
     }
 }
 
@@ -81,7 +140,7 @@ impl AsRef<[u8]> for Content {
 
 impl PartialEq for Content {
     fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(self.bytes(), other.bytes()) || self[..] == other[..]
+        std::ptr::eq::<[u8]>(&**self, &**other) || self[..] == other[..]
     }
 }
 
@@ -106,7 +165,7 @@ mod tests {
         let counted = Rc::clone(&count);
         let content = Content::later(5, move || {
             counted.set(counted.get() + 1);
-            Rc::from(*b"\xef\xbb\xbfhi")
+            Content::from(b"\xef\xbb\xbfhi")
         })
         .without_mark();
         assert_eq!((content.size(), count.get()), (5, 0));

@@ -53,10 +53,11 @@ pub(crate) fn render_each(
     let mut prepared = Prepared::new(chart, values, input, functions);
     let mut errors = Vec::new();
     // Going on is what the closure says, so there is no error to hand on.
-    let _parsed = prepared.parse(&mut cache, &mut |error| {
+    let mut failed = |error| {
         errors.push(error);
         Ok(())
-    });
+    };
+    let _parsed = prepared.parse(&mut cache, &mut failed, &mut || Ok(()));
     let all_parsed = errors.is_empty();
     let mut rendered = BTreeMap::new();
     let mut seen = BTreeSet::new();
@@ -91,6 +92,6 @@ pub fn rendered_files(
     let mut cache = TemplateCache::default();
     let functions = cache.functions(input.environment.compatibility);
     let mut prepared = Prepared::new(&chart, values, input, functions);
-    prepared.parse(&mut cache, &mut Err)?;
+    prepared.parse(&mut cache, &mut Err, &mut || Ok(()))?;
     prepared.files().map(|name| Ok((name.clone(), prepared.render(name)?))).collect()
 }

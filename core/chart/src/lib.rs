@@ -7,6 +7,7 @@
     allow(dead_code, unused_imports, reason = "the small build leaves schemas to the full one")
 )]
 
+mod ahead;
 mod archive;
 mod capabilities;
 mod chart;

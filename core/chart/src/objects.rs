@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use backstay_gotemplate::{Compatibility, Elements, List, Map, MapType, Object, Text, Value, text_of_bytes};
+use backstay_gotemplate::{Compatibility, Elements, List, Map, MapType, Object, Text, Value};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -336,10 +336,6 @@ impl Files {
         Self(own)
     }
 
-    fn content(&self, name: &str) -> &[u8] {
-        self.0.get(name).map(|data| &**data).unwrap_or_default()
-    }
-
     fn by_base(&self, text: impl Fn(&[u8]) -> String) -> Value {
         let entries = self.0.iter().map(|(name, data)| (Rc::from(base(name)), Value::from(text(data))));
         let yaml = backstay_yaml::to_yaml(&Value::map(entries)).unwrap_or_default();
@@ -347,7 +343,7 @@ impl Files {
     }
 
     fn lines(&self, name: &str) -> Value {
-        let text = text_of_bytes(self.content(name));
+        let text = self.0.get(name).map_or_else(|| "".into(), Content::raw_text);
         if text.is_empty() {
             return Value::texts(Vec::<String>::new());
         }
@@ -365,7 +361,7 @@ impl Object for Files {
     }
 
     fn field(&self, name: &str) -> Option<Value> {
-        self.0.get(name).map(|data| Value::Bytes(data.bytes().clone()))
+        self.0.get(name).map(|data| Value::Bytes(data.bytes()))
     }
 
     fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
@@ -382,7 +378,7 @@ impl Object for Files {
         }
         let path = match arguments.first() {
             None => "",
-            Some(Value::Text(path)) => path,
+            Some(Value::Text(path)) => &**path,
             Some(Value::Nil) => return Some(Err("invalid value; expected string".into())),
             Some(other) => {
                 return Some(Err(format!(
@@ -392,8 +388,8 @@ impl Object for Files {
             }
         };
         Some(Ok(match name {
-            "Get" => Value::from(text_of_bytes(self.content(path))),
-            "GetBytes" => Value::Bytes(Rc::from(self.content(path))),
+            "Get" => Value::Text(self.0.get(path).map_or_else(|| "".into(), Content::raw_text)),
+            "GetBytes" => Value::Bytes(self.0.get(path).map(Content::bytes).unwrap_or_default()),
             "Lines" => self.lines(path),
             // Through JSON, which has no bytes.
             "AsConfig" => self.by_base(|data| String::from_utf8_lossy(data).into_owned()),
@@ -435,11 +431,11 @@ impl Object for Files {
     }
 
     fn entries(&self) -> Option<Vec<(Text, Value)>> {
-        Some(self.0.iter().map(|(name, data)| (name.clone(), Value::Bytes(data.bytes().clone()))).collect())
+        Some(self.0.iter().map(|(name, data)| (name.clone(), Value::Bytes(data.bytes()))).collect())
     }
 
     fn plain(&self) -> Value {
-        Value::map(self.0.iter().map(|(name, data)| (name.clone(), Value::Bytes(data.bytes().clone()))))
+        Value::map(self.0.iter().map(|(name, data)| (name.clone(), Value::Bytes(data.bytes()))))
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use backstay_gotemplate::{
-    Compatibility, Environment, FunctionTable, LookupKey, Map, MapType, Options, Parsed,
-    RenderError as EngineError, Templates, Value, helm_functions,
+    Compatibility, Desk, Draft, Environment, FunctionTable, LookupKey, Map, MapType, Options, Parsed,
+    RenderError as EngineError, Templates, Text, Value, helm_functions,
 };
 use backstay_object::sort_by;
 
+use crate::ahead::Ahead;
 use crate::capabilities::Capabilities;
 use crate::chart::{Chart, CrdFile};
 use crate::coalesce::Coalescer;
@@ -150,9 +151,9 @@ pub enum RenderError {
 /// Parsed templates, to render the same chart again without parsing it again.
 #[derive(Debug, Default)]
 pub struct TemplateCache {
-    parsed: BTreeMap<String, (Rc<[u8]>, Parsed)>,
+    parsed: BTreeMap<String, (Text, Parsed)>,
     /// The same by what is written in them: subcharts bring the same library again and again.
-    texts: BTreeMap<Rc<[u8]>, Parsed>,
+    texts: BTreeMap<Text, Parsed>,
     functions: Option<(Compatibility, Rc<FunctionTable>)>,
 }
 
@@ -170,34 +171,40 @@ impl TemplateCache {
         }
     }
 
-    fn parse(
-        &mut self,
-        file: &str,
-        data: &Rc<[u8]>,
-        functions: &FunctionTable,
-    ) -> Result<Parsed, RenderError> {
-        if let Some((known, parsed)) = self.parsed.get(file)
-            && (Rc::ptr_eq(known, data) || known == data)
+    fn parse(&mut self, file: &str, source: &Text, functions: &FunctionTable) -> Result<Parsed, RenderError> {
+        if self.knows(file, source)
+            && let Some((_, parsed)) = self.parsed.get(file)
         {
             return Ok(parsed.clone());
         }
-        if let Some(parsed) = self.texts.get(data).and_then(|parsed| parsed.renamed(file)) {
-            self.parsed.insert(file.to_owned(), (data.clone(), parsed.clone()));
+        if let Some(parsed) = self.texts.get(source).and_then(|parsed| parsed.renamed(file)) {
+            self.parsed.insert(file.to_owned(), (source.clone(), parsed.clone()));
             return Ok(parsed);
         }
-        // Twice as fast as the lossy reading, and almost always enough.
-        let text = std::str::from_utf8(data).map_or_else(|_| String::from_utf8_lossy(data), Into::into);
-        let parsed = Parsed::new(file, &text, functions).map_err(|error| RenderError::Parse {
-            file: file.to_owned(),
-            text: trace::reformat_parse_error(file, &error.to_string()),
+        let draft = Draft::new(file, source, functions, &mut Desk::default()).map_err(|error| {
+            RenderError::Parse {
+                file: file.to_owned(),
+                text: trace::reformat_parse_error(file, &error.to_string()),
+            }
         })?;
-        self.parsed.insert(file.to_owned(), (data.clone(), parsed.clone()));
+        Ok(self.learn(file, source, draft))
+    }
+
+    /// Whether it has parsed this file.
+    pub(crate) fn knows(&self, file: &str, source: &Text) -> bool {
+        self.parsed.get(file).is_some_and(|(known, _)| Rc::ptr_eq(known, source) || known == source)
+    }
+
+    /// Keeps a file that was just parsed.
+    pub(crate) fn learn(&mut self, file: &str, source: &Text, draft: Draft) -> Parsed {
+        let parsed = Parsed::of(draft, source.clone());
+        self.parsed.insert(file.to_owned(), (source.clone(), parsed.clone()));
         // Texts that no file has any more are forgotten now and then.
         if self.texts.len() > 2 * self.parsed.len() {
             self.texts.clear();
         }
-        self.texts.insert(data.clone(), parsed.clone());
-        Ok(parsed)
+        self.texts.insert(source.clone(), parsed.clone());
+        parsed
     }
 }
 
@@ -223,12 +230,14 @@ pub fn render_cached(
     chart.check_api_version(compatibility)?;
     chart.check_installable()?;
     let (chart, values, mut warnings) = with_values(chart, input)?;
-    if !input.skip_schema_validation {
-        validate_schemas(&chart, &values).map_err(RenderError::Schema)?;
-    }
-    check_kube_version(&chart, &input.capabilities)?;
     let all_values = values.deep_copy();
-    let mut files = render_files(&chart, values, input, cache)?;
+    let mut check = || {
+        if !input.skip_schema_validation {
+            validate_schemas(&chart, &all_values).map_err(RenderError::Schema)?;
+        }
+        check_kube_version(&chart, &input.capabilities)
+    };
+    let mut files = render_files(&chart, values, input, cache, &mut check)?;
     let notes = take_notes(&mut files, &chart, input.subchart_notes);
     let mut sorted = sort_manifests(files, compatibility)?;
     warnings.append(&mut sorted.warnings);
@@ -314,7 +323,7 @@ fn take_notes(files: &mut BTreeMap<String, String>, chart: &Chart, subcharts: bo
 
 /// A template with what it sees.
 struct Renderable {
-    data: Rc<[u8]>,
+    source: Text,
     scope: Map,
     base_path: String,
 }
@@ -352,16 +361,25 @@ impl<'a> Prepared<'a> {
         Self { found, order, environment, templates, defined: Vec::new() }
     }
 
-    /// Parses every file; what cannot be parsed goes to `failed`, which says whether to go on.
+    /// Parses every file; what cannot be parsed goes to `failed`, which says whether to go on. `meanwhile` is done first, or at
+    /// the same time where the host can: no file is parsed when it fails.
     pub(crate) fn parse(
         &mut self,
         cache: &mut TemplateCache,
         failed: &mut dyn FnMut(RenderError) -> Result<(), RenderError>,
+        meanwhile: &mut dyn FnMut() -> Result<(), RenderError>,
     ) -> Result<(), RenderError> {
         let functions = cache.functions(self.environment.compatibility);
+        let files = self.order.iter().filter_map(|name| Some((name.as_str(), &self.found.get(name)?.source)));
+        let files = files.filter(|(name, source)| !cache.knows(name, source));
+        let ahead = Ahead::of(files);
+        let drafts = ahead.parse(&functions, self.environment.beside, meanwhile)?;
+        for (file, source, draft) in drafts {
+            cache.learn(file, source, draft);
+        }
         for name in &self.order {
             let Some(renderable) = self.found.get(name) else { continue };
-            match cache.parse(name, &renderable.data, &functions) {
+            match cache.parse(name, &renderable.source, &functions) {
                 Ok(parsed) => {
                     self.defined.extend(parsed.defines().map(str::to_owned));
                     self.templates.add(parsed);
@@ -400,7 +418,7 @@ impl<'a> Prepared<'a> {
             let (file, line, context, message) = (error.file, error.line, error.context, error.message);
             return RenderError::Template { file, line, context, message, text, hint: None };
         };
-        let source = self.found.get(place.file).map(|renderable| String::from_utf8_lossy(&renderable.data));
+        let source = self.found.get(place.file).map(|renderable| &renderable.source);
         let line = source.as_ref().and_then(|text| text.lines().nth(place.line.wrapping_sub(1)));
         let mut defined = self.defined.iter().cloned();
         let hint = hint::hint(&place, scope, line.unwrap_or_default(), &mut defined).map(Into::into);
@@ -420,10 +438,11 @@ fn render_files(
     values: Map,
     input: &RenderInput<'_>,
     cache: &mut TemplateCache,
+    check: &mut dyn FnMut() -> Result<(), RenderError>,
 ) -> Result<BTreeMap<String, String>, RenderError> {
     let functions = cache.functions(input.environment.compatibility);
     let mut prepared = Prepared::new(chart, values, input, functions);
-    prepared.parse(cache, &mut Err)?;
+    prepared.parse(cache, &mut Err, check)?;
     let mut rendered = BTreeMap::new();
     for name in prepared.files() {
         rendered.insert(name.clone(), prepared.render(name)?);
@@ -491,7 +510,7 @@ impl Scopes {
                 continue;
             }
             let renderable = Renderable {
-                data: file.data.bytes().clone(),
+                source: file.data.shared_text(),
                 scope: scope.clone(),
                 base_path: format!("{path}/templates"),
             };

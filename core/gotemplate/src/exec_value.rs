@@ -73,7 +73,7 @@ impl<'t> Run<'t, '_, '_> {
     /// The value of a text constant.
     pub(crate) fn text(&self, index: Index) -> Outcome<Got> {
         match self.tree.constant(index) {
-            Some((text, _)) => Ok(Got::plain(Value::Text(text.clone()))),
+            Some(text) => Ok(Got::plain(Value::Text(text.clone()))),
             None => self.fail("no such text".into()),
         }
     }

@@ -105,6 +105,10 @@ pub type Lookup = Rc<dyn Fn(&LookupKey) -> Result<Value, FunctionError>>;
 /// another, so that a host with several processors may make many at once; the answer is the same.
 pub type FirstOf = fn(usize, &(dyn Fn(usize) -> bool + Sync)) -> Option<usize>;
 
+/// Does the second; with several processors it may do the first at the same time, as often as it has some. The first is work
+/// that the second takes part in: it may not happen at all.
+pub type Beside = fn(&(dyn Fn() + Sync), &mut dyn FnMut());
+
 /// Gives an address of a host (`getHostByName`). The host answers, not this crate.
 pub type HostOf = fn(&str) -> Result<String, FunctionError>;
 
@@ -123,6 +127,8 @@ pub struct Environment {
     pub lint: bool,
     /// How the primes of RSA keys are looked for.
     pub first_of: FirstOf,
+    /// Who helps with what can be done in parts.
+    pub beside: Beside,
     /// What `getHostByName` answers: nothing, unless somebody asked for name servers (`--enable-dns`).
     pub host_of: HostOf,
 }
@@ -138,6 +144,7 @@ impl Environment {
             lookup: Rc::new(|_| Ok(Value::Map(crate::value::Map::new()))),
             lint: false,
             first_of: |count, test| (0..count).find(|number| test(*number)),
+            beside: |_, own| own(),
             host_of: |_| Ok(String::new()),
         }
     }

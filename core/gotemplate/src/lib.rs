@@ -35,8 +35,8 @@ mod value_walk;
 pub use data::{ValueBuilder, from_json, from_json_floats, map_to_json, to_json};
 pub use error::{RenderError, TemplateError};
 pub use function::{
-    Compatibility, Environment, FirstOf, Function, FunctionError, HostOf, Lookup, LookupKey, Parameter,
-    Runtime,
+    Beside, Compatibility, Environment, FirstOf, Function, FunctionError, HostOf, Lookup, LookupKey,
+    Parameter, Runtime,
 };
 pub use functions::{
     AddressKind, Regex, UrlParts, address_kind, chart_message, check_date, go_regex, helm_functions,
@@ -45,5 +45,5 @@ pub use functions::{
 pub use parse::ParseError;
 pub use print::{quoted, quoted_rune};
 pub use raw::text_of_bytes;
-pub use set::{FunctionTable, Options, Parsed, Templates};
+pub use set::{Desk, Draft, FunctionTable, Options, Parsed, Templates};
 pub use value::{Elements, List, Map, MapType, Object, Text, Value};

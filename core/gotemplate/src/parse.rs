@@ -10,8 +10,8 @@ use crate::parse_number::unquote;
 use crate::print_quote::quote;
 use crate::set::Callable;
 use crate::tree::{
-    Branch, Call, Command, Index, Node, Operand, OperandKind, Part, Pipe, Shared, Span, Template, Tree,
-    Variable,
+    Branch, Call, Command, Index, Node, Operand, OperandKind, Part, Pipe, Shared, Span, Tables, Template,
+    Tree, Variable,
 };
 use crate::value::Text;
 
@@ -32,17 +32,59 @@ pub(crate) const NESTING: usize = 250;
 
 type Result<T> = std::result::Result<T, Box<ParseError>>;
 
-/// Parses a file: the templates it defines and, last, its own body.
+/// A parsed file before anybody runs it.
+pub(crate) struct Draft {
+    pub(crate) tables: Tables,
+    /// The templates it defines and, last, its own body.
+    pub(crate) templates: Vec<(Box<str>, Part)>,
+    /// Whether a template is called like the file.
+    pub(crate) defines_itself: bool,
+}
+
+impl Draft {
+    /// The templates of a file with its text.
+    pub(crate) fn templates(self, file: &Text, text: Text) -> Vec<Shared> {
+        let tree = Rc::new(Tree::new(text, self.tables));
+        let template = |(name, body): (Box<str>, Part)| {
+            Rc::new(Template { name: Rc::from(name), file: file.clone(), tree: tree.clone(), body })
+        };
+        self.templates.into_iter().map(template).collect()
+    }
+}
+
+/// What is written on while a file is parsed. Who parses many files does not begin with a new one for each.
+#[derive(Default)]
+pub(crate) struct Desk {
+    tables: Tables,
+    /// The nodes, commands and operands of what is not read to its end.
+    nodes: Vec<Node>,
+    commands: Vec<Command>,
+    operands: Vec<Operand>,
+}
+
+impl Desk {
+    /// A file that is no template leaves something behind.
+    fn begin(&mut self) {
+        self.tables.begin();
+        self.nodes.clear();
+        self.commands.clear();
+        self.operands.clear();
+    }
+}
+
+/// Parses a file.
 pub(crate) fn parse(
     name: &str,
     text: &str,
     find_function: &dyn Fn(&str) -> Option<Callable>,
-) -> std::result::Result<Vec<Shared>, ParseError> {
-    let file: Text = Rc::from(name);
+    desk: &mut Desk,
+) -> std::result::Result<Draft, ParseError> {
     let blank = Token { kind: Kind::Eof, start: 0, end: 0 };
+    desk.begin();
     let mut parser = Parser {
-        file: file.clone(),
-        tree: Tree::new(text),
+        file: name,
+        text,
+        desk,
         lexer: Lexer::new(text),
         find_function,
         tokens: [blank; 3],
@@ -52,18 +94,13 @@ pub(crate) fn parse(
         ranges: 0,
         action: None,
         depth: 0,
-        nodes: Vec::new(),
-        commands: Vec::new(),
-        operands: Vec::new(),
+        defines_itself: false,
         done: BTreeMap::new(),
     };
     parser.file().map_err(|error| *error)?;
-    let Parser { mut tree, mut done, .. } = parser;
-    tree.shrink();
-    let own = done.remove_entry(&file);
-    let tree = Rc::new(tree);
-    let template = |(name, body)| Rc::new(Template { name, file: file.clone(), tree: tree.clone(), body });
-    Ok(done.into_iter().chain(own).map(template).collect())
+    let Parser { desk, mut done, defines_itself, .. } = parser;
+    let own = done.remove_entry(name);
+    Ok(Draft { tables: desk.tables.take(), templates: done.into_iter().chain(own).collect(), defines_itself })
 }
 
 /// The variable that every template begins with.
@@ -91,8 +128,9 @@ enum Piece {
 }
 
 struct Parser<'a> {
-    file: Text,
-    tree: Tree,
+    file: &'a str,
+    text: &'a str,
+    desk: &'a mut Desk,
     lexer: Lexer<'a>,
     find_function: &'a dyn Fn(&str) -> Option<Callable>,
     /// The tokens that were put back; the first is also the last one read.
@@ -106,11 +144,8 @@ struct Parser<'a> {
     /// What the action began with; nothing outside.
     action: Option<Token>,
     depth: usize,
-    /// The nodes, commands and operands of what is not read to its end.
-    nodes: Vec<Node>,
-    commands: Vec<Command>,
-    operands: Vec<Operand>,
-    done: BTreeMap<Text, Part>,
+    defines_itself: bool,
+    done: BTreeMap<Box<str>, Part>,
 }
 
 impl<'a> Parser<'a> {
@@ -212,21 +247,24 @@ impl<'a> Parser<'a> {
                 self.peeked = 2;
             }
             match self.text_or_action()? {
-                Piece::Node(node) => self.nodes.push(node),
+                Piece::Node(node) => self.desk.nodes.push(node),
                 Piece::Stop(stop) => return self.fail(format!("unexpected {}", stop.text())),
             }
         }
-        let name = self.file.clone();
-        self.tree.defines_itself = self.done.contains_key(&name);
-        let body = self.tree.add_nodes(&self.nodes);
-        self.finish(name, body)
+        self.defines_itself = self.done.contains_key(self.file);
+        let body = self.desk.tables.add_nodes(&self.desk.nodes);
+        self.finish(self.file.into(), body)
+    }
+
+    fn is_empty(&self, body: Part) -> bool {
+        self.desk.tables.is_empty(self.text, body)
     }
 
     /// Keeps a template; two that are not empty must not have the same name.
-    fn finish(&mut self, name: Text, body: Part) -> Result<()> {
+    fn finish(&mut self, name: Box<str>, body: Part) -> Result<()> {
         match self.done.get(&name) {
-            Some(known) if !self.tree.is_empty(*known) => {
-                if !self.tree.is_empty(body) {
+            Some(known) if !self.is_empty(*known) => {
+                if !self.is_empty(body) {
                     let name = quote(&name, false);
                     return self.fail(format!("template: multiple definition of template {name}"));
                 }
@@ -247,7 +285,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The body of a `define` or `block`, which has its own variables.
-    fn body_of(&mut self, name: Text, context: &str) -> Result<()> {
+    fn body_of(&mut self, name: Box<str>, context: &str) -> Result<()> {
         let variables = std::mem::replace(&mut self.variables, vec![DOLLAR]);
         let ranges = std::mem::take(&mut self.ranges);
         self.action = None;
@@ -260,10 +298,10 @@ impl<'a> Parser<'a> {
         self.finish(name, body)
     }
 
-    fn template_name(&mut self, token: Token, context: &str) -> Result<Text> {
+    fn template_name(&mut self, token: Token, context: &str) -> Result<Box<str>> {
         match token.kind {
             Kind::QuotedText | Kind::RawText => match unquote(self.written(token)) {
-                Some(name) => Ok(Rc::from(name)),
+                Some(name) => Ok(name.into()),
                 None => self.fail("invalid syntax"),
             },
             _ => self.unexpected(token, context),
@@ -275,14 +313,14 @@ impl<'a> Parser<'a> {
             return self.fail("max expression depth exceeded");
         }
         self.depth += 1;
-        let first = self.nodes.len();
+        let first = self.desk.nodes.len();
         while self.peek_solid().kind != Kind::Eof {
             match self.text_or_action()? {
-                Piece::Node(node) => self.nodes.push(node),
+                Piece::Node(node) => self.desk.nodes.push(node),
                 Piece::Stop(stop) => {
                     self.depth -= 1;
-                    let nodes = self.tree.add_nodes(self.nodes.get(first..).unwrap_or_default());
-                    self.nodes.truncate(first);
+                    let nodes = self.desk.tables.add_nodes(self.desk.nodes.get(first..).unwrap_or_default());
+                    self.desk.nodes.truncate(first);
                     return Ok((nodes, stop));
                 }
             }
@@ -364,7 +402,7 @@ impl<'a> Parser<'a> {
                 }
                 self.depth += 1;
                 let node = self.branch(kind)?;
-                otherwise = Some(self.tree.add_nodes(&[node]));
+                otherwise = Some(self.desk.tables.add_nodes(&[node]));
                 self.depth -= 1;
             } else {
                 let (nodes, end) = self.list()?;
@@ -400,13 +438,13 @@ impl<'a> Parser<'a> {
         Ok(self.call_of(token, name, pipe))
     }
 
-    fn call_of(&mut self, token: Token, name: Text, pipe: Option<Index>) -> Node {
-        Node::Template(self.tree.add_call(Call { position: token.start, name, pipe }))
+    fn call_of(&mut self, token: Token, name: Box<str>, pipe: Option<Index>) -> Node {
+        Node::Template(self.desk.tables.add_call(Call { position: token.start, name, pipe }))
     }
 
     fn pipeline(&mut self, context: &str, end: Kind) -> Result<Index> {
         let position = self.peek_solid().start;
-        let first = self.commands.len();
+        let first = self.desk.commands.len();
         let (variables, assigns) = self.declarations(context)?;
         loop {
             let token = self.next_solid();
@@ -426,15 +464,15 @@ impl<'a> Parser<'a> {
                 | Kind::LeftParenthesis => {
                     self.back();
                     let command = self.command()?;
-                    self.commands.push(command);
+                    self.desk.commands.push(command);
                 }
                 _ => return self.unexpected(token, context),
             }
         }
         self.check(first, context)?;
-        let commands = self.tree.add_commands(self.commands.get(first..).unwrap_or_default());
-        self.commands.truncate(first);
-        Ok(self.tree.add_pipe(Pipe { position, assigns, variables, commands }))
+        let commands = self.desk.tables.add_commands(self.desk.commands.get(first..).unwrap_or_default());
+        self.desk.commands.truncate(first);
+        Ok(self.desk.tables.add_pipe(Pipe { position, assigns, variables, commands }))
     }
 
     /// `$x :=`, `$x =` and, for `range`, `$x, $y :=`.
@@ -463,7 +501,7 @@ impl<'a> Parser<'a> {
                 break;
             }
             self.next_solid();
-            let number = self.number_of(self.lexer.text_of(variable));
+            let number = self.number_of(variable);
             if let Some(place) = declared.get_mut(count) {
                 *place = number;
             }
@@ -481,20 +519,18 @@ impl<'a> Parser<'a> {
                 return self.fail("range can only initialize variables");
             }
         }
-        Ok((self.tree.add_declared(declared.get(..count).unwrap_or_default()), assigns))
+        Ok((self.desk.tables.add_declared(declared.get(..count).unwrap_or_default()), assigns))
     }
 
     /// The number of a variable in this file.
-    fn number_of(&mut self, name: &'a str) -> Variable {
-        let names = &mut self.tree.names;
-        *self.known.entry(name).or_insert_with(|| {
-            names.push(Rc::from(name));
-            Variable::try_from(names.len() - 1).unwrap_or(Variable::MAX)
-        })
+    fn number_of(&mut self, token: Token) -> Variable {
+        let tables = &mut self.desk.tables;
+        let written = Span { start: token.start, end: token.end };
+        *self.known.entry(self.lexer.text_of(token)).or_insert_with(|| tables.add_name(written))
     }
 
     fn check(&self, first: usize, context: &str) -> Result<()> {
-        let Some((_, others)) = self.commands.get(first..).and_then(<[_]>::split_first) else {
+        let Some((_, others)) = self.desk.commands.get(first..).and_then(<[_]>::split_first) else {
             return self.fail(format!("missing value for {context}"));
         };
         for (index, command) in others.iter().enumerate() {
@@ -504,7 +540,7 @@ impl<'a> Parser<'a> {
                 | OperandKind::Nil
                 | OperandKind::Number(_)
                 | OperandKind::Text(_),
-            ) = self.tree.operands(command).first().map(|operand| operand.kind)
+            ) = self.desk.tables.operands(command).first().map(|operand| operand.kind)
             {
                 return self.fail(format!("non executable command in pipeline stage {}", index + 2));
             }
@@ -514,11 +550,11 @@ impl<'a> Parser<'a> {
 
     fn command(&mut self) -> Result<Command> {
         let position = self.peek_solid().start;
-        let first = self.operands.len();
+        let first = self.desk.operands.len();
         loop {
             self.peek_solid();
             if let Some(operand) = self.operand()? {
-                self.operands.push(operand);
+                self.desk.operands.push(operand);
             }
             let token = self.next();
             match token.kind {
@@ -531,11 +567,11 @@ impl<'a> Parser<'a> {
                 _ => return self.unexpected(token, "operand"),
             }
         }
-        if self.operands.len() == first {
+        if self.desk.operands.len() == first {
             return self.fail("empty command");
         }
-        let operands = self.tree.add_operands(self.operands.get(first..).unwrap_or_default());
-        self.operands.truncate(first);
+        let operands = self.desk.tables.add_operands(self.desk.operands.get(first..).unwrap_or_default());
+        self.desk.operands.truncate(first);
         Ok(Command { position, operands })
     }
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use crate::builtins::{BUILTINS, Builtin};
 use crate::error::RenderError;
 use crate::function::{Environment, Function};
-use crate::parse::{ParseError, parse};
+use crate::parse::{self, ParseError};
 use crate::raw;
 use crate::runtime::{Executor, Missing};
 use crate::tree::{Shared, Template};
@@ -107,6 +107,44 @@ impl FromIterator<&'static Function> for FunctionTable {
     }
 }
 
+/// What parsing writes on. Who parses many texts with one gets smaller trees sooner.
+#[derive(Default)]
+pub struct Desk(parse::Desk);
+
+/// A parsed file without its text. It may come from another thread.
+pub struct Draft {
+    name: Box<str>,
+    parsed: parse::Draft,
+}
+
+impl Draft {
+    /// Parses a text; names of functions are checked here.
+    ///
+    /// # Errors
+    /// With Go's words, for the first mistake in the text.
+    pub fn new(
+        name: &str,
+        text: &str,
+        functions: &FunctionTable,
+        desk: &mut Desk,
+    ) -> Result<Self, ParseError> {
+        let parsed = parse::parse(name, text, &|name| functions.find(name), &mut desk.0)?;
+        Ok(Self { name: name.into(), parsed })
+    }
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Desk").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Draft {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Draft").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 /// A parsed file: its body and what it defines. Cheap to clone, never changed.
 #[derive(Clone)]
 pub struct Parsed {
@@ -122,9 +160,16 @@ impl Parsed {
     /// # Errors
     /// With Go's words, for the first mistake in the text.
     pub fn new(name: &str, text: &str, functions: &FunctionTable) -> Result<Self, ParseError> {
-        let templates = parse(name, text, &|name| functions.find(name))?;
-        let defines_itself = templates.last().is_some_and(|own| own.tree.defines_itself);
-        Ok(Self { name: Rc::from(name), defines_itself, templates: Rc::new(templates) })
+        Ok(Self::of(Draft::new(name, text, functions, &mut Desk::default())?, Rc::from(text)))
+    }
+
+    /// A draft and the text that it was made of.
+    #[must_use]
+    pub fn of(draft: Draft, text: Text) -> Self {
+        let Draft { name, parsed } = draft;
+        let defines_itself = parsed.defines_itself;
+        let name = Rc::from(name);
+        Self { templates: Rc::new(parsed.templates(&name, text)), name, defines_itself }
     }
 
     /// The same text in a file of another name, where that changes nothing but places in errors; `None` where the text defines
@@ -256,7 +301,7 @@ impl Templates {
         if let Some(known) = texts.get(text) {
             return Ok(known.clone());
         }
-        let parsed = Rc::new(parse(name, text, &|name| self.functions.find(name))?);
+        let parsed = Parsed::new(name, text, &self.functions)?.templates;
         if texts.len() >= KEPT {
             texts.clear();
         }

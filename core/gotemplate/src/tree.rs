@@ -3,9 +3,12 @@
 //! A file's tree is a handful of tables; its parts refer to each other by their places in them, and to the source by spans. So
 //! reading a file, and forgetting it again, costs a few allocations however large it is.
 
+use std::cell::OnceCell;
 use std::fmt;
+use std::ops::Deref;
 use std::rc::Rc;
 
+use crate::parse_number::unquote;
 use crate::print_quote::quote;
 use crate::set::Callable;
 use crate::value::Text;
@@ -15,6 +18,12 @@ use crate::value::Text;
 pub(crate) struct Span {
     pub(crate) start: usize,
     pub(crate) end: usize,
+}
+
+impl Span {
+    fn of(self, source: &str) -> &str {
+        source.get(self.start..self.end).unwrap_or_default()
+    }
 }
 
 /// Neighbours in one of the tables.
@@ -32,20 +41,26 @@ pub(crate) type Variable = u32;
 
 /// A parsed file: its body and what it defines.
 pub(crate) struct Tree {
-    /// The whole text.
-    pub(crate) source: Text,
+    source: Text,
+    tables: Tables,
+    /// The constants' values, made when they are first asked for: most of a library is never run.
+    texts: Vec<OnceCell<Text>>,
+}
+
+/// The tables of a tree. What they say of the source they say by its bytes' places, so that they may come from another thread.
+#[derive(Default)]
+pub(crate) struct Tables {
     nodes: Vec<Node>,
     calls: Vec<Call>,
     pipes: Vec<Pipe>,
     commands: Vec<Command>,
     operands: Vec<Operand>,
     declared: Vec<Variable>,
-    texts: Vec<(Text, Span)>,
+    /// The constants that are texts, as they are written.
+    texts: Vec<Span>,
     numbers: Vec<Number>,
-    /// The variables' names with their `$`.
-    pub(crate) names: Vec<Text>,
-    /// Whether a template is called like the file.
-    pub(crate) defines_itself: bool,
+    /// The variables' names with their `$`; the first is `$` itself, which may be written nowhere.
+    names: Vec<Span>,
 }
 
 /// The place of the next element of a table.
@@ -71,20 +86,30 @@ fn slice<T>(table: &[T], part: Part) -> &[T] {
     table.get(part.start as usize..part.end as usize).unwrap_or_default()
 }
 
-impl Tree {
-    pub(crate) fn new(source: &str) -> Self {
+impl Tables {
+    /// Forgets everything, for a new file.
+    pub(crate) fn begin(&mut self) {
+        let _of_before = self.take();
+        self.names.push(Span::default());
+    }
+
+    /// What was added, in tables that take no more than they need; it is gone from here.
+    pub(crate) fn take(&mut self) -> Self {
+        fn all<T>(table: &mut Vec<T>) -> Vec<T> {
+            let mut taken = Vec::with_capacity(table.len());
+            taken.append(table);
+            taken
+        }
         Self {
-            source: Rc::from(source),
-            nodes: Vec::new(),
-            calls: Vec::new(),
-            pipes: Vec::new(),
-            commands: Vec::new(),
-            operands: Vec::new(),
-            declared: Vec::new(),
-            texts: Vec::new(),
-            numbers: Vec::new(),
-            names: vec![Rc::from("$")],
-            defines_itself: false,
+            nodes: all(&mut self.nodes),
+            calls: all(&mut self.calls),
+            pipes: all(&mut self.pipes),
+            commands: all(&mut self.commands),
+            operands: all(&mut self.operands),
+            declared: all(&mut self.declared),
+            texts: all(&mut self.texts),
+            numbers: all(&mut self.numbers),
+            names: all(&mut self.names),
         }
     }
 
@@ -112,24 +137,17 @@ impl Tree {
         append(&mut self.declared, variables)
     }
 
-    pub(crate) fn add_text(&mut self, value: Text, written: Span) -> Index {
-        push(&mut self.texts, (value, written))
+    /// A constant that [`crate::parse_number::unquote`] can read.
+    pub(crate) fn add_text(&mut self, written: Span) -> Index {
+        push(&mut self.texts, written)
     }
 
     pub(crate) fn add_number(&mut self, number: Number) -> Index {
         push(&mut self.numbers, number)
     }
 
-    /// Gives back what the tables took too much.
-    pub(crate) fn shrink(&mut self) {
-        self.nodes.shrink_to_fit();
-        self.pipes.shrink_to_fit();
-        self.commands.shrink_to_fit();
-        self.operands.shrink_to_fit();
-    }
-
-    pub(crate) fn text(&self, span: Span) -> &str {
-        self.source.get(span.start..span.end).unwrap_or_default()
+    pub(crate) fn add_name(&mut self, written: Span) -> Variable {
+        push(&mut self.names, written)
     }
 
     pub(crate) fn nodes(&self, part: Part) -> &[Node] {
@@ -160,29 +178,55 @@ impl Tree {
         slice(&self.declared, pipe.variables)
     }
 
-    /// A constant's value and how it is written.
-    pub(crate) fn constant(&self, index: Index) -> Option<&(Text, Span)> {
-        self.texts.get(index as usize)
-    }
-
     pub(crate) fn number(&self, index: Index) -> Option<&Number> {
         self.numbers.get(index as usize)
     }
 
-    /// The name of a variable, with its `$`.
-    pub(crate) fn name(&self, variable: Variable) -> &str {
-        self.names.get(variable as usize).map(|name| &**name).unwrap_or_default()
+    /// Whether nodes are nothing but space and comments (`parse.IsEmptyTree`).
+    pub(crate) fn is_empty(&self, source: &str, nodes: Part) -> bool {
+        let blank = |node: &Node| matches!(node, Node::Text(span) if span.of(source).trim().is_empty());
+        self.nodes(nodes).iter().all(blank)
     }
 
-    /// Whether nodes are nothing but space and comments (`parse.IsEmptyTree`).
-    pub(crate) fn is_empty(&self, nodes: Part) -> bool {
-        let blank = |node: &Node| matches!(node, Node::Text(span) if self.text(*span).trim().is_empty());
-        self.nodes(nodes).iter().all(blank)
+    /// A part of a tree in Go's writing.
+    pub(crate) fn written<'a, T>(&'a self, source: &'a str, part: T) -> Written<'a, T> {
+        Written { tables: self, source, part }
+    }
+}
+
+impl Tree {
+    pub(crate) fn new(source: Text, tables: Tables) -> Self {
+        let texts = tables.texts.iter().map(|_| OnceCell::new()).collect();
+        Self { source, tables, texts }
+    }
+
+    pub(crate) fn text(&self, span: Span) -> &str {
+        span.of(&self.source)
+    }
+
+    /// A constant's value.
+    pub(crate) fn constant(&self, index: Index) -> Option<&Text> {
+        let written = *self.tables.texts.get(index as usize)?;
+        let value = || Rc::from(unquote(self.text(written)).unwrap_or_default());
+        Some(self.texts.get(index as usize)?.get_or_init(value))
+    }
+
+    /// The name of a variable, with its `$`.
+    pub(crate) fn name(&self, variable: Variable) -> &str {
+        self.written(()).name(variable)
     }
 
     /// A part of the tree in Go's writing.
     pub(crate) fn written<T>(&self, part: T) -> Written<'_, T> {
-        Written(self, part)
+        self.tables.written(&self.source, part)
+    }
+}
+
+impl Deref for Tree {
+    type Target = Tables;
+
+    fn deref(&self) -> &Tables {
+        &self.tables
     }
 }
 
@@ -199,7 +243,7 @@ pub(crate) struct Template {
 impl Template {
     /// Whether it holds nothing but space and comments.
     pub(crate) fn is_empty(&self) -> bool {
-        self.tree.is_empty(self.body)
+        self.tree.is_empty(&self.tree.source, self.body)
     }
 
     /// The line (from 1) and the byte in the line (from 0) of a position.
@@ -235,7 +279,7 @@ pub(crate) struct Branch {
 /// `{{template "name" pipeline}}`.
 pub(crate) struct Call {
     pub(crate) position: usize,
-    pub(crate) name: Text,
+    pub(crate) name: Box<str>,
     pub(crate) pipe: Option<Index>,
 }
 
@@ -289,48 +333,64 @@ pub(crate) struct Number {
 }
 
 /// A part of a tree in Go's writing.
-pub(crate) struct Written<'a, T>(&'a Tree, T);
+pub(crate) struct Written<'a, T> {
+    tables: &'a Tables,
+    source: &'a str,
+    part: T,
+}
+
+impl<'a, T> Written<'a, T> {
+    fn with<P>(&self, part: P) -> Written<'a, P> {
+        self.tables.written(self.source, part)
+    }
+
+    fn name(&self, variable: Variable) -> &'a str {
+        let written = self.tables.names.get(variable as usize).copied().unwrap_or_default();
+        if written == Span::default() { "$" } else { written.of(self.source) }
+    }
+}
 
 impl fmt::Display for Written<'_, &Operand> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tree = self.0;
-        match self.1.kind {
+        let (tables, source) = (self.tables, self.source);
+        match self.part.kind {
             OperandKind::Dot => formatter.write_str("."),
             OperandKind::Nil => formatter.write_str("nil"),
             OperandKind::Bool(value) => value.fmt(formatter),
             OperandKind::Number(index) => {
-                formatter.write_str(tree.number(index).map(|number| &*number.text).unwrap_or_default())
+                formatter.write_str(tables.number(index).map(|number| &*number.text).unwrap_or_default())
             }
-            OperandKind::Text(index) => formatter
-                .write_str(tree.constant(index).map(|(_, span)| tree.text(*span)).unwrap_or_default()),
+            OperandKind::Text(index) => {
+                formatter.write_str(tables.texts.get(index as usize).map_or("", |written| written.of(source)))
+            }
             OperandKind::Function(function) => formatter.write_str(function.name()),
-            OperandKind::Field(names) => formatter.write_str(tree.text(names)),
+            OperandKind::Field(names) => formatter.write_str(names.of(source)),
             OperandKind::Variable(variable, names) => {
-                formatter.write_str(tree.name(variable))?;
-                formatter.write_str(tree.text(names))
+                formatter.write_str(self.name(variable))?;
+                formatter.write_str(names.of(source))
             }
             OperandKind::Chain(inner, names) => {
-                let inner = tree.operand(inner).ok_or(fmt::Error)?;
+                let inner = tables.operand(inner).ok_or(fmt::Error)?;
                 match inner.kind {
-                    OperandKind::Pipe(_) => write!(formatter, "({})", tree.written(inner))?,
-                    _ => tree.written(inner).fmt(formatter)?,
+                    OperandKind::Pipe(_) => write!(formatter, "({})", self.with(inner))?,
+                    _ => self.with(inner).fmt(formatter)?,
                 }
-                formatter.write_str(tree.text(names))
+                formatter.write_str(names.of(source))
             }
-            OperandKind::Pipe(pipe) => tree.written(tree.pipe(pipe).ok_or(fmt::Error)?).fmt(formatter),
+            OperandKind::Pipe(pipe) => self.with(tables.pipe(pipe).ok_or(fmt::Error)?).fmt(formatter),
         }
     }
 }
 
 impl fmt::Display for Written<'_, &Command> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, operand) in self.0.operands(self.1).iter().enumerate() {
+        for (index, operand) in self.tables.operands(self.part).iter().enumerate() {
             if index > 0 {
                 formatter.write_str(" ")?;
             }
             match operand.kind {
-                OperandKind::Pipe(_) => write!(formatter, "({})", self.0.written(operand))?,
-                _ => self.0.written(operand).fmt(formatter)?,
+                OperandKind::Pipe(_) => write!(formatter, "({})", self.with(operand))?,
+                _ => self.with(operand).fmt(formatter)?,
             }
         }
         Ok(())
@@ -339,17 +399,17 @@ impl fmt::Display for Written<'_, &Command> {
 
 impl fmt::Display for Written<'_, &Pipe> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let variables = self.0.declared(self.1);
+        let variables = self.tables.declared(self.part);
         if !variables.is_empty() {
-            let sign = if self.1.assigns { "=" } else { ":=" };
-            let names: Vec<&str> = variables.iter().map(|variable| self.0.name(*variable)).collect();
+            let sign = if self.part.assigns { "=" } else { ":=" };
+            let names: Vec<&str> = variables.iter().map(|variable| self.name(*variable)).collect();
             write!(formatter, "{} {sign} ", names.join(", "))?;
         }
-        for (index, command) in self.0.commands(self.1).iter().enumerate() {
+        for (index, command) in self.tables.commands(self.part).iter().enumerate() {
             if index > 0 {
                 formatter.write_str(" | ")?;
             }
-            self.0.written(command).fmt(formatter)?;
+            self.with(command).fmt(formatter)?;
         }
         Ok(())
     }
@@ -357,9 +417,9 @@ impl fmt::Display for Written<'_, &Pipe> {
 
 impl fmt::Display for Written<'_, &Call> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{{{{template {}", quote(&self.1.name, false))?;
-        if let Some(pipe) = self.1.pipe.and_then(|pipe| self.0.pipe(pipe)) {
-            write!(formatter, " {}", self.0.written(pipe))?;
+        write!(formatter, "{{{{template {}", quote(&self.part.name, false))?;
+        if let Some(pipe) = self.part.pipe.and_then(|pipe| self.tables.pipe(pipe)) {
+            write!(formatter, " {}", self.with(pipe))?;
         }
         formatter.write_str("}}")
     }
@@ -367,32 +427,33 @@ impl fmt::Display for Written<'_, &Call> {
 
 impl fmt::Display for Written<'_, Part> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.nodes(self.1).iter().try_for_each(|node| self.0.written(node).fmt(formatter))
+        self.tables.nodes(self.part).iter().try_for_each(|node| self.with(node).fmt(formatter))
     }
 }
 
 impl fmt::Display for Written<'_, &Node> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tree = self.0;
-        let (word, branch) = match self.1 {
-            Node::Text(span) => return formatter.write_str(&quote(tree.text(*span), false)),
+        let (word, branch) = match self.part {
+            Node::Text(span) => return formatter.write_str(&quote(span.of(self.source), false)),
             Node::Action(pipe) => {
-                let pipe = tree.pipe(*pipe).ok_or(fmt::Error)?;
-                return write!(formatter, "{{{{{}}}}}", tree.written(pipe));
+                let pipe = self.tables.pipe(*pipe).ok_or(fmt::Error)?;
+                return write!(formatter, "{{{{{}}}}}", self.with(pipe));
             }
-            Node::Template(call) => return tree.written(tree.call(*call).ok_or(fmt::Error)?).fmt(formatter),
+            Node::Template(call) => {
+                return self.with(self.tables.call(*call).ok_or(fmt::Error)?).fmt(formatter);
+            }
             Node::Break => return formatter.write_str("{{break}}"),
             Node::Continue => return formatter.write_str("{{continue}}"),
             Node::If(branch) => ("if", branch),
             Node::With(branch) => ("with", branch),
             Node::Range(branch) => ("range", branch),
         };
-        let pipe = tree.pipe(branch.pipe).ok_or(fmt::Error)?;
-        write!(formatter, "{{{{{word} {}}}}}", tree.written(pipe))?;
-        tree.written(branch.body).fmt(formatter)?;
+        let pipe = self.tables.pipe(branch.pipe).ok_or(fmt::Error)?;
+        write!(formatter, "{{{{{word} {}}}}}", self.with(pipe))?;
+        self.with(branch.body).fmt(formatter)?;
         if let Some(otherwise) = branch.otherwise {
             formatter.write_str("{{else}}")?;
-            tree.written(otherwise).fmt(formatter)?;
+            self.with(otherwise).fmt(formatter)?;
         }
         formatter.write_str("{{end}}")
     }

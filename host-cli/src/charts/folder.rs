@@ -45,7 +45,7 @@ pub(super) fn read(root: &Path, unread: Option<&Unread>) -> anyhow::Result<Vec<S
         Ok(text) => IgnoreRules::parse(&text).unwrap_or_default(),
         Err(_) => IgnoreRules::default(),
     };
-    let mut reader = Reader { rules, unread, files: Vec::new(), size: 0 };
+    let mut reader = Reader { rules, unread, files: Vec::new(), size: 0, buffer: Vec::new() };
     reader.folder(root, "", 0)?;
     Ok(reader.files)
 }
@@ -55,6 +55,8 @@ struct Reader<'a> {
     unread: Option<&'a Unread>,
     files: Vec<SourceFile>,
     size: usize,
+    /// What one file after the other is read into.
+    buffer: Vec<u8>,
 }
 
 impl Reader<'_> {
@@ -113,35 +115,36 @@ impl Reader<'_> {
             Some(unread) if !is_loaded => {
                 let (path, unread) = (path.to_owned(), unread.clone());
                 Ok(Content::later(length, move || {
-                    let content = fs::File::open(&path).and_then(|file| content_of(file, length));
+                    let content =
+                        fs::File::open(&path).and_then(|file| content_of(file, length, &mut Vec::new()));
                     content.unwrap_or_else(|error| {
                         let problem = || format!("{}: {error}", path.display());
                         unread.0.borrow_mut().get_or_insert_with(problem);
-                        Rc::default()
+                        Content::from([])
                     })
                 }))
             }
-            _ => Ok(content_of(file, length).map_err(error)?.into()),
+            _ => Ok(content_of(file, length, &mut self.buffer).map_err(error)?),
         }
     }
 }
 
-/// At most so many bytes of a file, read where the chart keeps them.
-fn content_of(mut file: fs::File, length: usize) -> std::io::Result<Rc<[u8]>> {
-    let mut content: Rc<[u8]> = std::iter::repeat_n(0, length).collect();
+/// At most so many bytes of a file.
+fn content_of(mut file: fs::File, length: usize, buffer: &mut Vec<u8>) -> std::io::Result<Content> {
+    if buffer.len() < length {
+        buffer.resize(length, 0);
+    }
     let mut filled = 0;
     while filled < length {
-        // Nobody else has it yet.
-        let rest = Rc::get_mut(&mut content).and_then(|content| content.get_mut(filled..));
-        match file.read(rest.unwrap_or_default()) {
+        match file.read(buffer.get_mut(filled..length).unwrap_or_default()) {
+            // It may have become shorter meanwhile.
             Ok(0) => break,
             Ok(more) => filled += more,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    // It may have become shorter meanwhile.
-    Ok(if filled < length { content.get(..filled).unwrap_or_default().into() } else { content })
+    Ok(buffer.get(..filled).unwrap_or_default().into())
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::num::NonZero;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -167,6 +166,7 @@ fn environment(
     let mut environment = Environment::offline(i128::from(input.now.0) * 1_000_000, seed);
     environment.compatibility = input.compatibility;
     environment.first_of = first_of;
+    environment.beside = beside;
     if input.dns {
         environment.host_of = host_of;
     }
@@ -207,15 +207,27 @@ fn first_of(count: usize, test: &(dyn Fn(usize) -> bool + Sync)) -> Option<usize
             }
         }
     };
-    let workers = std::thread::available_parallelism().map_or(1, NonZero::get).min(count);
-    std::thread::scope(|scope| {
-        for _ in 1..workers {
-            // A thread that cannot be had only makes it slower.
-            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
-        }
-        work();
-    });
+    if count > 1 {
+        beside(&work, &mut || work())
+    } else {
+        work()
+    }
     Some(first.into_inner()).filter(|number| *number < count)
+}
+
+/// How many processors help: more than these and there is too little for each of them.
+const HELPERS_MOST: usize = 7;
+
+/// Work on all processors.
+fn beside(help: &(dyn Fn() + Sync), own: &mut dyn FnMut()) {
+    let helpers = std::thread::available_parallelism().map_or(0, |all| all.get() - 1).min(HELPERS_MOST);
+    std::thread::scope(|scope| {
+        for _ in 0..helpers {
+            // A thread that cannot be had only makes it slower.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, help);
+        }
+        own();
+    });
 }
 
 /// The same in the words of the core.

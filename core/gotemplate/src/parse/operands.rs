@@ -1,7 +1,5 @@
 //! Operands: constants, names, fields and what stands in parentheses.
 
-use std::rc::Rc;
-
 use super::{NESTING, Parser, Result};
 use crate::lexer::Kind;
 use crate::parse_number::{character, number, unquote};
@@ -30,10 +28,10 @@ impl Parser<'_> {
             | OperandKind::Number(_)
             | OperandKind::Nil
             | OperandKind::Dot => {
-                let term = quote(&self.tree.written(&term).to_string(), false);
+                let term = quote(&self.desk.tables.written(self.text, &term).to_string(), false);
                 return self.fail(format!("unexpected . after term {term}"));
             }
-            _ => OperandKind::Chain(self.tree.add_operands(&[term]), names),
+            _ => OperandKind::Chain(self.desk.tables.add_operands(&[term]), names),
         };
         Ok(Some(Operand { position, kind }))
     }
@@ -61,12 +59,12 @@ impl Parser<'_> {
             Kind::CharConstant | Kind::Complex | Kind::Number => {
                 let read = if token.kind == Kind::CharConstant { character(text) } else { number(text) };
                 match read {
-                    Ok(number) => OperandKind::Number(self.tree.add_number(number)),
+                    Ok(number) => OperandKind::Number(self.desk.tables.add_number(number)),
                     Err(problem) => return self.fail(problem),
                 }
             }
             Kind::QuotedText | Kind::RawText => match unquote(text) {
-                Some(value) => OperandKind::Text(self.tree.add_text(Rc::from(value), written)),
+                Some(_) => OperandKind::Text(self.desk.tables.add_text(written)),
                 None => return self.fail("invalid syntax"),
             },
             Kind::LeftParenthesis => {
@@ -85,7 +83,7 @@ impl Parser<'_> {
         };
         // A parenthesized pipeline stands where it begins, behind the parenthesis.
         let position = match &kind {
-            OperandKind::Pipe(pipe) => self.tree.pipe(*pipe).map_or(token.start, |pipe| pipe.position),
+            OperandKind::Pipe(pipe) => self.desk.tables.pipe(*pipe).map_or(token.start, |pipe| pipe.position),
             _ => token.start,
         };
         Ok(Some(Operand { position, kind }))
