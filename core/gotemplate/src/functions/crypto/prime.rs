@@ -31,7 +31,7 @@ fn rounds(limbs: usize) -> usize {
 /// A random prime with `limbs` times 64 bits, the two highest set, as little-endian bytes. One less has no factor in common
 /// with `exponent`, which is a prime.
 pub(super) fn prime(source: &mut Source<'_>, limbs: usize, exponent: u64) -> Vec<u8> {
-    let factors = small_primes(factors_below(limbs));
+    let factors = Factors::below(factors_below(limbs));
     loop {
         let mut start: Vec<u64> = (0..limbs).map(|_| source.next_u64()).collect();
         if let Some(first) = start.first_mut() {
@@ -58,40 +58,64 @@ pub(super) fn prime(source: &mut Source<'_>, limbs: usize, exponent: u64) -> Vec
 }
 
 /// The odd numbers behind `start` that have no small factor.
-fn candidates(start: &[u64], factors: &[u64]) -> Vec<Vec<u64>> {
-    let composite = sieve(start, factors);
+fn candidates(start: &[u64], factors: &Factors) -> Vec<Vec<u64>> {
+    let composite = sieve(start, factors.primes());
     let left = composite.iter().enumerate().filter(|(_, composite)| !**composite);
     left.map_while(|(index, _)| plus(start, 2 * index as u64)).collect()
 }
 
-/// The odd primes below a number.
-fn small_primes(most: usize) -> Vec<u64> {
-    let mut composite = vec![false; most];
-    let mut primes = Vec::new();
-    for number in (3..most).step_by(2) {
-        if composite.get(number) == Some(&false) {
-            primes.push(number as u64);
-            composite.iter_mut().skip(number * number).step_by(2 * number).for_each(|mark| *mark = true);
+/// The odd primes below a number: a bit for each odd number, where a list of a million's primes would take five times as much.
+struct Factors {
+    composite: Vec<u64>,
+}
+
+impl Factors {
+    fn below(most: usize) -> Self {
+        let mut factors = Self { composite: vec![0; most.div_ceil(128)] };
+        for half in 0..most / 2 {
+            let number = 2 * half + 1;
+            if number * number >= most {
+                break;
+            }
+            if number > 1 && !factors.is_composite(half) {
+                (number * number / 2..most / 2).step_by(number).for_each(|half| factors.mark(half));
+            }
+        }
+        factors
+    }
+
+    fn mark(&mut self, half: usize) {
+        if let Some(bits) = self.composite.get_mut(half / 64) {
+            *bits |= 1 << (half % 64);
         }
     }
-    primes
+
+    fn is_composite(&self, half: usize) -> bool {
+        self.composite.get(half / 64).is_some_and(|bits| bits >> (half % 64) & 1 == 1)
+    }
+
+    fn primes(&self) -> impl Iterator<Item = u64> {
+        (1..64 * self.composite.len())
+            .filter(|half| !self.is_composite(*half))
+            .map(|half| 2 * half as u64 + 1)
+    }
 }
 
 /// Which of the numbers `start`, `start + 2`, … have a small factor.
-fn sieve(start: &[u64], factors: &[u64]) -> Vec<bool> {
+fn sieve(start: &[u64], factors: impl Iterator<Item = u64>) -> Vec<bool> {
     let mut composite = vec![false; WINDOW];
-    let mut factors = factors;
-    while !factors.is_empty() {
+    let mut factors = factors.peekable();
+    let mut group = Vec::new();
+    while factors.peek().is_some() {
         // The long number is divided once by as many factors as fit a limb together.
-        let (mut product, mut count) = (1_u64, 0);
-        for factor in factors {
-            let Some(more) = product.checked_mul(*factor) else { break };
-            (product, count) = (more, count + 1);
+        let mut product = 1_u64;
+        group.clear();
+        while let Some(factor) = factors.next_if(|factor| product.checked_mul(*factor).is_some()) {
+            product *= factor;
+            group.push(factor);
         }
-        let (group, others) = factors.split_at(count);
-        factors = others;
         let rest = modulo(start, product);
-        for &factor in group {
+        for &factor in &group {
             let missing = (factor - rest % factor) % factor;
             // Steps are by two: an odd distance is made even by one more factor.
             let first = if missing.is_multiple_of(2) { missing / 2 } else { (missing + factor) / 2 };
@@ -195,6 +219,16 @@ mod tests {
         let pseudo = [18_446_743_208_455_367_653];
         assert!(passes(&pseudo, None));
         assert!(!is_prime(&pseudo, &mut source));
+    }
+
+    #[test]
+    fn factors_are_the_odd_primes() {
+        let primes: Vec<u64> = Factors::below(128).primes().collect();
+        let plain = |number: &u64| (2..*number).all(|by| !number.is_multiple_of(by));
+        assert_eq!(primes, (3..128).filter(plain).collect::<Vec<u64>>());
+        // As many as there are, but for 2.
+        assert_eq!(Factors::below(1 << 16).primes().count(), 6541);
+        assert_eq!(Factors::below(1 << 20).primes().count(), 82_024);
     }
 
     #[test]
