@@ -105,10 +105,16 @@ impl<'t> Run<'t, '_, '_> {
     }
 
     pub(crate) fn walk(&mut self, dot: &Got, nodes: &'t [Node]) -> Outcome<Flow> {
-        for node in nodes {
+        for (at, node) in nodes.iter().enumerate() {
             self.tick()?;
             match node {
-                Node::Text(span) => self.out.push_str(self.tree.text(*span)),
+                Node::Text(span) => {
+                    let text = self.tree.text(*span);
+                    if self.out.capacity() - self.out.len() < text.len() {
+                        self.make_room(nodes.get(at..).unwrap_or_default());
+                    }
+                    self.out.push_str(text);
+                }
                 Node::Action(pipe) => self.action(dot, self.pipe(*pipe)?)?,
                 Node::Template(call) => match self.tree.call(*call) {
                     Some(call) => self.call_template(dot, call)?,
@@ -131,6 +137,16 @@ impl<'t> Run<'t, '_, '_> {
             }
         }
         Ok(Flow::Next)
+    }
+
+    /// Makes room for all the text that surely follows: growing time and again would copy what is there each time.
+    #[cold]
+    fn make_room(&mut self, nodes: &[Node]) {
+        let texts = nodes.iter().map(|node| match node {
+            Node::Text(span) => span.end - span.start,
+            _ => 0,
+        });
+        self.out.reserve(texts.sum());
     }
 
     pub(crate) fn pipe(&self, index: Index) -> Outcome<&'t Pipe> {
