@@ -104,7 +104,7 @@ fn measured(name: &str, chart: &Chart, load: Duration) {
 fn once(chart: &Chart) -> Result<usize, String> {
     let environment = Environment::offline(0, [1; 32]);
     let input = RenderInput::new("web", "default", &environment);
-    render(chart, &input).map(|rendered| rendered.manifest.len()).map_err(|error| error.to_string())
+    render(chart, &input).map(|rendered| rendered.manifest().len()).map_err(|error| error.to_string())
 }
 
 /// The lines of all templates, subcharts included.

@@ -1,10 +1,13 @@
 //! Rendered files to objects and hooks, in Helm's order and with Helm's bytes.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use backstay_gotemplate::{Compatibility, lower_text};
 use backstay_yaml::{Builder, Documents, JsonBuilder, ReadOptions};
 use serde_json::Value;
+
+use crate::shared_text::SharedText;
 
 /// The order in which Helm 4 installs kinds; others come after, by name.
 pub const INSTALL_ORDER: [&str; 38] = [
@@ -56,7 +59,7 @@ pub struct RenderedObject {
     /// Its `kind`; empty where it has none.
     pub kind: String,
     /// The document as rendered.
-    pub text: String,
+    pub text: SharedText,
 }
 
 /// A rendered document that Helm runs at an event instead.
@@ -69,7 +72,7 @@ pub struct RenderedHook {
     /// The template it comes from.
     pub source: String,
     /// The document as rendered.
-    pub text: String,
+    pub text: SharedText,
     /// When it runs: `pre-install`, `test`, …
     pub events: Vec<String>,
     /// `helm.sh/hook-weight`.
@@ -114,13 +117,13 @@ pub fn sort_manifests(
     compatibility: Compatibility,
 ) -> Result<Sorted, ManifestError> {
     let mut sorted = Sorted::default();
-    // Each file is given back once its documents are taken.
     for (source, content) in files {
         if crate::pattern::base(&source).starts_with('_') || content.trim().is_empty() {
             continue;
         }
+        let content = Rc::new(content);
         for text in split(&content, compatibility) {
-            take(&mut sorted, &source, text, compatibility)?;
+            take(&mut sorted, &source, SharedText::part(&content, text), compatibility)?;
         }
     }
     // Helm 3 does not know the last two, the webhooks: to it they are kinds like any other.
@@ -147,22 +150,18 @@ fn kind_order(kind: &str, known: usize) -> (usize, &str) {
 fn take(
     sorted: &mut Sorted,
     source: &str,
-    text: &str,
+    text: SharedText,
     compatibility: Compatibility,
 ) -> Result<(), ManifestError> {
     let wrong = |line: usize, message: String| ManifestError {
         file: source.to_owned(),
         line,
         message,
-        text: text.to_owned(),
+        text: text.to_string(),
     };
-    let head = Head::read(text, compatibility).map_err(|(line, message)| wrong(line, message))?;
+    let head = Head::read(&text, compatibility).map_err(|(line, message)| wrong(line, message))?;
     let Some(hook) = head.annotations.get("helm.sh/hook") else {
-        sorted.objects.push(RenderedObject {
-            source: source.to_owned(),
-            kind: head.kind,
-            text: text.to_owned(),
-        });
+        sorted.objects.push(RenderedObject { source: source.to_owned(), kind: head.kind, text });
         return Ok(());
     };
     let Some(events) = hook_events(hook) else {
@@ -182,7 +181,7 @@ fn take(
         name: head.name,
         kind: head.kind,
         source: source.to_owned(),
-        text: text.to_owned(),
+        text,
         events,
     });
     Ok(())
@@ -376,10 +375,12 @@ fn split_trimmed(text: &str) -> Vec<&str> {
     documents.into_iter().map(str::trim).filter(|text| !text.is_empty()).collect()
 }
 
+/// What comes before the source of a document.
+pub(crate) const HEAD: &str = "---\n# Source: ";
+
 /// The manifest of a release: every object with the template it comes from.
 #[must_use]
 pub fn manifest<'a>(objects: impl IntoIterator<Item = (&'a str, &'a str), IntoIter: Clone>) -> String {
-    const HEAD: &str = "---\n# Source: ";
     let objects = objects.into_iter();
     let length = objects.clone().map(|(source, text)| HEAD.len() + source.len() + text.len() + 2).sum();
     let mut manifest = String::with_capacity(length);

@@ -1,5 +1,6 @@
 //! A chart and values to manifests, hooks and notes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -16,7 +17,7 @@ use crate::coalesce::Coalescer;
 use crate::dependencies::process_dependencies;
 use crate::error::{ChartError, ValuesError};
 use crate::hint;
-use crate::manifests::{ManifestError, RenderedHook, RenderedObject, manifest, sort_manifests};
+use crate::manifests::{HEAD, ManifestError, RenderedHook, RenderedObject, manifest, sort_manifests};
 use crate::objects::{self, Files};
 use crate::pattern::base;
 use crate::schema::validate_schemas;
@@ -77,9 +78,7 @@ impl<'a> RenderInput<'a> {
 /// A rendered release.
 #[derive(Debug, Clone)]
 pub struct Rendered {
-    /// Byte for byte what Helm stores: all objects in the order of installation.
-    pub manifest: String,
-    /// The objects of the manifest.
+    /// The objects of the manifest, in the order of installation.
     pub objects: Vec<RenderedObject>,
     /// The hooks, by kind; `helm template` prints them in this order.
     pub hooks: Vec<RenderedHook>,
@@ -93,6 +92,10 @@ pub struct Rendered {
     pub chart: Chart,
     /// All values, defaults included.
     pub values: Map,
+    /// Whether the manifest begins with the files of `crds/`.
+    includes_crds: bool,
+    /// The manifest where it is not what the objects make any more.
+    replaced: Option<String>,
 }
 
 /// Why a chart was not rendered.
@@ -241,21 +244,16 @@ pub fn render_cached(
     let notes = take_notes(&mut files, &chart, input.subchart_notes);
     let mut sorted = sort_manifests(files, compatibility)?;
     warnings.append(&mut sorted.warnings);
-    let crds = chart.crds();
-    let included = crds.iter().filter(|_| input.include_crds);
-    let included: Vec<_> = included.map(|crd| (crd.source.as_str(), crd.content.text())).collect();
-    let definitions = included.iter().map(|(source, text)| (*source, &**text));
-    let objects = sorted.objects.iter().map(|object| (object.source.as_str(), object.text.as_str()));
-    let text = manifest(definitions.chain(objects));
     Ok(Rendered {
-        manifest: text,
         objects: sorted.objects,
         hooks: sorted.hooks,
         notes,
-        crds,
+        crds: chart.crds(),
         warnings,
         chart,
         values: all_values,
+        includes_crds: input.include_crds,
+        replaced: None,
     })
 }
 
@@ -282,6 +280,29 @@ pub(crate) fn with_values(
 }
 
 impl Rendered {
+    /// The documents of the manifest, each with where it comes from.
+    fn documents(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        let crds = self.crds.iter().filter(|_| self.includes_crds);
+        let crds = crds.map(|crd| (crd.source.as_str(), crd.content.text()));
+        let objects = self.objects.iter();
+        crds.chain(objects.map(|object| (object.source.as_str(), Cow::Borrowed(object.text.as_str()))))
+    }
+
+    /// Byte for byte what Helm stores: all objects in the order of installation. It is put together here.
+    #[must_use]
+    pub fn manifest(&self) -> Cow<'_, str> {
+        if let Some(text) = &self.replaced {
+            return text.into();
+        }
+        let documents: Vec<_> = self.documents().collect();
+        manifest(documents.iter().map(|(source, text)| (*source, &**text))).into()
+    }
+
+    /// Puts another text in place of the manifest, e.g. that of a post renderer.
+    pub fn replace_manifest(&mut self, manifest: String) {
+        self.replaced = Some(manifest);
+    }
+
     /// What `helm template` prints: the manifest and the hooks.
     #[must_use]
     pub fn template_text(&self, hooks: bool, skip_tests: bool) -> String {
@@ -289,11 +310,40 @@ impl Rendered {
     }
 
     /// The parts of [`Self::template_text`], one after the other.
-    pub fn template_parts(&self, hooks: bool, skip_tests: bool) -> impl Iterator<Item = &str> {
+    pub fn template_parts(&self, hooks: bool, skip_tests: bool) -> impl Iterator<Item = Cow<'_, str>> {
         let is_test = |hook: &&RenderedHook| hook.events.iter().any(|event| event == "test");
         let shown = self.hooks.iter().filter(move |hook| hooks && !(skip_tests && is_test(hook)));
-        let shown = shown.flat_map(|hook| ["---\n# Source: ", &hook.source, "\n", &hook.text, "\n"]);
-        [self.manifest.trim(), "\n"].into_iter().chain(shown)
+        let shown = shown.flat_map(|hook| parts(&hook.source, hook.text.as_str().into()));
+        let replaced = self.replaced.iter().map(|text| text.trim().into());
+        let mut documents = self.documents().filter(|_| self.replaced.is_none()).peekable();
+        let documents = std::iter::from_fn(move || {
+            let (source, text) = documents.next()?;
+            let mut parts = parts(source, text);
+            if documents.peek().is_none() {
+                trim_end(&mut parts);
+            }
+            Some(parts)
+        });
+        replaced.chain(documents.flatten()).chain(["\n".into()]).chain(shown)
+    }
+}
+
+/// A document as it is in a manifest.
+fn parts<'a>(source: &'a str, text: Cow<'a, str>) -> [Cow<'a, str>; 5] {
+    [HEAD.into(), source.into(), "\n".into(), text, "\n".into()]
+}
+
+/// Takes the white space off the end of a text that is in parts.
+fn trim_end(parts: &mut [Cow<'_, str>]) {
+    for part in parts.iter_mut().rev() {
+        let kept = part.trim_end().len();
+        match part {
+            Cow::Borrowed(text) => *text = text.get(..kept).unwrap_or_default(),
+            Cow::Owned(text) => text.truncate(kept),
+        }
+        if kept > 0 {
+            break;
+        }
     }
 }
 

@@ -217,7 +217,7 @@ fn notes_and_hooks() {
     input.subchart_notes = true;
     let rendered = render(&chart, &input).unwrap();
     assert_eq!(rendered.notes, "Sub notes.\n\nRoot notes for web in space.\n");
-    let objects = backstay_chart::parse_manifest(&rendered.manifest).unwrap();
+    let objects = backstay_chart::parse_manifest(&rendered.manifest()).unwrap();
     assert_eq!(objects.len(), rendered.objects.iter().filter(|object| !object.kind.is_empty()).count());
 }
 
@@ -242,5 +242,39 @@ fn lookups() {
     environment.lookup = Rc::new(|_| Ok(Value::map([("kind".into(), Value::text("Secret"))])));
     let rendered =
         render_cached(&chart, &RenderInput::new("web", "space", &environment), &mut cache).unwrap();
-    assert_eq!(rendered.manifest, "---\n# Source: a/templates/a.yaml\nkind: Secret\n\n");
+    assert_eq!(rendered.manifest(), "---\n# Source: a/templates/a.yaml\nkind: Secret\n\n");
+}
+
+/// What is printed is the manifest without the white space at its end, however far that reaches, and the hooks.
+#[test]
+fn printed() {
+    use backstay_chart::{RenderInput, render};
+    use backstay_gotemplate::Environment;
+    let check = |crd: &str, template: &str, replaced: Option<&str>, expected: &str| {
+        let chart = chart(&[
+            ("Chart.yaml", "apiVersion: v2\nname: a\nversion: 1.0.0"),
+            ("crds/c.yaml", crd),
+            ("templates/t.yaml", template),
+        ])
+        .unwrap();
+        let environment = Environment::offline(0, [1; 32]);
+        let mut input = RenderInput::new("web", "space", &environment);
+        input.include_crds = true;
+        let mut rendered = render(&chart, &input).unwrap();
+        if let Some(text) = replaced {
+            rendered.replace_manifest(text.to_owned());
+        }
+        assert_eq!(rendered.template_text(true, false), expected);
+        let (printed, manifest) = (rendered.template_text(false, false), rendered.manifest());
+        assert_eq!(printed, format!("{}\n", manifest.trim()));
+    };
+    let crd = "---\n# Source: a/crds/c.yaml\n";
+    let object = "---\n# Source: a/templates/t.yaml\n";
+    let hook = "metadata: {annotations: {helm.sh/hook: test}}";
+    check("a: 1\n\n", "", None, &format!("{crd}a: 1\n"));
+    check(" \n\n", "", None, "---\n# Source: a/crds/c.yaml\n");
+    check(" \n", "b: 2 \n \n", None, &format!("{crd} \n\n{object}b: 2\n"));
+    check("a: 1", hook, None, &format!("{crd}a: 1\n{object}{hook}\n"));
+    check("a: 1", hook, Some("\n mine \n\n"), &format!("mine\n{object}{hook}\n"));
+    check("a: 1", "b: 2", Some(""), "\n");
 }

@@ -241,13 +241,13 @@ fn values(given: &Input, compatibility: Compatibility) -> Result<Map, CallError>
 fn answer(chart: &Chart, rendered: &Rendered) -> Value {
     let hook = |hook: &RenderedHook| {
         json!({
-            "name": hook.name, "kind": hook.kind, "source": hook.source, "text": hook.text, "events": hook.events,
+            "name": hook.name, "kind": hook.kind, "source": hook.source, "text": hook.text.as_str(), "events": hook.events,
             "weight": hook.weight, "delete_policies": hook.delete_policies,
             "output_log_policies": hook.output_log_policies,
         })
     };
     json!({
-        "manifest": rendered.manifest,
+        "manifest": rendered.manifest(),
         "text": rendered.template_text(true, false),
         "chart": {"name": chart.metadata.name, "version": chart.metadata.version},
         "hooks": rendered.hooks.iter().map(hook).collect::<Vec<_>>(),

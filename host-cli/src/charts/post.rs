@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use backstay_core::chart::Rendered;
 use backstay_core::object::set_at;
 use backstay_core::yaml::{from_yaml, to_yaml};
 
@@ -10,20 +11,23 @@ use crate::args::RenderArgs;
 use crate::exit::Stop;
 use crate::flux::CommonMetadata;
 
-/// What the post-renderer makes of a manifest; the manifest itself where there is none.
+/// Lets the post-renderer, where there is one, put its text in place of the manifest.
 ///
 /// Errors end with exit code 4: nothing has been changed.
-pub(crate) fn post_render(arguments: &RenderArgs, manifest: String) -> anyhow::Result<String> {
-    let manifest = match &arguments.post_renderer {
-        Some(program) => run(program, &arguments.post_renderer_args, &manifest)
-            .map_err(|error| Stop::refused(format!("error while running post render on files: {error:#}")))?,
-        None if arguments.post_renderer_args.is_empty() => manifest,
-        None => return Err(Stop::refused("--post-renderer-args needs --post-renderer")),
-    };
-    if arguments.common == CommonMetadata::default() {
-        return Ok(manifest);
+pub(crate) fn post_render(arguments: &RenderArgs, rendered: &mut Rendered) -> anyhow::Result<()> {
+    if let Some(program) = &arguments.post_renderer {
+        let text = run(program, &arguments.post_renderer_args, &rendered.manifest())
+            .map_err(|error| Stop::refused(format!("error while running post render on files: {error:#}")))?;
+        rendered.replace_manifest(text);
+    } else if !arguments.post_renderer_args.is_empty() {
+        return Err(Stop::refused("--post-renderer-args needs --post-renderer"));
     }
-    marked(&arguments.common, &manifest).map_err(|error| Stop::refused(format!("commonMetadata: {error}")))
+    if arguments.common != CommonMetadata::default() {
+        let text = marked(&arguments.common, &rendered.manifest())
+            .map_err(|error| Stop::refused(format!("commonMetadata: {error}")))?;
+        rendered.replace_manifest(text);
+    }
+    Ok(())
 }
 
 /// Labels and annotations on every object; the comments that name templates are kept.

@@ -57,7 +57,7 @@ impl Rendered {
             name: hook.name.clone(),
             kind: hook.kind.clone(),
             path: hook.source.clone(),
-            manifest: hook.text.clone(),
+            manifest: hook.text.to_string(),
             events: hook.events.clone(),
             weight: hook.weight,
             delete_policies: hook.delete_policies.clone(),
@@ -90,7 +90,7 @@ pub(crate) async fn render(
     for _ in 0..ROUNDS_MOST {
         match render_once(chart, values, input, seed, online.then(|| Rc::clone(&answers))) {
             Ok(mut rendered) => {
-                rendered.manifest = post_render(post_renderer, std::mem::take(&mut rendered.manifest))?;
+                post_render(post_renderer, &mut rendered)?;
                 return planned(cluster, rendered, &input.namespace).await;
             }
             Err(RenderError::NeedsLookup(key)) => {
@@ -247,7 +247,7 @@ fn input_of<'a>(values: &Map, input: &RenderInput, environment: &'a Environment)
 }
 
 async fn planned(cluster: &Cluster, rendered: chart::Rendered, namespace: &str) -> anyhow::Result<Rendered> {
-    let mut objects = objects_of(&rendered.manifest, "the rendered manifest")?;
+    let mut objects = objects_of(&rendered.manifest(), "the rendered manifest")?;
     let mut hooks = Vec::new();
     for hook in &rendered.hooks {
         hooks.extend(objects_of(&hook.text, &hook.source)?);

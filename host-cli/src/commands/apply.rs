@@ -543,7 +543,7 @@ impl Apply {
             info,
             chart: rendered.rendered.chart.to_record_json(),
             config: map_to_json(config),
-            manifest: rendered.rendered.manifest.clone(),
+            manifest: rendered.rendered.manifest().into_owned(),
             hooks: rendered.recorded_hooks(),
             version: revision,
             apply_method: Some(ApplyMethod::ServerSide),

@@ -77,7 +77,7 @@ pub(crate) fn of_chart(
     };
     let mut rendered = charts::render_offline(&chart, values, &input, charts::seed()?)
         .map_err(|error| Stop::refused(charts::told(&error)))?;
-    rendered.manifest = charts::post_render(render, std::mem::take(&mut rendered.manifest))?;
+    charts::post_render(render, &mut rendered)?;
     let text = rendered.template_text(true, false);
     let is_folder = Path::new(name).is_dir();
     let (mut templates, mut files) = (Vec::new(), BTreeMap::new());

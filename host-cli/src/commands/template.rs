@@ -90,9 +90,9 @@ pub(crate) async fn template(global: &GlobalArgs, arguments: &TemplateArgs) -> a
 }
 
 /// Writes manifests as they are: what looks like a colour in them belongs to the chart.
-fn print<'a>(parts: impl IntoIterator<Item = &'a str>) -> anyhow::Result<()> {
+fn print<T: AsRef<str>>(parts: impl IntoIterator<Item = T>) -> anyhow::Result<()> {
     let mut out = BufWriter::with_capacity(OUTPUT_AT_ONCE, std::io::stdout().lock());
-    let written = parts.into_iter().try_for_each(|part| out.write_all(part.as_bytes()));
+    let written = parts.into_iter().try_for_each(|part| out.write_all(part.as_ref().as_bytes()));
     match written.and_then(|()| out.flush()) {
         // Whoever reads has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -143,7 +143,7 @@ fn render(
             return Err(Stop::refused(worded(&error, global.debug)));
         }
     };
-    rendered.manifest = charts::post_render(&arguments.render, std::mem::take(&mut rendered.manifest))?;
+    charts::post_render(&arguments.render, &mut rendered)?;
     Ok(rendered)
 }
 
