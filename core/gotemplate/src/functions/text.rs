@@ -210,7 +210,7 @@ fn abbreviate(left: i64, width: i64, text: &str) -> Value {
 }
 
 /// Go's `strings.SplitN`: no limit below zero, nothing at zero; an empty separator parts all characters.
-fn pieces(separator: &str, limit: i64, text: &str) -> Vec<String> {
+fn pieces<'t>(separator: &str, limit: i64, text: &'t str) -> Vec<&'t str> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     if limit == 0 {
         return Vec::new();
@@ -218,22 +218,22 @@ fn pieces(separator: &str, limit: i64, text: &str) -> Vec<String> {
     // One more than fits is one too many.
     let limit = limit.min(limits::ITEMS + 2);
     if !separator.is_empty() {
-        return text.splitn(limit, separator).map(str::to_owned).collect();
+        return text.splitn(limit, separator).collect();
     }
     let mut pieces = Vec::new();
     let mut remaining = text;
     while let Some(first) = remaining.chars().next() {
         let end = if pieces.len() + 1 == limit { remaining.len() } else { first.len_utf8() };
         let (piece, tail) = remaining.split_at(end);
-        pieces.push(piece.to_owned());
+        pieces.push(piece);
         remaining = tail;
     }
     pieces
 }
 
 /// `_0`, `_1`, … as `split` names its pieces.
-fn numbered(pieces: Vec<String>) -> Value {
+fn numbered(pieces: Vec<&str>) -> Value {
     let entries = pieces.into_iter().enumerate();
-    let entries = entries.map(|(index, piece)| (Rc::from(format!("_{index}")), piece.into()));
+    let entries = entries.map(|(index, piece)| (Rc::from(format!("_{index}")), Value::text(piece)));
     Value::Map(Map::of(MapType::Texts, entries.collect()))
 }
