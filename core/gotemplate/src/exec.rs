@@ -111,7 +111,7 @@ impl<'t> Run<'t, '_, '_> {
                 Node::Text(span) => {
                     let text = self.tree.text(*span);
                     if self.out.capacity() - self.out.len() < text.len() {
-                        self.make_room(nodes.get(at..).unwrap_or_default());
+                        self.make_room(span.start, nodes.get(at..).unwrap_or_default());
                     }
                     self.out.push_str(text);
                 }
@@ -139,14 +139,15 @@ impl<'t> Run<'t, '_, '_> {
         Ok(Flow::Next)
     }
 
-    /// Makes room for all the text that surely follows: growing time and again would copy what is there each time.
+    /// Makes room for what follows from a place of the source to the last text of a body, as if it were all text: growing
+    /// time and again would copy what is there each time.
     #[cold]
-    fn make_room(&mut self, nodes: &[Node]) {
-        let texts = nodes.iter().map(|node| match node {
-            Node::Text(span) => span.end - span.start,
-            _ => 0,
+    fn make_room(&mut self, start: usize, nodes: &[Node]) {
+        let end = nodes.iter().rev().find_map(|node| match node {
+            Node::Text(span) => Some(span.end),
+            _ => None,
         });
-        self.out.reserve(texts.sum());
+        self.out.reserve(end.unwrap_or(start).saturating_sub(start));
     }
 
     pub(crate) fn pipe(&self, index: Index) -> Outcome<&'t Pipe> {

@@ -272,7 +272,11 @@ impl Templates {
     ) -> Result<String, RenderError> {
         let missing = if options.missing_key_error { Missing::Error } else { Missing::Zero };
         let mut executor = Executor::new(self, environment, missing, name);
-        let text = executor.run_named(name, data).map_err(|error| *error)?;
+        let mut text = executor.run_named(name, data).map_err(|error| *error)?;
+        // Most of a long template may be left out.
+        if text.capacity() / 2 > text.len() {
+            text.shrink_to_fit();
+        }
         let text = match raw::finished(&text) {
             Cow::Borrowed(_) => text,
             Cow::Owned(changed) => changed,
