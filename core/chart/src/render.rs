@@ -90,8 +90,6 @@ pub struct Rendered {
     pub warnings: Vec<String>,
     /// The chart after dependencies were processed, as a release record holds it.
     pub chart: Chart,
-    /// All values, defaults included.
-    pub values: Map,
     /// Whether the manifest begins with the files of `crds/`.
     includes_crds: bool,
     /// The manifest where it is not what the objects make any more.
@@ -233,10 +231,10 @@ pub fn render_cached(
     chart.check_api_version(compatibility)?;
     chart.check_installable()?;
     let (chart, values, mut warnings) = with_values(chart, input)?;
-    let all_values = values.deep_copy();
+    let checked = values.clone();
     let mut check = || {
         if !input.skip_schema_validation {
-            validate_schemas(&chart, &all_values).map_err(RenderError::Schema)?;
+            validate_schemas(&chart, &checked).map_err(RenderError::Schema)?;
         }
         check_kube_version(&chart, &input.capabilities)
     };
@@ -251,7 +249,6 @@ pub fn render_cached(
         crds: chart.crds(),
         warnings,
         chart,
-        values: all_values,
         includes_crds: input.include_crds,
         replaced: None,
     })

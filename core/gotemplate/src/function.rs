@@ -1,9 +1,11 @@
 //! Functions that templates call: what they declare, what they may ask for.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::value::Value;
+use crate::value::{Text, Value};
 
 /// The Go type of a parameter. The engine checks and converts arguments as `text/template` does before a function sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +162,9 @@ impl fmt::Debug for Environment {
     }
 }
 
+/// Lines of `htpasswd` by user and password.
+pub type PasswordLines = RefCell<BTreeMap<(Text, Text), Text>>;
+
 /// What a function may ask of the running template.
 pub trait Runtime {
     /// Executes a defined template and gives its text (`include`).
@@ -176,4 +181,6 @@ pub trait Runtime {
     fn environment(&self) -> &Environment;
     /// The next number of the seeded, cryptographic source of randomness.
     fn random(&mut self) -> u64;
+    /// The lines of `htpasswd` that this rendering has made already.
+    fn password_lines(&self) -> &PasswordLines;
 }

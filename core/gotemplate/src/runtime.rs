@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Outcome, RenderError};
 use crate::exec::{Got, Run};
-use crate::function::{Environment, FunctionError, Runtime};
+use crate::function::{Environment, FunctionError, PasswordLines, Runtime};
 use crate::limits;
 use crate::parse::DOLLAR;
 use crate::print_quote::quote;
@@ -211,6 +211,10 @@ impl Runtime for Executor<'_> {
 
     fn environment(&self) -> &Environment {
         self.environment
+    }
+
+    fn password_lines(&self) -> &PasswordLines {
+        &self.templates.password_lines
     }
 
     fn random(&mut self) -> u64 {

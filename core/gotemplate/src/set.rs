@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use crate::builtins::{BUILTINS, Builtin};
 use crate::error::RenderError;
-use crate::function::{Environment, Function};
+use crate::function::{Environment, Function, PasswordLines};
 use crate::parse::{self, ParseError};
 use crate::raw;
 use crate::runtime::{Executor, Missing};
@@ -235,13 +235,14 @@ pub struct Templates {
     templates: BTreeMap<Text, Shared>,
     /// What `tpl` has parsed: charts give it the same texts in file after file.
     texts: Rc<RefCell<BTreeMap<Text, Rc<Vec<Shared>>>>>,
+    pub(crate) password_lines: Rc<PasswordLines>,
 }
 
 impl Templates {
     /// An empty set.
     #[must_use]
     pub fn new(functions: Rc<FunctionTable>) -> Self {
-        Self { functions, templates: BTreeMap::new(), texts: Rc::default() }
+        Self { functions, templates: BTreeMap::new(), texts: Rc::default(), password_lines: Rc::default() }
     }
 
     /// Adds a file and what it defines. A later template replaces an earlier one of its name, unless it is empty.

@@ -1,18 +1,20 @@
 //! Calling functions in tests, from tables.
 
-use crate::function::{Environment, FunctionError, Runtime};
+use crate::function::{Environment, FunctionError, PasswordLines, Runtime};
 use crate::value::Value;
 
 /// A template that runs nothing but functions.
 pub(super) struct Bench {
     environment: Environment,
     state: u64,
+    password_lines: PasswordLines,
 }
 
 impl Bench {
     /// At 2024-05-14T20:55:43.123456789Z.
     pub(super) fn new() -> Self {
-        Self { environment: Environment::offline(1_715_720_143_123_456_789, [7; 32]), state: 7 }
+        let environment = Environment::offline(1_715_720_143_123_456_789, [7; 32]);
+        Self { environment, state: 7, password_lines: PasswordLines::default() }
     }
 }
 
@@ -27,6 +29,10 @@ impl Runtime for Bench {
 
     fn environment(&self) -> &Environment {
         &self.environment
+    }
+
+    fn password_lines(&self) -> &PasswordLines {
+        &self.password_lines
     }
 
     fn random(&mut self) -> u64 {

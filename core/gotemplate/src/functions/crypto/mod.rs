@@ -23,6 +23,8 @@ mod wide;
 
 use std::net::IpAddr;
 
+use rand_core::RngCore as _;
+
 use certificate::{Certificate, Issuer, Request, issue};
 use key::Key;
 
@@ -31,7 +33,7 @@ use super::encoding::base64_decode;
 use super::random::Source;
 use crate::elsewhere::full;
 use crate::function::{Function, FunctionError, Parameter, Runtime};
-use crate::value::{List, Value};
+use crate::value::{List, Text, Value};
 
 const TEXT: Parameter = Parameter::Text;
 const INT: Parameter = Parameter::Int;
@@ -215,16 +217,26 @@ fn derive_password(_: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, Fu
 }
 
 fn bcrypt(runtime: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
-    Ok(password::bcrypt(&mut Source(runtime), text(arguments, 0)).into())
+    let mut salt = [0; 16];
+    Source(runtime).fill_bytes(&mut salt);
+    Ok(password::bcrypt(&salt, text(arguments, 0)).into())
 }
 
+/// The salt comes from the user and the password, and the seed, which is as secret: who asks again in the same rendering gets the
+/// same line, so that the checksum of a Secret that a chart annotates is of the Secret it makes, and pays for one hash.
 fn htpasswd(runtime: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {
-    let user = text(arguments, 0);
+    let (user, password) = (text(arguments, 0), text(arguments, 1));
     if user.contains(':') {
         return Ok(format!("invalid username: {user}").into());
     }
-    let hash = password::bcrypt(&mut Source(runtime), text(arguments, 1));
-    Ok(format!("{user}:{hash}").into())
+    let key = (Text::from(user), Text::from(password));
+    if let Some(line) = runtime.password_lines().borrow().get(&key) {
+        return Ok(Value::Text(line.clone()));
+    }
+    let hash = password::bcrypt(&password::salt_of(&runtime.environment().seed, user, password), password);
+    let line = Text::from(format!("{user}:{hash}"));
+    runtime.password_lines().borrow_mut().insert(key, line.clone());
+    Ok(Value::Text(line))
 }
 
 fn encrypt_aes(runtime: &mut dyn Runtime, arguments: &[Value]) -> Result<Value, FunctionError> {

@@ -17,18 +17,25 @@ const COST: u32 = 10;
 /// "OrpheanBeholderScryDoubt".
 const PLAIN: [u32; 6] = [0x4f72_7068, 0x6561_6e42, 0x6568_6f6c, 0x6465_7253, 0x6372_7944, 0x6f75_6274];
 
-/// A bcrypt hash with a new salt.
-pub(super) fn bcrypt(source: &mut Source<'_>, password: &str) -> String {
+/// The salt of a user's password in a rendering. It is published, so it must say nothing of the seed.
+pub(super) fn salt_of(seed: &[u8; 32], user: &str, password: &str) -> [u8; 16] {
+    let mut salt = [0; 16];
+    if let Ok(mut code) = Hmac::<Sha256>::new_from_slice(seed) {
+        // No user has a colon.
+        for part in [user, ":", password] {
+            code.update(part.as_bytes());
+        }
+        salt.iter_mut().zip(code.finalize().into_bytes()).for_each(|(place, byte)| *place = byte);
+    }
+    salt
+}
+
+/// A bcrypt hash.
+pub(super) fn bcrypt(salt: &[u8; 16], password: &str) -> String {
     if password.len() > 72 {
         let error = "bcrypt: password length exceeds 72 bytes";
         return format!("failed to encrypt string with bcrypt: {error}");
     }
-    let mut salt = [0; 16];
-    source.fill_bytes(&mut salt);
-    bcrypt_with(password, &salt)
-}
-
-fn bcrypt_with(password: &str, salt: &[u8; 16]) -> String {
     let key = [password.as_bytes(), &[0]].concat();
     let mut state = Blowfish::bc_init_state();
     state.salted_expand_key(salt, &key);
@@ -179,13 +186,13 @@ pub(super) fn derive(counter: u32, kind: &str, password: &str, user: &str, site:
 
 #[cfg(test)]
 mod tests {
-    use super::bcrypt_with;
+    use super::bcrypt;
 
     /// Known answers of other implementations of bcrypt.
     #[test]
     fn known_hashes() {
         let salt = *b"\x65\xc9\x65\x4b\x13\xe3\xc7\x14\xef\xec\x85\x20\x1e\x6d\xf3\x1e";
-        let hash = bcrypt_with("allmine", &salt);
+        let hash = bcrypt(&salt, "allmine");
         assert_eq!(hash, "$2a$10$XajjQvNhvvRt5GSeFk1xFeyqRrsxkhBkUiQeg0dt.wU1qD4aFDcga");
     }
 }

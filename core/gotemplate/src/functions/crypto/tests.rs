@@ -30,6 +30,12 @@ fn passwords() {
     assert_eq!(shown(&back), "the text");
     let hash = shown(&call_on(&mut bench, "htpasswd", &arguments(r#"["me", "pw"]"#)));
     assert!(hash.starts_with("me:$2a$10$") && hash.len() == 63, "{hash}");
+    let mut line = |user: &str, password: &str| {
+        shown(&call_on(&mut bench, "htpasswd", &[Value::text(user), Value::text(password)]))
+    };
+    let (again, other) = (line("me", "pw"), line("you", "pw"));
+    assert_eq!(again, hash);
+    assert_ne!(other.split_once(':').unwrap().1, hash.split_once(':').unwrap().1);
 }
 
 #[test]
