@@ -200,7 +200,8 @@ impl Runtime for Executor<'_> {
         let result = self.run_text(&parsed, data);
         self.leave();
         match result.map_err(|error| *error) {
-            Ok(out) => Ok(out.replace("<no value>", "")),
+            Ok(out) if out.contains("<no value>") => Ok(out.replace("<no value>", "")),
+            Ok(out) => Ok(out),
             Err(RenderError::NeedsLookup(key)) => Err(FunctionError::NeedsLookup(key)),
             Err(RenderError::Template(error)) => Err(FunctionError::Failed(format!(
                 "error during tpl function execution for {}: {error}",

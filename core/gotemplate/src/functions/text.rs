@@ -33,8 +33,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("abbrevboth", &[Int, Int, Text], |_, a| Ok(abbreviate(int(a, 0), int(a, 1), text(a, 2)))),
     fixed("wrap", COUNT_TEXT, |_, a| Ok(words::wrap(text(a, 1), int(a, 0), "", false))),
     fixed("wrapWith", &[Int, Text, Text], |_, a| Ok(words::wrap(text(a, 2), int(a, 0), text(a, 1), true))),
-    fixed("indent", COUNT_TEXT, |_, a| Ok(indent(int(a, 0), text(a, 1))?.into())),
-    fixed("nindent", COUNT_TEXT, |_, a| Ok(format!("\n{}", indent(int(a, 0), text(a, 1))?).into())),
+    fixed("indent", COUNT_TEXT, |_, a| Ok(indent("", int(a, 0), text(a, 1))?.into())),
+    fixed("nindent", COUNT_TEXT, |_, a| Ok(indent("\n", int(a, 0), text(a, 1))?.into())),
     fixed("plural", &[Text, Text, Int], |_, a| Ok(any(a, usize::from(int(a, 2) != 1)))),
     open("quote", &[], Any, |_, a| Ok(joined(a, |value| quoted(&string(value))))),
     open("squote", &[], Any, |_, a| Ok(joined(a, |value| format!("'{}'", display(value))))),
@@ -118,13 +118,14 @@ fn repeat(text: &str, count: i64) -> Result<String, FunctionError> {
     }
 }
 
-fn indent(spaces: i64, text: &str) -> Result<String, FunctionError> {
+fn indent(before: &str, spaces: i64, text: &str) -> Result<String, FunctionError> {
     let pad = repeat(" ", spaces)?;
     let lines = text.matches('\n').count() + 1;
     if lines.saturating_mul(pad.len()) > LARGEST {
         return Err(FunctionError::new("strings: Repeat output length overflow"));
     }
-    let mut out = String::with_capacity(text.len() + lines * pad.len());
+    let mut out = String::with_capacity(before.len() + text.len() + lines * pad.len());
+    out.push_str(before);
     for (index, line) in text.split('\n').enumerate() {
         if index > 0 {
             out.push('\n');
