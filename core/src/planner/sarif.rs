@@ -30,9 +30,12 @@ pub fn sarif(found: &[Finding], files: &BTreeMap<String, String>, version: &str)
     let results: Vec<Value> = found
         .iter()
         .map(|finding| {
-            let mut location = json!({
-                "logicalLocations": [{"fullyQualifiedName": format!("{} {}", finding.object, finding.field).trim_end()}],
-            });
+            let mut location = json!({});
+            let name = format!("{} {}", finding.object, finding.field);
+            if !name.trim().is_empty() {
+                let named = json!([{"fullyQualifiedName": name.trim()}]);
+                backstay_object::set_at(&mut location, &["logicalLocations"], named);
+            }
             if !finding.source.is_empty() {
                 let file = files.get(&finding.source).unwrap_or(&finding.source);
                 let mut physical = json!({"artifactLocation": {"uri": uri(file)}});
@@ -41,13 +44,14 @@ pub fn sarif(found: &[Finding], files: &BTreeMap<String, String>, version: &str)
                 }
                 backstay_object::set_at(&mut location, &["physicalLocation"], physical);
             }
-            let object = if finding.object.is_empty() { String::new() } else { format!("{}: ", finding.object) };
+            let object =
+                if finding.object.is_empty() { String::new() } else { format!("{}: ", finding.object) };
             let fix = if finding.fix.is_empty() { String::new() } else { format!(" {}.", finding.fix) };
             let mut result = json!({
                 "ruleId": finding.code,
                 "level": level(finding.severity),
                 "message": {"text": format!("{object}{}.{fix}", finding.message)},
-                "locations": [location],
+                "locations": if location == json!({}) { Vec::new() } else { vec![location] },
             });
             // A rule of a policy module has only its code.
             if let Some(place) = used.iter().position(|rule| rule.code == finding.code) {
@@ -100,6 +104,36 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(uri(file), expected, "{file}");
+        }
+    }
+
+    #[test]
+    fn a_finding_has_the_places_that_are_known() {
+        let finding = |object: &str, field: &str, source: &str| Finding {
+            code: "timeout-too-short".into(),
+            severity: Severity::Warning,
+            object: object.into(),
+            source: source.into(),
+            field: field.into(),
+            line: None,
+            template_line: None,
+            message: "m".into(),
+            why: String::new(),
+            fix: String::new(),
+        };
+        for (found, expected) in [
+            (finding("", "", ""), json!([])),
+            (
+                finding("deployment/web", "spec.replicas", ""),
+                json!([{"logicalLocations": [{"fullyQualifiedName": "deployment/web spec.replicas"}]}]),
+            ),
+            (
+                finding("", "", "t/a.yaml"),
+                json!([{"physicalLocation": {"artifactLocation": {"uri": "t/a.yaml"}}}]),
+            ),
+        ] {
+            let log = sarif(&[found], &BTreeMap::new(), "1");
+            assert_eq!(log.pointer("/runs/0/results/0/locations"), Some(&expected));
         }
     }
 }

@@ -33,7 +33,6 @@ mod reverse;
 mod run;
 mod sandbox;
 mod search;
-mod selector;
 mod show;
 mod template;
 mod test;

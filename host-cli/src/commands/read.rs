@@ -2,13 +2,12 @@
 
 use std::process::ExitCode;
 
-use backstay_core::object::Timestamp;
+use backstay_core::object::{LabelQuery, Timestamp};
 use backstay_core::release::{HelmTime, History, Hook, Record, Release, Status, validate_name};
 use serde_json::{Value, json};
 
 use super::go_template::in_layout;
 use super::resources::{Form, resources, section};
-use super::selector::Selector;
 use crate::args::{HistoryArgs, ListArgs, OutputFormat, StatusArgs};
 use crate::cluster::Cluster;
 use crate::exit::{Exit, Stop};
@@ -135,8 +134,11 @@ fn narrow(latest: &mut Vec<Record>, arguments: &ListArgs) -> anyhow::Result<()> 
         latest.retain(|record| pattern.is_match(&record.release.name));
     }
     if let Some(selector) = &arguments.selector {
-        let selector = Selector::parse(selector).map_err(anyhow::Error::msg)?;
-        latest.retain(|record| selector.matches(&record.stored_labels()));
+        let query = LabelQuery::parse(selector)?;
+        latest.retain(|record| {
+            let labels = record.stored_labels();
+            query.matches(|key| labels.get(key).map(String::as_str))
+        });
     }
     Ok(())
 }

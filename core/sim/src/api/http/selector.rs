@@ -1,6 +1,6 @@
 //! Label and field selectors of list, watch and deletecollection requests.
 
-use backstay_object::{at, text_at};
+use backstay_object::{LabelQuery, at, text_at};
 use serde_json::Value;
 
 use crate::api::kinds::Served;
@@ -10,22 +10,8 @@ use crate::store::ApiError;
 /// What a list or a watch wants to see.
 #[derive(Clone, Debug, Default)]
 pub(in crate::api) struct Filter {
-    labels: Vec<LabelTerm>,
+    labels: LabelQuery,
     fields: Vec<FieldTerm>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct LabelTerm {
-    key: String,
-    test: LabelTest,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum LabelTest {
-    In(Vec<String>),
-    NotIn(Vec<String>),
-    Exists,
-    Absent,
 }
 
 #[derive(Clone, Debug)]
@@ -38,94 +24,26 @@ struct FieldTerm {
 impl Filter {
     pub(in crate::api) fn of(request: &Request, kind: &Served) -> Result<Self, ApiError> {
         Ok(Self {
-            labels: parse_labels(request.param("labelSelector").unwrap_or(""))?,
+            labels: LabelQuery::parse(request.param("labelSelector").unwrap_or(""))
+                .map_err(|error| ApiError::bad_request(error.to_string()))?,
             fields: parse_fields(request.param("fieldSelector").unwrap_or(""), kind)?,
         })
     }
 
     pub(in crate::api) fn matches(&self, object: &Value) -> bool {
         let labels = at(object, &["metadata", "labels"]);
-        self.labels.iter().all(|term| {
-            let value = labels.and_then(|labels| labels.get(&term.key)).and_then(Value::as_str);
-            match &term.test {
-                LabelTest::In(wanted) => value.is_some_and(|value| wanted.iter().any(|one| one == value)),
-                LabelTest::NotIn(refused) => {
-                    !value.is_some_and(|value| refused.iter().any(|one| one == value))
-                }
-                LabelTest::Exists => value.is_some(),
-                LabelTest::Absent => value.is_none(),
-            }
-        }) && self.fields.iter().all(|term| {
-            let path: Vec<&str> = term.path.iter().map(String::as_str).collect();
-            let found = match at(object, &path) {
-                Some(Value::String(text)) => text.clone(),
-                Some(Value::Null) | None => String::new(),
-                Some(other) => other.to_string(),
-            };
-            (found == term.value) == term.equal
-        })
+        let value_of = |key: &str| labels.and_then(|labels| labels.get(key)).and_then(Value::as_str);
+        self.labels.matches(value_of)
+            && self.fields.iter().all(|term| {
+                let path: Vec<&str> = term.path.iter().map(String::as_str).collect();
+                let found = match at(object, &path) {
+                    Some(Value::String(text)) => text.clone(),
+                    Some(Value::Null) | None => String::new(),
+                    Some(other) => other.to_string(),
+                };
+                (found == term.value) == term.equal
+            })
     }
-}
-
-fn parse_labels(text: &str) -> Result<Vec<LabelTerm>, ApiError> {
-    let mut terms = Vec::new();
-    for part in split_outside_parentheses(text) {
-        let part = part.trim();
-        if part.is_empty() {
-            continue;
-        }
-        terms.push(parse_label_term(part).ok_or_else(|| {
-            ApiError::bad_request(format!(
-                "unable to parse requirement: found '{part}', expected a label selector"
-            ))
-        })?);
-    }
-    Ok(terms)
-}
-
-fn parse_label_term(part: &str) -> Option<LabelTerm> {
-    let term = |key: &str, test: LabelTest| {
-        let key = key.trim();
-        let fine = !key.is_empty() && !key.contains([' ', '(', ')', '=', '!', ',']);
-        fine.then(|| LabelTerm { key: key.to_owned(), test })
-    };
-    if let Some((head, rest)) = part.split_once('(') {
-        let values = rest.strip_suffix(')')?.split(',').map(|value| value.trim().to_owned()).collect();
-        let (key, operator) = head.trim().rsplit_once(char::is_whitespace)?;
-        return match operator {
-            "in" => term(key, LabelTest::In(values)),
-            "notin" => term(key, LabelTest::NotIn(values)),
-            _ => None,
-        };
-    }
-    if let Some((key, value)) = part.split_once("!=") {
-        return term(key, LabelTest::NotIn(vec![value.trim().to_owned()]));
-    }
-    if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
-        return term(key, LabelTest::In(vec![value.trim().to_owned()]));
-    }
-    match part.strip_prefix('!') {
-        Some(key) => term(key, LabelTest::Absent),
-        None => term(part, LabelTest::Exists),
-    }
-}
-
-fn split_outside_parentheses(text: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let (mut depth, mut start) = (0_u32, 0);
-    for (index, letter) in text.char_indices() {
-        match letter {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => {
-                parts.push(text.get(start..index).unwrap_or(""));
-                start = index + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(text.get(start..).unwrap_or(""));
-    parts
 }
 
 /// The fields that may be selected by, beside `metadata.name` and `metadata.namespace`.

@@ -1,10 +1,25 @@
-//! Label selectors (`list --selector`), as Kubernetes reads them (apimachinery `pkg/labels/selector.go`).
+//! Label selectors as people and requests write them (apimachinery `pkg/labels/selector.go`).
 
-use std::collections::BTreeMap;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
-/// What all of which must hold of a set of labels.
+/// What must hold of an object's labels, read from `a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1,m<2`. Nothing holds of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Selector(Vec<(String, Test)>);
+pub struct LabelQuery(Vec<(String, Test)>);
+
+/// Why a text is no label selector, in the words of Kubernetes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LabelQueryError {
+    /// Nothing stands behind a comma.
+    #[error("found '{0}', expected: identifier after ','")]
+    Empty(&'static str),
+    /// A part that is no requirement.
+    #[error(
+        "unable to parse requirement: found '{0}', expected: KEY=VALUE, KEY!=VALUE, KEY in (A,B), KEY notin (A,B), KEY or !KEY"
+    )]
+    Requirement(String),
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Test {
@@ -17,12 +32,12 @@ enum Test {
     Below(i64),
 }
 
-impl Selector {
-    /// Reads `a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1,m<2`.
+impl LabelQuery {
+    /// Reads a selector.
     ///
     /// # Errors
-    /// In words, when it cannot be understood.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    /// For the first part that cannot be understood.
+    pub fn parse(text: &str) -> Result<Self, LabelQueryError> {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
@@ -31,27 +46,22 @@ impl Selector {
         let mut terms = Vec::new();
         for (index, part) in parts.iter().enumerate() {
             match part.trim() {
-                "" if is_last(index) => return Err("found '', expected: identifier after ','".to_owned()),
-                "" => return Err("found ',', expected: identifier after ','".to_owned()),
-                part => terms.push(term(part).ok_or_else(|| {
-                    format!(
-                        "unable to parse requirement: found '{part}', expected: KEY=VALUE, KEY!=VALUE, \
-                         KEY in (A,B), KEY notin (A,B), KEY or !KEY"
-                    )
-                })?),
+                "" if is_last(index) => return Err(LabelQueryError::Empty("")),
+                "" => return Err(LabelQueryError::Empty(",")),
+                part => terms.push(term(part).ok_or_else(|| LabelQueryError::Requirement(part.to_owned()))?),
             }
         }
         Ok(Self(terms))
     }
 
-    /// Whether these labels are meant.
-    pub(super) fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+    /// Whether labels are meant; `value_of` gives the value of a label.
+    pub fn matches<'l>(&self, value_of: impl Fn(&str) -> Option<&'l str>) -> bool {
         self.0.iter().all(|(key, test)| {
-            let value = labels.get(key);
+            let value = value_of(key);
             let number = || value.and_then(|value| value.parse::<i64>().ok());
             match test {
-                Test::In(wanted) => value.is_some_and(|value| wanted.contains(value)),
-                Test::NotIn(refused) => !value.is_some_and(|value| refused.contains(value)),
+                Test::In(wanted) => value.is_some_and(|value| wanted.iter().any(|one| one == value)),
+                Test::NotIn(refused) => !value.is_some_and(|value| refused.iter().any(|one| one == value)),
                 Test::Exists => value.is_some(),
                 Test::Absent => value.is_none(),
                 Test::Above(limit) => number().is_some_and(|number| number > *limit),
@@ -81,7 +91,7 @@ fn term(part: &str) -> Option<(String, Test)> {
         let is_key = !key.is_empty() && !key.contains([' ', '(', ')', '=', '!', ',', '<', '>']);
         is_key.then(|| (key.to_owned(), test))
     };
-    let one = |value: &str| vec![value.trim().to_owned()];
+    let one = |value: &str| alloc::vec![value.trim().to_owned()];
     if let Some((head, rest)) = part.split_once('(') {
         let values = rest.strip_suffix(')')?.split(',').map(|value| value.trim().to_owned()).collect();
         let (key, operator) = head.trim().rsplit_once(char::is_whitespace)?;
@@ -116,7 +126,7 @@ mod tests {
     #[test]
     fn selectors_mean_what_kubernetes_means() {
         let labels = [("team", "a"), ("tier", "web"), ("n", "5")];
-        let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let value_of = |key: &str| labels.iter().find(|(known, _)| *known == key).map(|(_, value)| *value);
         for (text, meant) in [
             ("", true),
             ("team=a", true),
@@ -135,11 +145,11 @@ mod tests {
             ("n > 5", false),
             ("team=a,tier in (db,cache)", false),
         ] {
-            assert_eq!(Selector::parse(text).map(|selector| selector.matches(&labels)), Ok(meant), "{text}");
+            assert_eq!(LabelQuery::parse(text).map(|query| query.matches(value_of)), Ok(meant), "{text}");
         }
         for wrong in ["a,,b", "a=b,", "=a", "a in b", "a in (b", "n>x", "a b"] {
-            assert!(Selector::parse(wrong).is_err(), "{wrong}");
+            assert!(LabelQuery::parse(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(Selector::parse("a,,b"), Err("found ',', expected: identifier after ','".to_owned()));
+        assert_eq!(LabelQuery::parse("a,,b"), Err(LabelQueryError::Empty(",")));
     }
 }
