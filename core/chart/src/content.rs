@@ -19,7 +19,8 @@ pub struct Content(Source);
 enum Source {
     /// UTF-8, which templates and values can have without another copy.
     Text(Text),
-    Bytes(Rc<[u8]>),
+    /// Anything, as it was read.
+    Bytes(Rc<Vec<u8>>),
     Later(usize, Rc<LazyCell<Content, Read>>),
 }
 
@@ -28,6 +29,12 @@ impl Content {
     /// definitions. `size` is how many there will be, as far as is known.
     pub fn later(size: usize, read: impl FnOnce() -> Content + 'static) -> Self {
         Self(Source::Later(size, Rc::new(LazyCell::new(Box::new(read)))))
+    }
+
+    /// Bytes that are rather printed or encoded than parsed: they are kept as they are.
+    #[must_use]
+    pub fn as_read(bytes: Vec<u8>) -> Self {
+        Self(Source::Bytes(Rc::new(bytes)))
     }
 
     /// How many bytes there are, without reading them.
@@ -45,7 +52,7 @@ impl Content {
     pub fn bytes(&self) -> Rc<[u8]> {
         match &self.0 {
             Source::Text(text) => text.clone().into(),
-            Source::Bytes(bytes) => bytes.clone(),
+            Source::Bytes(bytes) => bytes[..].into(),
             Source::Later(_, content) => content.bytes(),
         }
     }
@@ -97,7 +104,7 @@ impl From<&[u8]> for Content {
     fn from(bytes: &[u8]) -> Self {
         Self(match std::str::from_utf8(bytes) {
             Ok(text) => Source::Text(text.into()),
-            Err(_) => Source::Bytes(bytes.into()),
+            Err(_) => Source::Bytes(Rc::new(bytes.into())),
         })
     }
 }

@@ -115,36 +115,30 @@ impl Reader<'_> {
             Some(unread) if !is_loaded => {
                 let (path, unread) = (path.to_owned(), unread.clone());
                 Ok(Content::later(length, move || {
-                    let content =
-                        fs::File::open(&path).and_then(|file| content_of(file, length, &mut Vec::new()));
-                    content.unwrap_or_else(|error| {
+                    let mut content = Vec::new();
+                    let read = fs::File::open(&path).and_then(|file| read_into(&mut content, file, length));
+                    if let Err(error) = read {
+                        content.clear();
                         let problem = || format!("{}: {error}", path.display());
                         unread.0.borrow_mut().get_or_insert_with(problem);
-                        Content::from([])
-                    })
+                    }
+                    Content::as_read(content)
                 }))
             }
-            _ => Ok(content_of(file, length, &mut self.buffer).map_err(error)?),
+            _ => {
+                read_into(&mut self.buffer, file, length).map_err(error)?;
+                Ok(self.buffer[..].into())
+            }
         }
     }
 }
 
-/// At most so many bytes of a file.
-fn content_of(mut file: fs::File, length: usize, buffer: &mut Vec<u8>) -> std::io::Result<Content> {
-    if buffer.len() < length {
-        buffer.resize(length, 0);
-    }
-    let mut filled = 0;
-    while filled < length {
-        match file.read(buffer.get_mut(filled..length).unwrap_or_default()) {
-            // It may have become shorter meanwhile.
-            Ok(0) => break,
-            Ok(more) => filled += more,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(buffer.get(..filled).unwrap_or_default().into())
+/// Reads at most so many bytes of a file.
+fn read_into(buffer: &mut Vec<u8>, file: fs::File, length: usize) -> std::io::Result<()> {
+    buffer.clear();
+    buffer.reserve_exact(length);
+    file.take(u64::try_from(length).unwrap_or(u64::MAX)).read_to_end(buffer)?;
+    Ok(())
 }
 
 #[cfg(test)]
