@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// Of the charts named, only as many: those that take Helm 4 the most processor time
     #[arg(long, default_value_t = 20)]
     heaviest: usize,
+    /// The program to measure (default: built as the image ships it)
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// Leave out the measurements inside the process
     #[arg(long)]
     processes_only: bool,
@@ -67,11 +70,13 @@ const FIGURES: [(&str, Figure); 3] = [
 
 /// Measures and prints.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    let mut build = Command::new("cargo");
-    build.current_dir(paths::repository()).args(["build", "--release", "--package", "backstay"]);
-    run::seen(&mut build)?;
+    let own = match &options.program {
+        Some(program) => program.clone(),
+        None => shipped()?,
+    };
+    println!("backstay: {}", own.display());
     let contenders = [
-        Contender { name: "backstay", program: paths::built("release").join("backstay") },
+        Contender { name: "backstay", program: own },
         Contender { name: "helm 4.3.1", program: tools::HELM4.program("helm")? },
         Contender { name: "helm 3.22.0", program: tools::HELM3.program("helm")? },
     ];
@@ -94,6 +99,26 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let mut inside = Command::new("cargo");
     inside.current_dir(paths::repository()).args(["run", "--quiet", "--release", "--package"]);
     run::seen(inside.args(["backstay-chart", "--example", "growth", "--"]).args(&heaviest))
+}
+
+/// The program as it is shipped, as Helm's is: static with a fixed address where this machine can build that, as in the image.
+fn shipped() -> anyhow::Result<PathBuf> {
+    let mut build = Command::new("cargo");
+    build.current_dir(paths::repository());
+    build.args(["build", "--locked", "--profile", "dist", "--package", "backstay"]);
+    let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let mut library = Command::new("rustc");
+    library.current_dir(paths::repository());
+    let has_library = run::read(library.args(["--print", "target-libdir", "--target", &target]))
+        .is_ok_and(|folder| Path::new(folder.trim()).is_dir());
+    if cfg!(target_os = "linux") && has_library && paths::executable("musl-gcc").is_some() {
+        build.args(["--target", &target]).env("RUSTFLAGS", "-Crelocation-model=static");
+        run::seen(&mut build)?;
+        return Ok(paths::built(&target).join("dist").join("backstay"));
+    }
+    println!("not static: that needs `rustup target add {target}` and musl-gcc (Debian: musl-tools)");
+    run::seen(&mut build)?;
+    Ok(paths::built("dist").join("backstay"))
 }
 
 /// The charts that take Helm 4 the longest. What a contender does not render is left out, and said.
