@@ -173,9 +173,7 @@ impl TemplateCache {
     }
 
     fn parse(&mut self, file: &str, source: &Text, functions: &FunctionTable) -> Result<Parsed, RenderError> {
-        if self.knows(file, source)
-            && let Some((_, parsed)) = self.parsed.get(file)
-        {
+        if let Some(parsed) = self.known(file, source) {
             return Ok(parsed.clone());
         }
         if let Some(parsed) = self.texts.get(source).and_then(|parsed| parsed.renamed(file)) {
@@ -191,13 +189,14 @@ impl TemplateCache {
         Ok(self.learn(file, source, draft))
     }
 
-    /// Whether it has parsed this file.
-    pub(crate) fn knows(&self, file: &str, source: &Text) -> bool {
-        self.parsed.get(file).is_some_and(|(known, _)| Rc::ptr_eq(known, source) || known == source)
+    /// This file, where it was parsed already.
+    fn known(&self, file: &str, source: &Text) -> Option<&Parsed> {
+        let (known, parsed) = self.parsed.get(file)?;
+        (Rc::ptr_eq(known, source) || known == source).then_some(parsed)
     }
 
     /// Keeps a file that was just parsed.
-    pub(crate) fn learn(&mut self, file: &str, source: &Text, draft: Draft) -> Parsed {
+    fn learn(&mut self, file: &str, source: &Text, draft: Draft) -> Parsed {
         let parsed = Parsed::of(draft, source.clone());
         self.parsed.insert(file.to_owned(), (source.clone(), parsed.clone()));
         // Texts that no file has any more are forgotten now and then.
@@ -409,7 +408,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// Parses every file; what cannot be parsed goes to `failed`, which says whether to go on. `meanwhile` is done first, or at
-    /// the same time where the host can: no file is parsed when it fails.
+    /// the same time where the host can; when it fails, nothing is kept of what was parsed.
     pub(crate) fn parse(
         &mut self,
         cache: &mut TemplateCache,
@@ -418,7 +417,7 @@ impl<'a> Prepared<'a> {
     ) -> Result<(), RenderError> {
         let functions = cache.functions(self.environment.compatibility);
         let files = self.order.iter().filter_map(|name| Some((name.as_str(), &self.found.get(name)?.source)));
-        let files = files.filter(|(name, source)| !cache.knows(name, source));
+        let files = files.filter(|(name, source)| cache.known(name, source).is_none());
         let ahead = Ahead::of(files);
         let drafts = ahead.parse(&functions, self.environment.beside, meanwhile)?;
         for (file, source, draft) in drafts {

@@ -278,3 +278,26 @@ fn printed() {
     check("a: 1", hook, Some("\n mine \n\n"), &format!("mine\n{object}{hook}\n"));
     check("a: 1", "b: 2", Some(""), "\n");
 }
+
+/// Who annotates the checksum of a Secret with a line of `htpasswd` annotates that of the Secret it makes.
+#[test]
+fn a_line_of_htpasswd_is_the_same_in_all_files() {
+    use backstay_chart::{RenderInput, render};
+    use backstay_gotemplate::Environment;
+    let line = r#"{{ htpasswd "me" "pw" }}"#;
+    let chart = chart(&[
+        ("Chart.yaml", "apiVersion: v2\nname: a\nversion: 1.0.0"),
+        ("templates/secret.yaml", &format!("line: {line}")),
+        ("templates/pod.yaml", r#"{{ include (print .Template.BasePath "/secret.yaml") . }}"#),
+    ])
+    .unwrap();
+    let lines = |seed: u8| {
+        let environment = Environment::offline(0, [seed; 32]);
+        let rendered = render(&chart, &RenderInput::new("web", "space", &environment)).unwrap();
+        rendered.objects.iter().map(|object| object.text.to_string()).collect::<Vec<_>>()
+    };
+    let (first, second) = (lines(1), lines(2));
+    assert!(first[0].starts_with("line: me:$2a$10$"), "{first:?}");
+    assert_eq!(first[0], first[1]);
+    assert_ne!(first[0], second[0]);
+}
