@@ -25,6 +25,8 @@ fn other_words_are_understood() {
         ("init-denied", ImagePullDenied, Some(8.0)),
         ("docker-cmd-missing", ContainerCreateFailed, Some(8.0)),
         ("crio-secret", ConfigMissing, Some(38.0)),
+        // The kubelet tried 15 s after the first time and not again: the next try may find it.
+        ("secret-tried-early", ConfigMissing, Some(53.0)),
         ("multi-attach", MountFailed, None),
         ("csi-missing", MountFailed, None),
         ("karpenter", Unschedulable, None),
