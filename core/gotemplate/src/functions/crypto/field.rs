@@ -96,6 +96,16 @@ impl Modular for Field<'_> {
         self.reduce(number, carry);
     }
 
+    fn bits(&self) -> usize {
+        self.modulus.len() * 64
+    }
+
+    fn plain(&mut self, mut number: Vec<u64>) -> Vec<u64> {
+        let one: Vec<u64> = (0..number.len()).map(|at| u64::from(at == 0)).collect();
+        self.multiply(&mut number, &one);
+        number
+    }
+
     fn is_one(&self, number: &Vec<u64>, negative: bool) -> bool {
         *number == if negative { self.minus_one.as_slice() } else { self.one.as_slice() }
     }

@@ -5,12 +5,13 @@ use p256::ecdsa::signature::Signer as _;
 use rand_core::RngCore as _;
 use rsa::pkcs1::{DecodeRsaPrivateKey as _, EncodeRsaPrivateKey as _, EncodeRsaPublicKey as _};
 use rsa::pkcs8::DecodePrivateKey as _;
-use rsa::sha2::{Digest as _, Sha256};
-use rsa::{BigUint, Pkcs1v15Sign, RsaPrivateKey};
+use rsa::{BigUint, RsaPrivateKey};
 
 use super::super::random::Source;
 use super::der::{OCTET_STRING, bit_string, from_pem, integer, pem, sequence, wrap};
 use super::prime::prime;
+use super::signature;
+use crate::function::FirstOf;
 
 const RSA: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
 const RSA_SHA256: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b";
@@ -132,11 +133,9 @@ impl Key {
     }
 
     /// Signs; the same text gives the same signature.
-    pub(super) fn sign(&self, text: &[u8]) -> Result<Vec<u8>, String> {
+    pub(super) fn sign(&self, text: &[u8], first_of: FirstOf) -> Result<Vec<u8>, String> {
         match self {
-            Self::Rsa(key) => key
-                .sign(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(text))
-                .map_err(|error| error.to_string()),
+            Self::Rsa(key) => signature::sign(key, text, first_of),
             Self::P256(key) => {
                 let signature: p256::ecdsa::Signature = p256::ecdsa::SigningKey::from(key).sign(text);
                 Ok(signature.to_der().as_bytes().to_vec())

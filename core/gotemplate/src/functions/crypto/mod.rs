@@ -19,6 +19,7 @@ mod narrow;
 mod password;
 mod prime;
 mod residues;
+mod signature;
 mod wide;
 
 use std::net::IpAddr;

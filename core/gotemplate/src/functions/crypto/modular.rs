@@ -17,6 +17,10 @@ pub(super) trait Modular {
     fn multiply(&mut self, number: &mut Self::Number, other: &Self::Number);
     /// `number + number`.
     fn double(&self, number: &mut Self::Number);
+    /// Montgomery's factor is two to this.
+    fn bits(&self) -> usize;
+    /// The limbs of a number without Montgomery's factor, below the modulus.
+    fn plain(&mut self, number: Self::Number) -> Vec<u64>;
     /// Whether the number is one, or minus one.
     fn is_one(&self, number: &Self::Number, negative: bool) -> bool;
 
@@ -29,7 +33,10 @@ pub(super) trait Modular {
         let twos = (1..bits).find(|at| bit(*at)).unwrap_or(bits);
         let mut power = match base {
             None => self.power_of_two(twos, bits, &bit),
-            Some(base) => self.power(base, twos, bits, &bit),
+            Some(base) => {
+                let base = self.any(base);
+                self.power(&base, twos, bits, &bit)
+            }
         };
         if self.is_one(&power, false) || self.is_one(&power, true) {
             return true;
@@ -56,12 +63,17 @@ pub(super) trait Modular {
     }
 
     /// A base to the bits from `low` on, some of them at once.
-    fn power(&mut self, base: &[u64], low: usize, high: usize, bit: &dyn Fn(usize) -> bool) -> Self::Number {
-        let base = self.any(base);
+    fn power(
+        &mut self,
+        base: &Self::Number,
+        low: usize,
+        high: usize,
+        bit: &dyn Fn(usize) -> bool,
+    ) -> Self::Number {
         let mut powers = vec![self.one()];
         while let (Some(last), true) = (powers.last(), powers.len() < 1 << WINDOW) {
             let mut next = last.clone();
-            self.multiply(&mut next, &base);
+            self.multiply(&mut next, base);
             powers.push(next);
         }
         let mut power = self.one();

@@ -90,6 +90,15 @@ where
         double(number);
     }
 
+    fn bits(&self) -> usize {
+        L::BITS * LIMBS
+    }
+
+    fn plain(&mut self, number: Self::Number) -> Vec<u64> {
+        let product = self.product(&number, &limbs(&[1]));
+        words(&self.reduced(&product))
+    }
+
     fn is_one(&self, number: &Self::Number, negative: bool) -> bool {
         let mut number = self.reduced(number);
         if negative {
@@ -124,6 +133,17 @@ fn limbs<L: Limb, const LIMBS: usize>(number: &[u64]) -> Number<L, LIMBS> {
         let limb = |at: usize| u128::from(number.get(at).copied().unwrap_or_default());
         L::of(((limb(bit / 64 + 1) << 64 | limb(bit / 64)) >> (bit % 64)) as u64 & L::MASK)
     })
+}
+
+/// Limbs of 64 bits.
+fn words<L: Limb>(number: &[L]) -> Vec<u64> {
+    let limb = |at: usize| number.get(at).map_or(0, |limb| u128::from(limb.value()));
+    let word = |bit: usize| {
+        let places = bit / L::BITS..=(bit + 63) / L::BITS;
+        let sum = places.rev().fold(0, |sum, at| sum << L::BITS | limb(at));
+        (sum >> (bit % L::BITS)) as u64
+    };
+    (0..number.len() * L::BITS).step_by(64).map(word).collect()
 }
 
 #[cfg(test)]
