@@ -19,6 +19,7 @@ mod narrow;
 mod password;
 mod prime;
 mod residues;
+mod sieve;
 mod signature;
 mod wide;
 

@@ -11,6 +11,7 @@ use super::field::Field;
 use super::lanes::{LANES, Lanes};
 use super::modular::Modular as _;
 use super::narrow::Narrow;
+use super::sieve::{Factors, modulo};
 use super::wide::Wide;
 use crate::function::FirstOf;
 
@@ -19,9 +20,6 @@ use crate::function::FirstOf;
 fn factors_below(limbs: usize) -> usize {
     if limbs < 32 { 1 << 16 } else { 1 << 20 }
 }
-
-/// Odd numbers looked at behind a random one. A prime of 2048 bits is missing in one window of 300.
-const WINDOW: usize = 4096;
 
 /// Tests with random bases behind the one with base 2; FIPS 186-5 (table B.1) asks for 5 at 1024 bits and 4 at 2048.
 fn rounds(limbs: usize) -> usize {
@@ -40,7 +38,7 @@ pub(super) fn prime(source: &mut Source<'_>, limbs: usize, exponent: u64) -> Vec
         if let Some(last) = start.last_mut() {
             *last |= 3 << 62;
         }
-        let mut candidates = candidates(&start, &factors);
+        let mut candidates = factors.candidates(&start);
         candidates.retain(|candidate| modulo(candidate, exponent) != 1);
         let mut left = candidates.as_slice();
         let first_of = source.0.environment().first_of;
@@ -55,93 +53,6 @@ pub(super) fn prime(source: &mut Source<'_>, limbs: usize, exponent: u64) -> Vec
             left = later;
         }
     }
-}
-
-/// The odd numbers behind `start` that have no small factor.
-fn candidates(start: &[u64], factors: &Factors) -> Vec<Vec<u64>> {
-    let composite = sieve(start, factors.primes());
-    let left = composite.iter().enumerate().filter(|(_, composite)| !**composite);
-    left.map_while(|(index, _)| plus(start, 2 * index as u64)).collect()
-}
-
-/// The odd primes below a number: a bit for each odd number, where a list of a million's primes would take five times as much.
-struct Factors {
-    composite: Vec<u64>,
-}
-
-impl Factors {
-    fn below(most: usize) -> Self {
-        let mut factors = Self { composite: vec![0; most.div_ceil(128)] };
-        for half in 0..most / 2 {
-            let number = 2 * half + 1;
-            if number * number >= most {
-                break;
-            }
-            if number > 1 && !factors.is_composite(half) {
-                (number * number / 2..most / 2).step_by(number).for_each(|half| factors.mark(half));
-            }
-        }
-        factors
-    }
-
-    fn mark(&mut self, half: usize) {
-        if let Some(bits) = self.composite.get_mut(half / 64) {
-            *bits |= 1 << (half % 64);
-        }
-    }
-
-    fn is_composite(&self, half: usize) -> bool {
-        self.composite.get(half / 64).is_some_and(|bits| bits >> (half % 64) & 1 == 1)
-    }
-
-    fn primes(&self) -> impl Iterator<Item = u64> {
-        (1..64 * self.composite.len())
-            .filter(|half| !self.is_composite(*half))
-            .map(|half| 2 * half as u64 + 1)
-    }
-}
-
-/// Which of the numbers `start`, `start + 2`, … have a small factor.
-fn sieve(start: &[u64], factors: impl Iterator<Item = u64>) -> Vec<bool> {
-    let mut composite = vec![false; WINDOW];
-    let mut factors = factors.peekable();
-    let mut group = Vec::new();
-    while factors.peek().is_some() {
-        // The long number is divided once by as many factors as fit a limb together.
-        let mut product = 1_u64;
-        group.clear();
-        while let Some(factor) = factors.next_if(|factor| product.checked_mul(*factor).is_some()) {
-            product *= factor;
-            group.push(factor);
-        }
-        let rest = modulo(start, product);
-        for &factor in &group {
-            let missing = (factor - rest % factor) % factor;
-            // Steps are by two: an odd distance is made even by one more factor.
-            let first = if missing.is_multiple_of(2) { missing / 2 } else { (missing + factor) / 2 };
-            composite.iter_mut().skip(first as usize).step_by(factor as usize).for_each(|mark| *mark = true);
-        }
-    }
-    composite
-}
-
-fn modulo(number: &[u64], by: u64) -> u64 {
-    number.iter().rev().fold(0, |rest, limb| {
-        let high = u128::from(rest) << 64;
-        ((high | u128::from(*limb)) % u128::from(by)) as u64
-    })
-}
-
-/// The sum, unless it has more limbs.
-fn plus(number: &[u64], more: u64) -> Option<Vec<u64>> {
-    let mut sum = number.to_vec();
-    let mut carry = more;
-    for limb in &mut sum {
-        let (value, over) = limb.overflowing_add(carry);
-        *limb = value;
-        carry = u64::from(over);
-    }
-    (carry == 0).then_some(sum)
 }
 
 /// The first that passes the test with base 2. It is the same one on every processor.
@@ -219,16 +130,6 @@ mod tests {
         let pseudo = [18_446_743_208_455_367_653];
         assert!(passes(&pseudo, None));
         assert!(!is_prime(&pseudo, &mut source));
-    }
-
-    #[test]
-    fn factors_are_the_odd_primes() {
-        let primes: Vec<u64> = Factors::below(128).primes().collect();
-        let plain = |number: &u64| (2..*number).all(|by| !number.is_multiple_of(by));
-        assert_eq!(primes, (3..128).filter(plain).collect::<Vec<u64>>());
-        // As many as there are, but for 2.
-        assert_eq!(Factors::below(1 << 16).primes().count(), 6541);
-        assert_eq!(Factors::below(1 << 20).primes().count(), 82_024);
     }
 
     #[test]
