@@ -127,7 +127,7 @@ pub struct Environment {
     pub lookup: Lookup,
     /// Whether `required` and `fail` let templates go on, as `helm lint` has it (`LintMode`).
     pub lint: bool,
-    /// How the primes of RSA keys are looked for.
+    /// How the halves of RSA signatures are made.
     pub first_of: FirstOf,
     /// Who helps with what can be done in parts.
     pub beside: Beside,

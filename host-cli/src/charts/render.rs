@@ -192,7 +192,7 @@ fn host_of(name: &str) -> Result<String, FunctionError> {
         .ok_or_else(|| FunctionError::new(format!("lookup {name}: no such host")))
 }
 
-/// Looks for primes on all processors. The numbers are handed out in order, so that the first one found is known to be the
+/// Makes tests on all processors. The numbers are handed out in order, so that the first one found is known to be the
 /// first once everybody is done with a smaller one.
 fn first_of(count: usize, test: &(dyn Fn(usize) -> bool + Sync)) -> Option<usize> {
     let (next, first) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));

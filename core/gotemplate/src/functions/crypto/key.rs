@@ -9,7 +9,7 @@ use rsa::{BigUint, RsaPrivateKey};
 
 use super::super::random::Source;
 use super::der::{OCTET_STRING, bit_string, from_pem, integer, pem, sequence, wrap};
-use super::prime::prime;
+use super::prime::primes;
 use super::signature;
 use crate::function::FirstOf;
 
@@ -32,11 +32,10 @@ impl Key {
     /// A new RSA key; `bits` is a multiple of 128.
     pub(super) fn rsa(source: &mut Source<'_>, bits: usize) -> Result<Self, String> {
         const EXPONENT: u64 = 65537;
-        let mut new = || BigUint::from_bytes_le(&prime(source, bits / 128, EXPONENT));
-        let p = new();
-        let mut q = new();
+        let (mut p, mut q) = (BigUint::default(), BigUint::default());
         while p == q {
-            q = new();
+            let found = primes(source, [bits / 128; 2], EXPONENT);
+            [p, q] = found.map(|prime| BigUint::from_bytes_le(&prime));
         }
         RsaPrivateKey::from_p_q(p, q, BigUint::from(EXPONENT))
             .map(|key| Self::Rsa(Box::new(key)))

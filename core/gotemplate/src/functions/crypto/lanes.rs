@@ -14,6 +14,9 @@ const MASK: u64 = (1 << BITS) - 1;
 /// Limbs that are multiplied with as many others while their sums stay in registers. The limbs of all sizes are a multiple.
 const BLOCK: usize = 4;
 
+/// Bits of an exponent that are dealt with by one multiplication.
+const WINDOW: usize = 4;
+
 /// One limb of each of the eight numbers.
 type Lane = __m512i;
 type Block = [Lane; BLOCK];
@@ -90,25 +93,33 @@ impl<const BLOCKS: usize> pulp::NullaryFnOnce for Round<'_, BLOCKS> {
             modulus: together(&each),
             inverse: pulp::cast::<[u64; LANES], Lane>(inverses),
         };
-        let base: Option<[Block; BLOCKS]> = bases.map(|bases| together(&lanes_of(bases, BLOCKS)));
+        let mut powers =
+            bases.map_or(vec![], |bases| vec![together(&ones), together(&lanes_of(bases, BLOCKS))]);
+        while let (Some(last), Some(base), true) = (powers.last(), powers.get(1), powers.len() < 1 << WINDOW)
+        {
+            powers.push(moduli.multiply(last, base));
+        }
         let twos: [usize; LANES] = std::array::from_fn(|lane| {
             // modulus - 1 = odd * 2^twos
             (1..).find(|at| each[lane][at / BITS] >> (at % BITS) & 1 == 1).unwrap_or_default()
         });
         let most = twos.iter().copied().max().unwrap_or_default();
         let mut power = together(&ones);
-        let mut passed = 0;
+        let (mut passed, mut digit) = (0, 0);
         let bits = numbers.first().map_or(0, |number| number.len() * 64);
         for at in (1..bits).rev() {
             let bit = moduli.bit(at);
-            match &base {
-                None => power = moduli.square(&power, bit),
-                Some(base) => {
-                    power = moduli.square(&power, moduli.f._mm512_set1_epi64(0));
-                    // All the moduli are the same one then.
-                    if pulp::cast::<Lane, [u64; LANES]>(bit)[0] == 1 {
-                        power = moduli.multiply(&power, base);
+            if bases.is_none() {
+                power = moduli.square(&power, bit);
+            } else {
+                power = moduli.square(&power, moduli.f._mm512_set1_epi64(0));
+                // All the moduli are the same one then. Their lower bits are looked at one by one.
+                digit = digit << 1 | pulp::cast::<Lane, [u64; LANES]>(bit)[0] as usize;
+                if at % WINDOW == 0 || at <= most + 1 {
+                    if let (1.., Some(factor)) = (digit, powers.get(digit)) {
+                        power = moduli.multiply(&power, factor);
                     }
+                    digit = 0;
                 }
             }
             if at <= most {

@@ -113,7 +113,7 @@ mod tests {
     use super::super::super::random::Source;
     use super::super::super::testing::Bench;
     use super::super::key::Key;
-    use super::super::prime::prime;
+    use super::super::prime::primes;
     use super::*;
     use crate::function::Runtime as _;
 
@@ -131,7 +131,7 @@ mod tests {
     }
 
     fn key(source: &mut Source<'_>, limbs: [usize; 2], exponent: u64) -> RsaPrivateKey {
-        let [p, q] = limbs.map(|limbs| BigUint::from_bytes_le(&prime(source, limbs, exponent)));
+        let [p, q] = primes(source, limbs, exponent).map(|prime| BigUint::from_bytes_le(&prime));
         RsaPrivateKey::from_p_q(p, q, BigUint::from(exponent)).unwrap()
     }
 
@@ -160,7 +160,7 @@ mod tests {
     fn what_does_not_fit_is_left_to_the_plain_arithmetic() {
         let mut bench = Bench::new();
         let mut source = Source(&mut bench);
-        let mut primes = [5, 5, 5].map(|limbs| BigUint::from_bytes_le(&prime(&mut source, limbs, 65537)));
+        let mut primes = primes(&mut source, [5; 3], 65537).map(|prime| BigUint::from_bytes_le(&prime));
         let three = RsaPrivateKey::from_primes(primes.to_vec(), BigUint::from(65537_u64)).unwrap();
         // A prime with a bit less than its limbs have.
         primes[0] = loop {
