@@ -1,74 +1,284 @@
-//! Templates that are parsed while values are checked, where the host has more than one processor.
+//! What can be done beside rendering, where the host has more than one processor: templates are parsed and schemas looked
+//! over while values are put together, and rendered documents are read while others are rendered.
 
-use std::collections::BTreeSet;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use backstay_gotemplate::{Beside, Desk, Draft, FunctionTable, Text};
+use backstay_gotemplate::{Beside, Compatibility, Desk, Draft, FunctionTable};
 
-/// Below so many bytes of templates a thread costs more than it saves.
+use crate::chart::Chart;
+use crate::files::SourceFile;
+use crate::job::Job;
+use crate::manifests::Document;
+use crate::schema::Schema;
+
+/// Below so many bytes of templates and schemas a thread costs more than it saves.
 const WORTH_HELP: usize = 64 * 1024;
 
-/// Files that are to be parsed.
-pub(crate) struct Ahead<'a>(Vec<(&'a str, &'a Text)>);
+/// So many bytes of documents are handed over at once: waking somebody costs as much as reading a few of them.
+const WORTH_WAKING: usize = 16 * 1024;
 
-impl<'a> Ahead<'a> {
-    /// The files, each text once: subcharts bring the same library again and again.
-    pub(crate) fn of(files: impl Iterator<Item = (&'a str, &'a Text)>) -> Self {
-        let mut known = BTreeSet::new();
-        Self(files.filter(|(_, source)| known.insert(&***source)).collect())
+/// What a chart has that can be worked on before its values are known.
+#[derive(Debug, Default)]
+pub struct Parts<'a> {
+    /// Files and their texts, each text once: subcharts bring the same library again and again.
+    templates: BTreeMap<&'a str, &'a str>,
+    schemas: Vec<&'a [u8]>,
+}
+
+impl<'a> Parts<'a> {
+    /// The parts of a chart that lies in a folder. What lies packed in it is found later.
+    #[must_use]
+    pub fn of_folder(files: &'a [SourceFile]) -> Self {
+        let mut parts = Self::default();
+        for file in files {
+            match in_its_chart(&file.path) {
+                "values.schema.json" => parts.schema(&file.content),
+                path if path.starts_with("templates/") => {
+                    if let Some(text) = file.content.as_text() {
+                        parts.template(&file.path, text);
+                    }
+                }
+                _ => {}
+            }
+        }
+        parts
     }
 
-    /// Parses them; those that are no templates are left out. `meanwhile` is done first, or at the same time.
-    ///
-    /// # Errors
-    /// Those of `meanwhile`.
-    pub(crate) fn parse<E>(
-        self,
-        functions: &FunctionTable,
-        beside: Beside,
-        meanwhile: &mut dyn FnMut() -> Result<(), E>,
-    ) -> Result<impl Iterator<Item = (&'a str, &'a Text, Draft)>, E> {
-        let jobs: Vec<(&str, &str)> = self.0.iter().map(|(file, source)| (*file, &***source)).collect();
-        let drafts: Vec<OnceLock<Option<Draft>>> = jobs.iter().map(|_| OnceLock::new()).collect();
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut desk = Desk::default();
-            let each = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
-            let each = each.map_while(|number| jobs.get(number).zip(drafts.get(number)));
-            for ((file, text), draft) in each {
-                // Nobody else has this number.
-                let _ = draft.set(Draft::new(file, text, functions, &mut desk).ok());
-            }
-        };
-        let mut outcome = Ok(());
-        let mut own = || {
-            outcome = meanwhile();
-            match &outcome {
-                Ok(()) => work(),
-                Err(_) => next.store(jobs.len(), Ordering::Relaxed),
-            }
-        };
-        if jobs.iter().map(|(_, text)| text.len()).sum::<usize>() < WORTH_HELP {
-            own();
-        } else {
-            beside(&work, &mut own);
+    pub(crate) fn template(&mut self, file: &'a str, text: &'a str) {
+        self.templates.insert(text, file);
+    }
+
+    pub(crate) fn schema(&mut self, schema: &'a [u8]) {
+        if !self.schemas.contains(&schema) {
+            self.schemas.push(schema);
         }
-        outcome?;
-        let parsed = self.0.into_iter().zip(drafts);
-        Ok(parsed.filter_map(|((file, source), draft)| Some((file, source, draft.into_inner()??))))
+    }
+
+    /// The schemas of a chart and its subcharts.
+    pub(crate) fn schemas_of(&mut self, chart: &'a Chart) {
+        if let Some(schema) = &chart.schema {
+            self.schema(schema);
+        }
+        chart.dependencies.iter().for_each(|subchart| self.schemas_of(subchart));
+    }
+
+    fn size(&self) -> usize {
+        let templates = self.templates.keys().map(|text| text.len());
+        templates.chain(self.schemas.iter().map(|schema| schema.len())).sum()
+    }
+}
+
+/// The path of a file below the innermost chart that it lies in.
+fn in_its_chart(path: &str) -> &str {
+    match path.strip_prefix("charts/").and_then(|inside| inside.split_once('/')) {
+        Some((_, rest)) => in_its_chart(rest),
+        None => path,
+    }
+}
+
+struct Template<'a> {
+    file: &'a str,
+    text: &'a str,
+    /// Nothing where it is no template.
+    draft: Job<Mutex<Option<Draft>>>,
+}
+
+/// Work that helpers do; what they have not begun when it is needed is done by who needs it.
+pub struct Ahead<'a> {
+    functions: &'a FunctionTable,
+    compatibility: Compatibility,
+    templates: Vec<Template<'a>>,
+    places: BTreeMap<&'a str, usize>,
+    schemas: Vec<(&'a [u8], Job<Schema>)>,
+    has_helpers: bool,
+    rendered: Mutex<Rendered>,
+    more: Condvar,
+    /// Nothing is needed any more.
+    is_over: AtomicBool,
+}
+
+/// Documents that nobody has read.
+#[derive(Default)]
+struct Rendered {
+    waiting: VecDeque<Arc<Document>>,
+    /// What is kept back until it is worth waking somebody.
+    kept: Vec<Arc<Document>>,
+    size: usize,
+}
+
+impl<'a> Ahead<'a> {
+    /// Calls `own` while others work on the parts, where the host has others.
+    pub fn work(
+        parts: Parts<'a>,
+        functions: &'a FunctionTable,
+        compatibility: Compatibility,
+        beside: Beside,
+        own: &mut dyn FnMut(&Self),
+    ) {
+        let has_helpers = parts.size() >= WORTH_HELP;
+        let mut templates: Vec<Template<'a>> = parts
+            .templates
+            .into_iter()
+            .map(|(text, file)| Template { file, text, draft: Job::default() })
+            .collect();
+        // A subchart may turn out to be disabled.
+        backstay_object::sort_by(&mut templates, |a, b| {
+            (depth(a.file), a.file).cmp(&(depth(b.file), b.file))
+        });
+        let places = templates.iter().enumerate().map(|(place, template)| (template.text, place)).collect();
+        let ahead = Self {
+            functions,
+            compatibility,
+            templates,
+            places,
+            schemas: parts.schemas.into_iter().map(|schema| (schema, Job::default())).collect(),
+            has_helpers,
+            rendered: Mutex::default(),
+            more: Condvar::new(),
+            is_over: AtomicBool::new(false),
+        };
+        let mut own = || {
+            let _over = Over(&ahead);
+            own(&ahead);
+        };
+        if has_helpers {
+            beside(&|| ahead.help(), &mut own);
+        } else {
+            own();
+        }
+    }
+
+    fn help(&self) {
+        let mut desk = Desk::default();
+        // Schemas are needed first.
+        for (schema, job) in &self.schemas {
+            job.begin(|| Schema::read(schema));
+        }
+        for template in &self.templates {
+            template.draft.begin(|| self.draft_of(template, &mut desk));
+        }
+        while let Some(document) = self.next_document() {
+            document.begin(self.compatibility);
+        }
+    }
+
+    fn draft_of(&self, template: &Template<'_>, desk: &mut Desk) -> Mutex<Option<Draft>> {
+        Mutex::new(Draft::new(template.file, template.text, self.functions, desk).ok())
+    }
+
+    /// A document to read; nothing when there will be no more.
+    fn next_document(&self) -> Option<Arc<Document>> {
+        let mut rendered = self.rendered();
+        loop {
+            if self.is_over.load(Ordering::Relaxed) {
+                return None;
+            }
+            match rendered.waiting.pop_front() {
+                Some(document) => return Some(document),
+                None => rendered = self.more.wait(rendered).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    fn rendered(&self) -> MutexGuard<'_, Rendered> {
+        self.rendered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there is little among these texts that is not worked on here.
+    pub(crate) fn covers<'b>(&self, texts: impl Iterator<Item = &'b str>) -> bool {
+        let others = texts.filter(|text| !self.places.contains_key(text));
+        others.map(str::len).sum::<usize>() < WORTH_HELP
+    }
+
+    /// Nothing but these texts is worth a start any more.
+    pub(crate) fn only<'b>(&self, texts: impl Iterator<Item = &'b str>) {
+        let mut needed = vec![false; self.templates.len()];
+        for text in texts {
+            if let Some(needed) = self.places.get(text).and_then(|place| needed.get_mut(*place)) {
+                *needed = true;
+            }
+        }
+        for (template, _) in self.templates.iter().zip(needed).filter(|(_, needed)| !needed) {
+            template.draft.give_up();
+        }
+    }
+
+    /// Parses what nobody has begun to parse.
+    pub(crate) fn parse_rest(&self) {
+        let mut desk = Desk::default();
+        // From the end, so that nobody is in the way.
+        for template in self.templates.iter().rev() {
+            template.draft.begin(|| self.draft_of(template, &mut desk));
+        }
+    }
+
+    /// The draft of a text, which goes out of here.
+    pub(crate) fn draft(&self, text: &str) -> Option<Draft> {
+        let template = self.templates.get(*self.places.get(text)?)?;
+        let draft = template.draft.outcome(|| self.draft_of(template, &mut Desk::default()))?;
+        draft.lock().ok()?.take()
+    }
+
+    /// What is known of a schema.
+    pub(crate) fn schema(&self, schema: &[u8]) -> Option<&Schema> {
+        let (schema, job) = self.schemas.iter().find(|(known, _)| *known == schema)?;
+        job.outcome(|| Schema::read(schema))
+    }
+
+    /// Documents that will be needed.
+    pub(crate) fn offer(&self, documents: &[Arc<Document>]) {
+        if !self.has_helpers {
+            return;
+        }
+        let mut guard = self.rendered();
+        let rendered = &mut *guard;
+        rendered.size += documents.iter().map(|document| document.text.len()).sum::<usize>();
+        rendered.kept.extend_from_slice(documents);
+        if rendered.size >= WORTH_WAKING {
+            rendered.waiting.extend(rendered.kept.drain(..));
+            rendered.size = 0;
+            drop(guard);
+            self.more.notify_all();
+        }
+    }
+}
+
+impl fmt::Debug for Ahead<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Ahead").field("templates", &self.templates.len()).finish_non_exhaustive()
+    }
+}
+
+fn depth(file: &str) -> usize {
+    file.matches("charts/").count()
+}
+
+/// Sends the helpers home, also where the work broke off.
+struct Over<'a, 'b>(&'a Ahead<'b>);
+
+impl Drop for Over<'_, '_> {
+    fn drop(&mut self) {
+        self.0.templates.iter().for_each(|template| template.draft.give_up());
+        self.0.schemas.iter().for_each(|(_, job)| job.give_up());
+        let rendered = self.0.rendered();
+        self.0.is_over.store(true, Ordering::Relaxed);
+        drop(rendered);
+        self.0.more.notify_all();
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use std::collections::BTreeMap;
     use std::rc::Rc;
 
-    use backstay_gotemplate::{Compatibility, Parsed, helm_functions};
+    use backstay_gotemplate::{Parsed, Text, helm_functions};
 
     use super::*;
+    use crate::manifests::{documents, sort_documents};
 
     /// Three helpers, or none.
     const HANDS: [Beside; 2] = [
@@ -91,39 +301,91 @@ mod tests {
         (0..200).map(|number| (format!("f{number}"), Rc::from(text(same(number))))).collect()
     }
 
+    fn parts(files: &[(String, Text)]) -> Parts<'_> {
+        let mut parts = Parts::default();
+        files.iter().for_each(|(file, text)| parts.template(file, text));
+        assert!(parts.size() >= WORTH_HELP);
+        parts
+    }
+
     #[test]
     fn every_text_is_parsed_once_whoever_does_it() {
         let (files, functions) = (files(), helm_functions(Compatibility::Helm4));
-        let all = || files.iter().map(|(file, source)| (file.as_str(), source));
-        assert!(all().map(|(_, source)| source.len()).sum::<usize>() > WORTH_HELP);
         for beside in HANDS {
-            let mut checked = 0;
-            let mut check = || -> Result<(), ()> {
-                checked += 1;
-                Ok(())
-            };
-            let drafts = Ahead::of(all()).parse(&functions, beside, &mut check).unwrap();
-            let found: BTreeMap<&str, Parsed> =
-                drafts.map(|(file, source, draft)| (file, Parsed::of(draft, source.clone()))).collect();
-            assert_eq!(checked, 1);
-            let mut known = BTreeSet::new();
-            let wanted = all().filter(|(_, source)| known.insert(source.to_string()));
-            let wanted: BTreeMap<&str, Parsed> = wanted
-                .filter_map(|(file, source)| Some((file, Parsed::new(file, source, &functions).ok()?)))
-                .collect();
-            assert!((100..180).contains(&wanted.len()), "{}", wanted.len());
-            assert_eq!(format!("{found:?}"), format!("{wanted:?}"));
+            let mut count = 0;
+            Ahead::work(parts(&files), &functions, Compatibility::Helm4, beside, &mut |ahead| {
+                ahead.parse_rest();
+                for (file, text) in &files {
+                    // The second of two that are alike finds that it went with the first.
+                    let Some(draft) = ahead.draft(text) else { continue };
+                    let found = Parsed::of(draft.renamed(file).unwrap(), text.clone());
+                    let wanted = Parsed::new(file, text, &functions).unwrap();
+                    assert_eq!(format!("{found:?}"), format!("{wanted:?}"));
+                    assert_eq!(found.name(), file);
+                    count += 1;
+                }
+            });
+            assert!((100..180).contains(&count), "{count}");
         }
     }
 
     #[test]
-    fn what_fails_meanwhile_is_told() {
+    fn what_nobody_needs_is_given_up() {
         let (files, functions) = (files(), helm_functions(Compatibility::Helm4));
+        let needed = |(file, _): &&(String, Text)| file.ends_with('5');
+        Ahead::work(parts(&files), &functions, Compatibility::Helm4, HANDS[0], &mut |ahead| {
+            assert!(ahead.covers(files.iter().map(|(_, text)| &**text)));
+            assert!(!ahead.covers(["more ".repeat(WORTH_HELP).as_str()].into_iter()));
+            ahead.only(files.iter().filter(needed).map(|(_, text)| &**text));
+            let found = files.iter().filter_map(|(file, text)| ahead.draft(text).map(|_| file));
+            assert!(found.count() < 30);
+        });
+    }
+
+    /// Helpers are sent home, whether documents were read by them, are left, or the work ended early.
+    #[test]
+    fn rendered_documents_are_read_whoever_does_it() {
+        let (files, functions) = (files(), helm_functions(Compatibility::Helm4));
+        let text = |number: usize| format!("kind: K{}\n---\nkind: B\n#{}", number % 3, "x".repeat(9000));
         for beside in HANDS {
-            let all = files.iter().map(|(file, source)| (file.as_str(), source));
-            let mut fails = || Err("no");
-            let outcome = Ahead::of(all).parse(&functions, beside, &mut fails);
-            assert_eq!(outcome.err(), Some("no"));
+            for count in [0, 1, 50] {
+                let mut kinds = Vec::new();
+                Ahead::work(parts(&files), &functions, Compatibility::Helm4, beside, &mut |ahead| {
+                    let files: Vec<_> = (0..count)
+                        .map(|number| {
+                            let documents = documents(&Arc::new(text(number)), Compatibility::Helm4);
+                            ahead.offer(&documents);
+                            (format!("f{number}"), documents)
+                        })
+                        .collect();
+                    let sorted = sort_documents(files, Compatibility::Helm4).unwrap();
+                    kinds = sorted.objects.iter().map(|object| object.kind.clone()).collect();
+                });
+                let of = |kind: &str| kinds.iter().filter(|known| *known == kind).count();
+                assert_eq!((kinds.len(), of("B"), of("K0")), (2 * count, count, count.div_ceil(3)));
+                assert!(kinds.is_sorted());
+            }
         }
+    }
+
+    #[test]
+    fn parts_of_a_folder() {
+        let paths = [
+            "Chart.yaml",
+            "templates/a.yaml",
+            "charts/b/templates/b.yaml",
+            "charts/b/charts/c/templates/_c.tpl",
+            "charts/b/values.schema.json",
+            "charts/d-1.tgz",
+            "files/templates/e.yaml",
+        ];
+        let files = paths.map(|path| SourceFile { path: path.into(), content: path.as_bytes().into() });
+        let parts = Parts::of_folder(&files);
+        let found: Vec<&str> = parts.templates.into_values().collect();
+        assert_eq!(
+            found,
+            ["charts/b/charts/c/templates/_c.tpl", "charts/b/templates/b.yaml", "templates/a.yaml"]
+        );
+        assert_eq!(parts.schemas, [b"charts/b/values.schema.json"]);
     }
 }

@@ -67,6 +67,14 @@ impl Content {
         }
     }
 
+    /// The text, where it is one that was read.
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match &self.0 {
+            Source::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The same, shared.
     pub(crate) fn shared_text(&self) -> Text {
         self.shared(|bytes| String::from_utf8_lossy(bytes).into())

@@ -57,7 +57,7 @@ pub(crate) fn render_each(
         errors.push(error);
         Ok(())
     };
-    let _parsed = prepared.parse(&mut cache, &mut failed, &mut || Ok(()));
+    let _parsed = prepared.parse(&mut cache, &mut failed, None);
     let all_parsed = errors.is_empty();
     let mut rendered = BTreeMap::new();
     let mut seen = BTreeSet::new();
@@ -92,6 +92,6 @@ pub fn rendered_files(
     let mut cache = TemplateCache::default();
     let functions = cache.functions(input.environment.compatibility);
     let mut prepared = Prepared::new(&chart, values, input, functions);
-    prepared.parse(&mut cache, &mut Err, &mut || Ok(()))?;
+    prepared.parse(&mut cache, &mut Err, None)?;
     prepared.files().map(|name| Ok((name.clone(), prepared.render(name)?))).collect()
 }

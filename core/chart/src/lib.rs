@@ -21,6 +21,7 @@ mod files;
 mod formats;
 mod formats_net;
 mod hint;
+mod job;
 mod lint;
 mod load;
 mod manifests;
@@ -41,6 +42,7 @@ mod trace;
 mod values;
 mod version;
 
+pub use ahead::{Ahead, Parts};
 pub use archive::unpack;
 pub use capabilities::{Capabilities, DEFAULT_API_VERSIONS, KubeVersion, KubeVersionError};
 pub use chart::{Chart, CrdFile};
@@ -57,7 +59,7 @@ pub use manifests::{
 };
 pub use metadata::{Dependency, Maintainer, Metadata};
 pub use pattern::path_match;
-pub use render::{RenderError, RenderInput, Rendered, TemplateCache, render, render_cached};
+pub use render::{RenderError, RenderInput, Rendered, TemplateCache, render, render_ahead, render_cached};
 pub use schema::{validate as validate_json, validate_schemas};
 pub use shared_text::SharedText;
 pub use strvals::{SetFlag, set};

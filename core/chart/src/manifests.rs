@@ -1,12 +1,13 @@
 //! Rendered files to objects and hooks, in Helm's order and with Helm's bytes.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use backstay_gotemplate::{Compatibility, lower_text};
 use backstay_yaml::{Builder, Documents, JsonBuilder, ReadOptions};
 use serde_json::Value;
 
+use crate::job::Job;
 use crate::shared_text::SharedText;
 
 /// The order in which Helm 4 installs kinds; others come after, by name.
@@ -116,14 +117,25 @@ pub fn sort_manifests(
     files: BTreeMap<String, String>,
     compatibility: Compatibility,
 ) -> Result<Sorted, ManifestError> {
+    let files = files.into_iter().map(|(source, content)| {
+        let documents = documents(&Arc::new(content), compatibility);
+        (source, documents)
+    });
+    sort_documents(files, compatibility)
+}
+
+/// The same for files that were split.
+pub(crate) fn sort_documents(
+    files: impl IntoIterator<Item = (String, Vec<Arc<Document>>)>,
+    compatibility: Compatibility,
+) -> Result<Sorted, ManifestError> {
     let mut sorted = Sorted::default();
-    for (source, content) in files {
-        if crate::pattern::base(&source).starts_with('_') || content.trim().is_empty() {
+    for (source, documents) in files {
+        if crate::pattern::base(&source).starts_with('_') {
             continue;
         }
-        let content = Rc::new(content);
-        for text in split(&content, compatibility) {
-            take(&mut sorted, &source, SharedText::part(&content, text), compatibility)?;
+        for document in documents {
+            take(&mut sorted, &source, &document, compatibility)?;
         }
     }
     // Helm 3 does not know the last two, the webhooks: to it they are kinds like any other.
@@ -147,21 +159,54 @@ fn kind_order(kind: &str, known: usize) -> (usize, &str) {
     }
 }
 
+/// A rendered document, to be read by whoever has time.
+pub(crate) struct Document {
+    pub(crate) text: SharedText,
+    head: Job<Result<Head, Box<(usize, String)>>>,
+}
+
+impl Document {
+    /// Reads it, unless somebody does already.
+    pub(crate) fn begin(&self, compatibility: Compatibility) {
+        self.head.begin(|| self.read(compatibility));
+    }
+
+    fn read(&self, compatibility: Compatibility) -> Result<Head, Box<(usize, String)>> {
+        Head::read(&self.text, compatibility).map_err(Box::new)
+    }
+}
+
+/// The documents of a rendered file.
+pub(crate) fn documents(content: &Arc<String>, compatibility: Compatibility) -> Vec<Arc<Document>> {
+    let parts = split(content, compatibility).into_iter();
+    let document = |part| Arc::new(Document { text: SharedText::part(content, part), head: Job::default() });
+    parts.map(document).collect()
+}
+
 fn take(
     sorted: &mut Sorted,
     source: &str,
-    text: SharedText,
+    document: &Document,
     compatibility: Compatibility,
 ) -> Result<(), ManifestError> {
+    let text = document.text.clone();
     let wrong = |line: usize, message: String| ManifestError {
         file: source.to_owned(),
         line,
         message,
         text: text.to_string(),
     };
-    let head = Head::read(&text, compatibility).map_err(|(line, message)| wrong(line, message))?;
+    let again;
+    let head = match document.head.outcome(|| document.read(compatibility)) {
+        Some(head) => head,
+        None => {
+            again = document.read(compatibility);
+            &again
+        }
+    };
+    let head = head.as_ref().map_err(|wrongly| wrong(wrongly.0, wrongly.1.clone()))?;
     let Some(hook) = head.annotations.get("helm.sh/hook") else {
-        sorted.objects.push(RenderedObject { source: source.to_owned(), kind: head.kind, text });
+        sorted.objects.push(RenderedObject { source: source.to_owned(), kind: head.kind.clone(), text });
         return Ok(());
     };
     let Some(events) = hook_events(hook) else {
@@ -178,8 +223,8 @@ fn take(
             .get("helm.sh/hook-weight")
             .and_then(|weight| weight.parse().ok())
             .unwrap_or(0),
-        name: head.name,
-        kind: head.kind,
+        name: head.name.clone(),
+        kind: head.kind.clone(),
         source: source.to_owned(),
         text,
         events,
@@ -341,10 +386,10 @@ pub fn split(text: &str, compatibility: Compatibility) -> Vec<&str> {
 fn split_lines(text: &str) -> Vec<&str> {
     let mut documents = Vec::new();
     let mut start = 0;
-    let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
-    for at in starts {
-        if at >= start
-            && let Some(rest) = text.get(at..).and_then(|line| line.strip_prefix("---"))
+    let first = text.starts_with("---").then_some(0);
+    for at in first.into_iter().chain(text.match_indices("\n---").map(|(at, _)| at + 1)) {
+        if let Some(rest) = text.get(at.max(start)..).and_then(|line| line.strip_prefix("---"))
+            && at >= start
         {
             documents.extend(text.get(start..at));
             start = text.len() - rest.trim_start_matches([' ', '\t']).len();

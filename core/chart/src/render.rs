@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use backstay_gotemplate::{
     Compatibility, Desk, Draft, Environment, FunctionTable, LookupKey, Map, MapType, Options, Parsed,
@@ -10,17 +11,19 @@ use backstay_gotemplate::{
 };
 use backstay_object::sort_by;
 
-use crate::ahead::Ahead;
+use crate::ahead::{Ahead, Parts};
 use crate::capabilities::Capabilities;
 use crate::chart::{Chart, CrdFile};
 use crate::coalesce::Coalescer;
 use crate::dependencies::process_dependencies;
 use crate::error::{ChartError, ValuesError};
 use crate::hint;
-use crate::manifests::{HEAD, ManifestError, RenderedHook, RenderedObject, manifest, sort_manifests};
+use crate::manifests::{
+    Document, HEAD, ManifestError, RenderedHook, RenderedObject, documents, manifest, sort_documents,
+};
 use crate::objects::{self, Files};
 use crate::pattern::base;
-use crate::schema::validate_schemas;
+use crate::schema::validate_with;
 use crate::trace;
 use crate::values::table;
 use crate::version;
@@ -159,7 +162,8 @@ pub struct TemplateCache {
 }
 
 impl TemplateCache {
-    pub(crate) fn functions(&mut self, compatibility: Compatibility) -> Rc<FunctionTable> {
+    /// What templates may call. What was parsed for another Helm is forgotten.
+    pub fn functions(&mut self, compatibility: Compatibility) -> Rc<FunctionTable> {
         match &self.functions {
             Some((of, table)) if *of == compatibility => table.clone(),
             _ => {
@@ -226,20 +230,45 @@ pub fn render_cached(
     input: &RenderInput<'_>,
     cache: &mut TemplateCache,
 ) -> Result<Rendered, RenderError> {
+    render_ahead(chart, input, cache, None)
+}
+
+/// [`render_cached`] with work that was begun before; without it, it begins when the values are known.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_ahead(
+    chart: &Chart,
+    input: &RenderInput<'_>,
+    cache: &mut TemplateCache,
+    ahead: Option<&Ahead<'_>>,
+) -> Result<Rendered, RenderError> {
     let compatibility = input.environment.compatibility;
     chart.check_api_version(compatibility)?;
     chart.check_installable()?;
     let (chart, values, mut warnings) = with_values(chart, input)?;
-    let checked = values.clone();
-    let mut check = || {
-        if !input.skip_schema_validation {
-            validate_schemas(&chart, &checked).map_err(RenderError::Schema)?;
-        }
-        check_kube_version(&chart, &input.capabilities)
+    let functions = cache.functions(compatibility);
+    let mut prepared = Prepared::new(&chart, values.clone(), input, functions.clone());
+    let unknown = prepared.unknown(cache);
+    let mut found = Ok(BTreeMap::new());
+    let mut own = |ahead: &Ahead<'_>| {
+        found = render_files(&chart, &values, input, &mut prepared, cache, ahead);
     };
-    let mut files = render_files(&chart, values, input, cache, &mut check)?;
+    match ahead.filter(|ahead| ahead.covers(unknown.iter().map(|(_, text)| &**text))) {
+        Some(ahead) => own(ahead),
+        None => {
+            let mut parts = Parts::default();
+            unknown.iter().for_each(|(file, text)| parts.template(file, text));
+            if !input.skip_schema_validation {
+                parts.schemas_of(&chart);
+            }
+            Ahead::work(parts, &functions, compatibility, input.environment.beside, &mut own);
+        }
+    }
+    let mut files = found?;
     let notes = take_notes(&mut files, &chart, input.subchart_notes);
-    let mut sorted = sort_manifests(files, compatibility)?;
+    let files = files.into_iter().map(|(source, file)| (source, file.documents));
+    let mut sorted = sort_documents(files, compatibility)?;
     warnings.append(&mut sorted.warnings);
     Ok(Rendered {
         objects: sorted.objects,
@@ -352,15 +381,22 @@ pub(crate) fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> 
     Err(RenderError::KubeVersion { wanted: wanted.clone(), found: kube.version.clone() })
 }
 
-fn take_notes(files: &mut BTreeMap<String, String>, chart: &Chart, subcharts: bool) -> String {
+/// A rendered file.
+struct RenderedFile {
+    text: Arc<String>,
+    /// Those of its documents that are part of the manifest.
+    documents: Vec<Arc<Document>>,
+}
+
+fn take_notes(files: &mut BTreeMap<String, RenderedFile>, chart: &Chart, subcharts: bool) -> String {
     let own = format!("{}/templates/{NOTES}", chart.name());
     let mut notes = Vec::new();
-    files.retain(|name, text| {
+    files.retain(|name, file| {
         if !name.ends_with(NOTES) {
             return true;
         }
         if subcharts || *name == own {
-            notes.push(std::mem::take(text));
+            notes.push(Arc::unwrap_or_clone(std::mem::take(&mut file.text)));
         }
         false
     });
@@ -407,21 +443,30 @@ impl<'a> Prepared<'a> {
         Self { found, order, environment, templates, defined: Vec::new() }
     }
 
-    /// Parses every file; what cannot be parsed goes to `failed`, which says whether to go on. `meanwhile` is done first, or at
-    /// the same time where the host can; when it fails, nothing is kept of what was parsed.
+    /// The files that were not parsed before.
+    fn unknown(&self, cache: &TemplateCache) -> Vec<(String, Text)> {
+        let files = self.found.iter().map(|(name, renderable)| (name, &renderable.source));
+        let files = files.filter(|(name, source)| cache.known(name, source).is_none());
+        files.map(|(name, source)| (name.clone(), source.clone())).collect()
+    }
+
+    /// Parses every file, as far as that was not done ahead; what cannot be parsed goes to `failed`, which says whether to go on.
     pub(crate) fn parse(
         &mut self,
         cache: &mut TemplateCache,
         failed: &mut dyn FnMut(RenderError) -> Result<(), RenderError>,
-        meanwhile: &mut dyn FnMut() -> Result<(), RenderError>,
+        ahead: Option<&Ahead<'_>>,
     ) -> Result<(), RenderError> {
         let functions = cache.functions(self.environment.compatibility);
-        let files = self.order.iter().filter_map(|name| Some((name.as_str(), &self.found.get(name)?.source)));
-        let files = files.filter(|(name, source)| cache.known(name, source).is_none());
-        let ahead = Ahead::of(files);
-        let drafts = ahead.parse(&functions, self.environment.beside, meanwhile)?;
-        for (file, source, draft) in drafts {
-            cache.learn(file, source, draft);
+        if let Some(ahead) = ahead {
+            let unknown = self.unknown(cache);
+            ahead.only(unknown.iter().map(|(_, text)| &**text));
+            ahead.parse_rest();
+            for (file, text) in unknown {
+                if let Some(draft) = ahead.draft(&text).and_then(|draft| draft.renamed(&file)) {
+                    cache.learn(&file, &text, draft);
+                }
+            }
         }
         for name in &self.order {
             let Some(renderable) = self.found.get(name) else { continue };
@@ -479,19 +524,27 @@ impl<'a> Prepared<'a> {
     }
 }
 
+/// Checks the values and renders every file. What is rendered is read by others meanwhile, where there are some.
 fn render_files(
     chart: &Chart,
-    values: Map,
+    values: &Map,
     input: &RenderInput<'_>,
+    prepared: &mut Prepared<'_>,
     cache: &mut TemplateCache,
-    check: &mut dyn FnMut() -> Result<(), RenderError>,
-) -> Result<BTreeMap<String, String>, RenderError> {
-    let functions = cache.functions(input.environment.compatibility);
-    let mut prepared = Prepared::new(chart, values, input, functions);
-    prepared.parse(cache, &mut Err, check)?;
+    ahead: &Ahead<'_>,
+) -> Result<BTreeMap<String, RenderedFile>, RenderError> {
+    if !input.skip_schema_validation {
+        validate_with(chart, values, Some(ahead)).map_err(RenderError::Schema)?;
+    }
+    check_kube_version(chart, &input.capabilities)?;
+    prepared.parse(cache, &mut Err, Some(ahead))?;
     let mut rendered = BTreeMap::new();
     for name in prepared.files() {
-        rendered.insert(name.clone(), prepared.render(name)?);
+        let text = Arc::new(prepared.render(name)?);
+        let is_part = !name.ends_with(NOTES);
+        let documents = if is_part { documents(&text, input.environment.compatibility) } else { Vec::new() };
+        ahead.offer(&documents);
+        rendered.insert(name.clone(), RenderedFile { text, documents });
     }
     Ok(rendered)
 }

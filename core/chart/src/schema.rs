@@ -9,6 +9,7 @@ use std::rc::Rc;
 use backstay_gotemplate::{Map, Regex, Value as Dynamic, go_regex, map_to_json};
 use serde_json::{Map as Object, Value};
 
+use crate::ahead::Ahead;
 use crate::chart::Chart;
 use crate::schema_failure::{Failure, GROUP, failure, grouped};
 use crate::schema_links::{self, Links};
@@ -30,35 +31,65 @@ const TYPES: [&str; 7] = ["null", "boolean", "number", "integer", "string", "arr
 /// # Errors
 /// With Helm's text: every place that does not fit.
 pub fn validate_schemas(chart: &Chart, values: &Map) -> Result<(), String> {
+    validate_with(chart, values, None)
+}
+
+/// The same with schemas that were looked over before.
+pub(crate) fn validate_with(chart: &Chart, values: &Map, ahead: Option<&Ahead<'_>>) -> Result<(), String> {
     let mut text = String::new();
-    check_chart(chart, values, &mut text);
+    check_chart(chart, values, ahead, &mut text);
     if text.is_empty() {
         return Ok(());
     }
     Err(format!("values don't meet the specifications of the schema(s) in the following chart(s):\n{text}"))
 }
 
-fn check_chart(chart: &Chart, values: &Map, text: &mut String) {
-    #[cfg(not(feature = "full"))]
-    if chart.schema.is_some() {
-        backstay_gotemplate::elsewhere::note();
-    }
+/// A schema that was looked over, or why it is none.
+#[cfg_attr(not(feature = "full"), allow(dead_code, reason = "another module looks it over"))]
+pub(crate) struct Schema(Result<Value, String>);
+
+impl Schema {
+    /// Whether Helm would take it for a schema at all.
     #[cfg(feature = "full")]
-    if let Some(schema) = &chart.schema {
-        let wrong = match serde_json::from_slice::<Value>(schema) {
-            Ok(schema) => {
-                compile(&schema).and_then(|()| validate(&schema, &Value::Object(map_to_json(values)))).err()
-            }
-            Err(error) => Some(format!("values.schema.json:{}: {error}\n", error.line())),
+    pub(crate) fn read(bytes: &[u8]) -> Self {
+        let schema = serde_json::from_slice::<Value>(bytes)
+            .map_err(|error| format!("values.schema.json:{}: {error}\n", error.line()));
+        Self(schema.and_then(|schema| compile(&schema).map(|()| schema)))
+    }
+
+    #[cfg(not(feature = "full"))]
+    pub(crate) fn read(_: &[u8]) -> Self {
+        Self(Ok(Value::Bool(true)))
+    }
+
+    #[cfg(feature = "full")]
+    fn check(&self, values: &Map) -> Result<(), String> {
+        let schema = self.0.as_ref().map_err(Clone::clone)?;
+        validate(schema, &Value::Object(map_to_json(values)))
+    }
+
+    #[cfg(not(feature = "full"))]
+    fn check(&self, _: &Map) -> Result<(), String> {
+        backstay_gotemplate::elsewhere::note();
+        Ok(())
+    }
+}
+
+fn check_chart(chart: &Chart, values: &Map, ahead: Option<&Ahead<'_>>, text: &mut String) {
+    if let Some(bytes) = &chart.schema {
+        let known = ahead.and_then(|ahead| ahead.schema(bytes));
+        let outcome = match known {
+            Some(schema) => schema.check(values),
+            None => Schema::read(bytes).check(values),
         };
-        if let Some(wrong) = wrong {
+        if let Err(wrong) = outcome {
             text.push_str(&format!("{}:\n{wrong}", chart.name()));
         }
     }
     for subchart in &chart.dependencies {
         match values.get(subchart.name()) {
             None | Some(Dynamic::Nil) => {}
-            Some(Dynamic::Map(values)) => check_chart(subchart, &values, text),
+            Some(Dynamic::Map(values)) => check_chart(subchart, &values, ahead, text),
             Some(other) => {
                 let (name, found) = (subchart.name(), other.type_name());
                 text.push_str(&format!(

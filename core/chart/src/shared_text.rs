@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A part of a text that is kept once for all its parts: a rendered file is not copied for its documents.
 #[derive(Clone, Default)]
 pub struct SharedText {
-    whole: Rc<String>,
+    whole: Arc<String>,
     /// Where the part begins and ends, in bytes.
     start: usize,
     end: usize,
@@ -15,10 +15,10 @@ pub struct SharedText {
 
 impl SharedText {
     /// A part of a text; what is none of it is copied.
-    pub(crate) fn part(whole: &Rc<String>, part: &str) -> Self {
+    pub(crate) fn part(whole: &Arc<String>, part: &str) -> Self {
         let start = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
         match start.checked_add(part.len()) {
-            Some(end) if end <= whole.len() => Self { whole: Rc::clone(whole), start, end },
+            Some(end) if end <= whole.len() => Self { whole: Arc::clone(whole), start, end },
             _ => part.to_owned().into(),
         }
     }
@@ -32,7 +32,7 @@ impl SharedText {
 
 impl From<String> for SharedText {
     fn from(text: String) -> Self {
-        Self { start: 0, end: text.len(), whole: Rc::new(text) }
+        Self { start: 0, end: text.len(), whole: Arc::new(text) }
     }
 }
 
@@ -71,13 +71,13 @@ mod tests {
     /// Parts lie in the text they were taken from; others have one of their own.
     #[test]
     fn parts_are_shared() {
-        let whole = Rc::new("one two".to_owned());
+        let whole = Arc::new("one two".to_owned());
         let part = whole.get(4..).unwrap_or_default();
         let shared = SharedText::part(&whole, part);
         assert_eq!((shared.as_str(), shared.as_ptr()), ("two", part.as_ptr()));
         let other = "two".to_owned();
         let copied = SharedText::part(&whole, &other);
-        assert_eq!((&copied, Rc::ptr_eq(&copied.whole, &whole)), (&shared, false));
+        assert_eq!((&copied, Arc::ptr_eq(&copied.whole, &whole)), (&shared, false));
         assert_eq!(SharedText::part(&whole, "").as_str(), "");
     }
 }

@@ -131,6 +131,19 @@ impl Draft {
         let parsed = parse::parse(name, text, &|name| functions.find(name), &mut desk.0)?;
         Ok(Self { name: name.into(), parsed })
     }
+
+    /// The same text in a file of another name; `None` where the text defines a template that is called like one of the files.
+    #[must_use]
+    pub fn renamed(mut self, file: &str) -> Option<Self> {
+        let (own, defined) = self.parsed.templates.split_last_mut()?;
+        if own.0 != self.name || self.parsed.defines_itself || defined.iter().any(|(name, _)| **name == *file)
+        {
+            return None;
+        }
+        own.0 = file.into();
+        self.name = file.into();
+        Some(self)
+    }
 }
 
 impl fmt::Debug for Desk {

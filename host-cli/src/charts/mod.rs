@@ -12,7 +12,9 @@ use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
-use backstay_core::chart::{Chart, SourceFile, ValueSources, from_archive, from_files, unpack};
+use backstay_core::chart::{
+    Chart, ChartError, Parts, SourceFile, ValueSources, from_archive, from_files, unpack,
+};
 use backstay_core::gotemplate::{Compatibility, Map};
 
 use crate::args::{GlobalArgs, RenderArgs, SourceArgs, ValueArgs};
@@ -24,7 +26,8 @@ pub(crate) use names::name_and_chart;
 pub(crate) use objects::revision_of;
 pub(crate) use post::post_render;
 pub(crate) use render::{
-    RenderInput, Rendered, every_error, render, render_offline, seed, told, unreadable_text,
+    RenderInput, Rendered, ahead, every_error, render, render_begun, render_offline, seed, told,
+    unreadable_text,
 };
 
 /// Which Helm `--compat` names.
@@ -47,16 +50,16 @@ fn installable(chart: Chart) -> anyhow::Result<Chart> {
 
 /// Loads any chart, library charts too.
 pub(crate) fn load_any(reference: &str) -> anyhow::Result<Chart> {
-    load_all(reference, None)
-}
-
-fn load_all(reference: &str, unread: Option<&Unread>) -> anyhow::Result<Chart> {
     let chart = if is_folder(reference)? {
-        from_files(folder(reference, unread)?)
+        from_files(folder(reference, None)?)
     } else {
         from_archive(&archive(reference)?)
     };
-    chart.map_err(|error| Stop::refused(format!("chart {reference}: {error}")))
+    chart.map_err(|error| unusable(reference, &error))
+}
+
+fn unusable(reference: &str, error: &ChartError) -> anyhow::Error {
+    Stop::refused(format!("chart {reference}: {error}"))
 }
 
 /// Loads a chart that can be installed, from wherever its reference leads.
@@ -70,17 +73,55 @@ pub(crate) async fn load_from(
     load(&path_of(global, reference, render).await?)
 }
 
-/// The same for a chart of which nothing is kept but what it renders to: files that no template asks for are not read.
-///
-/// Errors end with exit code 4: nothing has been changed.
-pub(crate) async fn load_to_render(
-    global: &GlobalArgs,
-    reference: &str,
-    render: &RenderArgs,
-) -> anyhow::Result<(Chart, Unread)> {
-    let path = path_of(global, reference, render).await?;
-    let unread = Unread::default();
-    Ok((installable(load_all(&path, Some(&unread))?)?, unread))
+/// A chart of which nothing is kept but what it renders to: files that no template asks for are not read.
+pub(crate) struct Found {
+    reference: String,
+    source: Source,
+    pub(crate) unread: Unread,
+}
+
+enum Source {
+    Folder(Vec<SourceFile>),
+    Archive(Vec<u8>),
+}
+
+impl Found {
+    /// Reads the files, or what they are packed in.
+    ///
+    /// Errors end with exit code 4: nothing has been changed.
+    pub(crate) async fn new(
+        global: &GlobalArgs,
+        reference: &str,
+        render: &RenderArgs,
+    ) -> anyhow::Result<Self> {
+        let reference = path_of(global, reference, render).await?;
+        let unread = Unread::default();
+        let source = if is_folder(&reference)? {
+            Source::Folder(folder(&reference, Some(&unread))?)
+        } else {
+            Source::Archive(archive(&reference)?)
+        };
+        Ok(Self { reference, source, unread })
+    }
+
+    /// What can be worked on before anything of the chart is known.
+    pub(crate) fn parts(&self) -> Parts<'_> {
+        match &self.source {
+            Source::Folder(files) => Parts::of_folder(files),
+            Source::Archive(_) => Parts::default(),
+        }
+    }
+
+    /// The chart.
+    ///
+    /// Errors end with exit code 4: nothing has been changed.
+    pub(crate) fn chart(&self) -> anyhow::Result<Chart> {
+        let chart = match &self.source {
+            Source::Folder(files) => from_files(files.clone()),
+            Source::Archive(bytes) => from_archive(bytes),
+        };
+        installable(chart.map_err(|error| unusable(&self.reference, &error))?)
+    }
 }
 
 async fn path_of(global: &GlobalArgs, reference: &str, render: &RenderArgs) -> anyhow::Result<String> {

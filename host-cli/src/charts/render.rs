@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use backstay_core::chart::{self, Chart, RenderError};
+use backstay_core::chart::{self, Ahead, Chart, Parts, RenderError, TemplateCache};
 use backstay_core::gotemplate::{
     Compatibility, Environment, FunctionError, LookupKey, Map, Value, from_json,
 };
@@ -103,6 +103,19 @@ pub(crate) async fn render(
     Err(Stop::refused(format!("the templates look up more than {ROUNDS_MOST} objects, one after the other")))
 }
 
+/// Does something while other processors work on the parts of a chart; for [`render_begun`].
+pub(crate) fn ahead(
+    parts: Parts<'_>,
+    compatibility: Compatibility,
+    own: &mut dyn FnMut(&mut TemplateCache, &Ahead<'_>),
+) {
+    let mut cache = TemplateCache::default();
+    let functions = cache.functions(compatibility);
+    Ahead::work(parts, &functions, compatibility, beside, &mut |ahead| own(&mut cache, ahead));
+    // A process renders once or a few times. Taking the parsed templates apart would cost as much as a tenth of rendering.
+    std::mem::forget(cache);
+}
+
 /// Renders a chart without a cluster: look-ups find nothing, as in `helm template`.
 pub(crate) fn render_offline(
     chart: &Chart,
@@ -111,6 +124,18 @@ pub(crate) fn render_offline(
     seed: [u8; 32],
 ) -> Result<chart::Rendered, RenderError> {
     render_once(chart, values, input, seed, None)
+}
+
+/// The same with work that was begun before.
+pub(crate) fn render_begun(
+    chart: &Chart,
+    values: &Map,
+    input: &RenderInput,
+    seed: [u8; 32],
+    (cache, ahead): (&mut TemplateCache, &Ahead<'_>),
+) -> Result<chart::Rendered, RenderError> {
+    let environment = environment(input, seed, None);
+    chart::render_ahead(chart, &input_of(values, input, &environment), cache, Some(ahead))
 }
 
 /// Every independent error of a chart, without a cluster.
@@ -151,9 +176,9 @@ fn render_once(
     answers: Option<Rc<RefCell<BTreeMap<LookupKey, Value>>>>,
 ) -> Result<chart::Rendered, RenderError> {
     let environment = environment(input, seed, answers);
-    let mut cache = chart::TemplateCache::default();
+    let mut cache = TemplateCache::default();
     let rendered = chart::render_cached(chart, &input_of(values, input, &environment), &mut cache);
-    // A process renders once or a few times. Taking the parsed templates apart would cost as much as a tenth of rendering.
+    // As above.
     std::mem::forget(cache);
     rendered
 }

@@ -9,7 +9,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use backstay_core::chart::{
-    Capabilities, Chart, KubeVersion, RenderError, Rendered, manifest, path_match, split,
+    Ahead, Capabilities, Chart, KubeVersion, RenderError, Rendered, TemplateCache, manifest, path_match,
+    split,
 };
 use backstay_core::gotemplate::{Compatibility, Map};
 use backstay_core::plan::PlannedObject;
@@ -17,7 +18,7 @@ use backstay_core::release::validate_name;
 use kube::api::{DynamicObject, Patch, PatchParams};
 
 use crate::args::{GlobalArgs, TemplateArgs};
-use crate::charts::{self, RenderInput};
+use crate::charts::{self, Found, RenderInput, Unread};
 use crate::cluster::{Cluster, UnknownKind, wall_now};
 use crate::exit::{Exit, Stop};
 
@@ -38,13 +39,9 @@ pub(crate) async fn template(global: &GlobalArgs, arguments: &TemplateArgs) -> a
         compatibility,
         now,
     )?;
-    let (chart, unread) = charts::load_to_render(global, &reference, &arguments.render).await?;
-    validate_name(&release).map_err(|error| {
-        let check = if compatibility == Compatibility::Helm4 { "release name check failed: " } else { "" };
-        Stop::refused(format!("{check}release name {release:?}: {error}"))
-    })?;
-    let values = charts::values(&arguments.render.values, compatibility).await?;
-    let mut input = RenderInput {
+    let found = Found::new(global, &reference, &arguments.render).await?;
+    let given = charts::values(&arguments.render.values, compatibility).await;
+    let draft = RenderInput {
         dns: arguments.render.helm.enable_dns,
         release,
         namespace: global.namespace.clone().unwrap_or_else(|| "default".to_owned()),
@@ -54,29 +51,34 @@ pub(crate) async fn template(global: &GlobalArgs, arguments: &TemplateArgs) -> a
         skip_schema: arguments.render.skip_schema_validation,
         include_crds: arguments.include_crds,
         subchart_notes: arguments.render.helm.render_subchart_notes,
-        capabilities: capabilities(arguments, compatibility)?,
+        capabilities: Capabilities::default(),
         now,
     };
-    let online = if arguments.is_online() { Some(Cluster::connect(global).await?) } else { None };
-    if let Some(cluster) = &online {
-        input.namespace.clone_from(&cluster.namespace);
-        input.capabilities = cluster.capabilities(compatibility).await?;
-    }
-    if arguments.all_errors {
-        let errors = charts::every_error(&chart, &values, &input)?;
-        unread.check()?;
-        show_every_error(&errors, arguments)?;
-    }
-    let rendered = match &online {
-        Some(cluster) => online_render(cluster, &chart, &values, &input, arguments).await,
-        None => render(global, arguments, &chart, &values, &input),
+    let release = draft.release.clone();
+    let rendered = if arguments.is_online() {
+        let (chart, values, input) = ready(&found, given, draft, arguments)?;
+        online_render(global, &found, &chart, &values, input, arguments).await
+    } else {
+        let (mut before, mut rendered) = (Some((given, draft)), Err(anyhow::anyhow!("nothing was rendered")));
+        charts::ahead(found.parts(), compatibility, &mut |cache, ahead| {
+            if let Some((given, draft)) = before.take() {
+                rendered = ready(&found, given, draft, arguments).and_then(|(chart, values, input)| {
+                    show_every_error(&found.unread, &chart, &values, &input, arguments)?;
+                    let rendered = render(global, arguments, &chart, &values, &input, (cache, ahead));
+                    // The process ends soon; taking every value apart first would only take time.
+                    std::mem::forget((chart, values, input));
+                    rendered
+                });
+            }
+        });
+        rendered
     };
     // A template that got nothing for a file may have failed for that.
-    unread.check()?;
+    found.unread.check()?;
     let rendered = rendered?;
     rendered.warnings.iter().for_each(|warning| anstream::eprintln!("{warning}"));
     if let Some(folder) = &arguments.output_dir {
-        return write_files(folder, &input.release, &rendered, arguments);
+        return write_files(folder, &release, &rendered, arguments);
     }
     if arguments.show_only.is_empty() {
         print(rendered.template_parts(!arguments.no_hooks, arguments.skip_tests))?;
@@ -84,9 +86,26 @@ pub(crate) async fn template(global: &GlobalArgs, arguments: &TemplateArgs) -> a
         let text = rendered.template_text(!arguments.no_hooks, arguments.skip_tests);
         print([chosen(&text, &arguments.show_only, compatibility)?.as_str()])?;
     }
-    // The process ends here; taking every value apart first would only take time.
-    std::mem::forget((rendered, chart, values, input));
+    std::mem::forget((rendered, found));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The chart, its values and what else it is rendered with, or what is wrong with the first of them.
+fn ready(
+    found: &Found,
+    given: anyhow::Result<Map>,
+    draft: RenderInput,
+    arguments: &TemplateArgs,
+) -> anyhow::Result<(Chart, Map, RenderInput)> {
+    let chart = found.chart()?;
+    let (release, compatibility) = (&draft.release, draft.compatibility);
+    validate_name(release).map_err(|error| {
+        let check = if compatibility == Compatibility::Helm4 { "release name check failed: " } else { "" };
+        Stop::refused(format!("{check}release name {release:?}: {error}"))
+    })?;
+    let values = given?;
+    let capabilities = capabilities(arguments, compatibility)?;
+    Ok((chart, values, RenderInput { capabilities, ..draft }))
 }
 
 /// Writes manifests as they are: what looks like a colour in them belongs to the chart.
@@ -114,14 +133,19 @@ fn capabilities(arguments: &TemplateArgs, compatibility: Compatibility) -> anyho
 
 /// Renders with what the cluster answers, and lets it check the objects where asked for.
 async fn online_render(
-    cluster: &Cluster,
+    global: &GlobalArgs,
+    found: &Found,
     chart: &Chart,
     values: &Map,
-    input: &RenderInput,
+    mut input: RenderInput,
     arguments: &TemplateArgs,
 ) -> anyhow::Result<Rendered> {
-    let found = charts::render(cluster, chart, values, input, true, &arguments.render).await?;
-    check(cluster, &found.objects, &found.definitions).await?;
+    let cluster = Cluster::connect(global).await?;
+    input.namespace.clone_from(&cluster.namespace);
+    input.capabilities = cluster.capabilities(input.compatibility).await?;
+    show_every_error(&found.unread, chart, values, &input, arguments)?;
+    let found = charts::render(&cluster, chart, values, &input, true, &arguments.render).await?;
+    check(&cluster, &found.objects, &found.definitions).await?;
     Ok(found.rendered)
 }
 
@@ -132,9 +156,10 @@ fn render(
     chart: &Chart,
     values: &Map,
     input: &RenderInput,
+    begun: (&mut TemplateCache, &Ahead<'_>),
 ) -> anyhow::Result<Rendered> {
     let seed = charts::seed()?;
-    let mut rendered = match charts::render_offline(chart, values, input, seed) {
+    let mut rendered = match charts::render_begun(chart, values, input, seed, begun) {
         Ok(rendered) => rendered,
         Err(error) => {
             if global.debug && matches!(error, RenderError::Manifest(_)) {
@@ -167,8 +192,19 @@ fn worded(error: &RenderError, debug: bool) -> String {
     text
 }
 
-/// Ends with all errors, numbered, when there are any.
-fn show_every_error(errors: &[RenderError], arguments: &TemplateArgs) -> anyhow::Result<()> {
+/// With `--all-errors`: ends with all errors, numbered, when there are any.
+fn show_every_error(
+    unread: &Unread,
+    chart: &Chart,
+    values: &Map,
+    input: &RenderInput,
+    arguments: &TemplateArgs,
+) -> anyhow::Result<()> {
+    if !arguments.all_errors {
+        return Ok(());
+    }
+    let errors = charts::every_error(chart, values, input)?;
+    unread.check()?;
     let looks_up = errors.iter().any(|error| matches!(error, RenderError::NeedsLookup(_)));
     if errors.is_empty() || looks_up && arguments.is_online() {
         return Ok(());
