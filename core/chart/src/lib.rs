@@ -33,6 +33,7 @@ mod schema;
 mod schema_failure;
 mod schema_links;
 mod schema_meta;
+mod schema_plain;
 mod schema_rules;
 mod schema_scalars;
 mod schema_scope;
