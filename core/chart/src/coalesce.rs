@@ -27,6 +27,44 @@ pub(crate) fn merge_tables(target: &Map, source: &Map) {
     Coalescer::new(Compatibility::default(), true).tables(target, source, "", true);
 }
 
+/// Whether putting these values over the defaults of a chart and its subcharts can neither warn nor fail: nowhere do a table
+/// and something else meet.
+pub(crate) fn is_quiet(chart: &Chart, values: &Map) -> bool {
+    meet_quietly(chart, vec![values.clone()])
+}
+
+/// The same for all maps that may end up in the values of a chart.
+fn meet_quietly(chart: &Chart, mut maps: Vec<Map>) -> bool {
+    maps.extend(chart.values.clone());
+    let pairs =
+        maps.iter().enumerate().flat_map(|(at, one)| maps.iter().skip(at + 1).map(move |other| (one, other)));
+    if !pairs.into_iter().all(|(one, other)| fit(one, other)) {
+        return false;
+    }
+    let tables = |name: &str| -> Option<Vec<Map>> {
+        let found = maps.iter().filter_map(|map| map.get(name));
+        found.map(|value| if let Value::Map(map) = value { Some(map) } else { None }).collect()
+    };
+    let globals = |global: Map| [(GLOBAL.into(), Value::Map(global))].into_iter().collect::<Map>();
+    chart.dependencies.iter().all(|subchart| match (tables(subchart.name()), tables(GLOBAL)) {
+        (Some(inner), Some(mut shared)) => {
+            // A subchart is given this table also where its parent has none.
+            shared.push(Map::new());
+            meet_quietly(subchart, inner.into_iter().chain(shared.into_iter().map(globals)).collect())
+        }
+        _ => false,
+    })
+}
+
+fn fit(one: &Map, other: &Map) -> bool {
+    let other = other.borrow();
+    one.borrow().iter().all(|(key, value)| match (value, other.get(key)) {
+        (Value::Map(one), Some(Value::Map(other))) => fit(one, other),
+        (Value::Map(_), Some(_)) | (_, Some(Value::Map(_))) => false,
+        _ => true,
+    })
+}
+
 fn join(prefix: &str, key: &str) -> String {
     if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
 }
@@ -187,5 +225,60 @@ impl Coalescer {
                 _ => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use backstay_gotemplate::from_json;
+    use serde_json::json;
+
+    use super::*;
+    use crate::files::SourceFile;
+    use crate::load::from_files;
+
+    /// Values of all shapes over defaults of all shapes: where it is said to be quiet, it is.
+    #[test]
+    fn what_is_quiet_does_not_warn() {
+        let shapes =
+            [json!(null), json!(1), json!({}), json!({"a": 1}), json!({"a": {"b": 2}}), json!({"a": null})];
+        let mut state = 1_u64;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        let mut counts = [0, 0];
+        for _ in 0..20_000 {
+            let mut some = || -> serde_json::Value {
+                let keys = ["a", "sub", "global"];
+                let entries = keys.map(|key| (key.to_owned(), shapes.get(next(12)).cloned()));
+                entries.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+            };
+            let file =
+                |path: &str, text: String| SourceFile { path: path.into(), content: text.as_bytes().into() };
+            let chart = from_files(vec![
+                file("Chart.yaml", "{apiVersion: v2, name: web, version: 1.0.0}".into()),
+                file("values.yaml", some().to_string()),
+                file("charts/sub/Chart.yaml", "{apiVersion: v2, name: sub, version: 1.0.0}".into()),
+                file("charts/sub/values.yaml", some().to_string()),
+            ])
+            .unwrap();
+            let Value::Map(values) = from_json(&some()) else { continue };
+            let is_quiet = is_quiet(&chart, &values);
+            counts[usize::from(is_quiet)] += 1;
+            for (compatibility, merge) in [(Compatibility::Helm3, false), (Compatibility::Helm4, false)] {
+                let mut coalescer = Coalescer::new(compatibility, merge);
+                let outcome = coalescer.coalesce(&chart, &values);
+                if is_quiet {
+                    assert!(
+                        outcome.is_ok() && coalescer.warnings.is_empty(),
+                        "{values:?} {:?}",
+                        coalescer.warnings
+                    );
+                }
+            }
+        }
+        assert!(counts.iter().all(|count| *count > 1_000), "{counts:?}");
     }
 }

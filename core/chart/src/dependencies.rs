@@ -4,7 +4,7 @@ use backstay_gotemplate::{Compatibility, Map, Value, from_json_floats};
 use serde_json::json;
 
 use crate::chart::Chart;
-use crate::coalesce::{Coalescer, merge_tables};
+use crate::coalesce::{Coalescer, is_quiet, merge_tables};
 use crate::error::ValuesError;
 use crate::metadata::Dependency;
 use crate::values::{display, single, table, value_at};
@@ -68,6 +68,10 @@ fn enable(
         dependency.enabled = true;
     }
     chart.dependencies = subcharts;
+    if asks_nothing(chart, &declared, values) {
+        chart.metadata.dependencies = (!declared.is_empty()).then_some(declared);
+        return Ok(());
+    }
     let mut coalescer = Coalescer::new(compatibility, false);
     let all = coalescer.coalesce(chart, values)?;
     warnings.append(&mut coalescer.warnings);
@@ -87,6 +91,18 @@ fn enable(
     // Helm leaves no list where nothing is left, so that imports are skipped.
     chart.metadata.dependencies = (!declared.is_empty()).then_some(declared);
     Ok(())
+}
+
+/// Whether all values together would tell nothing about which subcharts take part, nor be something to warn about: most
+/// subcharts bring a library and nothing else.
+fn asks_nothing(chart: &Chart, declared: &[Dependency], values: &Map) -> bool {
+    let has_tags =
+        [Some(values), chart.values.as_ref()].into_iter().flatten().any(|map| map.get("tags").is_some());
+    declared
+        .iter()
+        .all(|dependency| dependency.condition.is_empty() && (dependency.tags.is_empty() || !has_tags))
+        && chart.dependencies.iter().all(|subchart| subchart.metadata.dependencies.is_none())
+        && is_quiet(chart, values)
 }
 
 /// Helm 3's copies of a subchart share what they point to (`getAliasDependency`, pkg/chartutil/dependencies.go v3.22):
@@ -207,7 +223,8 @@ fn import(
         dependency.import_values = normal;
     }
     chart.metadata.dependencies = Some(declared);
-    let values = own.deep_copy();
+    // What is imported lies in what it is merged into.
+    let values = if imported.borrow().is_empty() { own } else { own.deep_copy() };
     merge_tables(&values, &imported);
     chart.values = Some(values);
     Ok(())
