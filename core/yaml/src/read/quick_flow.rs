@@ -42,7 +42,7 @@ impl<'t> Quick<'t> {
                 })?;
                 Some(builder.map(entries))
             }
-            b'"' | b'\'' => Some(builder.string(self.flow_quoted()?)),
+            b'"' | b'\'' => Some(builder.string(&self.flow_quoted()?)),
             _ => {
                 let text = self.flow_plain()?;
                 resolved::<B, KEEP>(builder, text)
@@ -73,19 +73,59 @@ impl<'t> Quick<'t> {
         }
     }
 
-    fn flow_quoted(&mut self) -> Option<&'t str> {
+    fn flow_quoted(&mut self) -> Option<Cow<'t, str>> {
         let start = self.at + 1;
-        self.at = self.quoted_end()?;
-        self.text.get(start..self.at - 1)
+        if let Some(end) = self.quoted_end() {
+            self.at = end;
+            return self.text.get(start..end - 1).map(Cow::Borrowed);
+        }
+        (self.byte()? == b'"').then_some(())?;
+        self.at = start;
+        let mut text = String::new();
+        let mut from = start;
+        loop {
+            match self.byte()? {
+                b'"' => break,
+                b'\t' | b'\n' => return None,
+                b'\\' => {
+                    text.push_str(self.text.get(from..self.at)?);
+                    text.push(self.escaped()?);
+                    from = self.at;
+                }
+                _ => self.at += 1,
+            }
+        }
+        text.push_str(self.text.get(from..self.at)?);
+        self.at += 1;
+        Some(Cow::Owned(text))
     }
 
+    /// The escapes that JSON is written with, but for characters that take two of them.
+    fn escaped(&mut self) -> Option<char> {
+        let letter = *self.bytes.get(self.at + 1)?;
+        self.at += 2;
+        Some(match letter {
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'"' => '"',
+            b'\\' => '\\',
+            b'u' => {
+                let digits = self.text.get(self.at..self.at + 4)?;
+                self.at += 4;
+                digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(())?;
+                char::from_u32(u32::from_str_radix(digits, 16).ok()?)?
+            }
+            _ => return None,
+        })
+    }
+
+    /// Behind a quoted key the colon needs no space, as in JSON.
     fn flow_key(&mut self) -> Option<Cow<'t, str>> {
         let start = self.at;
-        let key = match self.byte()? {
-            b'"' | b'\'' => Cow::Borrowed(self.flow_quoted()?),
-            _ => key_of(self.flow_plain()?)?,
-        };
-        let is_key = self.byte() == Some(b':') && self.bytes.get(self.at + 1) == Some(&b' ');
+        let is_quoted = matches!(self.byte()?, b'"' | b'\'');
+        let key = if is_quoted { self.flow_quoted()? } else { key_of(self.flow_plain()?)? };
+        let is_key = self.byte() == Some(b':') && (is_quoted || self.bytes.get(self.at + 1) == Some(&b' '));
         self.at += 1;
         (is_key && self.at - start <= KEY_MOST).then_some(key)
     }

@@ -4,7 +4,7 @@ use super::{Documents, ReadOptions, quick};
 use crate::json::JsonBuilder;
 use serde_json::Value;
 
-const PIECES: [&str; 64] = [
+const PIECES: [&str; 76] = [
     "a: b",
     "a:",
     "- ",
@@ -69,6 +69,18 @@ const PIECES: [&str; 64] = [
     "0x10: z",
     "key with words: v",
     "a : b",
+    "z: {\"a\":1,\"b\":[\"c\",{}]}",
+    "z: {\"a\":b}",
+    "z: {a:1}",
+    "z: {'a':-1}",
+    "z: {\"a\" :1}",
+    "z: {\"a\":\"\\u003cb\\n\\\\\\\"\"}",
+    "z: {\"a\\tb\":null}",
+    "z: {\"a\":\"\\ud83d\\ude00\"}",
+    "z: [\"a\":1, \"b\\r\"]",
+    "z: {\"a\":}",
+    "z: {\"a\":\"\\q\"}",
+    "{\"kind\":\"A\",\"b\":true}",
 ];
 
 struct Lottery(u64);
@@ -136,6 +148,16 @@ fn what_is_read_quickly_is_read_the_same_slowly() {
         wrong[..wrong.len().min(12)].join("\n")
     );
     assert!(taken > 3_000 && checked > taken, "{taken} read, {checked} checked");
+}
+
+#[test]
+fn json_is_read_quickly() {
+    let text = "metadata: {\"name\":\"a\",\"labels\":{\"b/c\":\"d\\n\\u003ce\\u003e \\\"f\\\"\"},\"n\":[1,-2,true,null,[],{}]}\n";
+    let expected = serde_json::json!({
+        "metadata": {"name": "a", "labels": {"b/c": "d\n<e> \"f\""}, "n": [1, -2, true, null, [], {}]},
+    });
+    assert_eq!(slowly(text), Some(expected.clone()));
+    assert_eq!(quick::read(text, &mut JsonBuilder), Some(expected));
 }
 
 #[test]
