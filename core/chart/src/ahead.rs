@@ -20,6 +20,9 @@ const WORTH_HELP: usize = 64 * 1024;
 /// So many bytes of documents are handed over at once: waking somebody costs as much as reading a few of them.
 const WORTH_WAKING: usize = 16 * 1024;
 
+const SCHEMA: &str = "values.schema.json";
+const TEMPLATES: &str = "templates/";
+
 /// What a chart has that can be worked on before its values are known.
 #[derive(Debug, Default)]
 pub struct Parts<'a> {
@@ -29,14 +32,21 @@ pub struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
+    /// Whether [`Self::of_folder`] makes something of a file; it need not know the others.
+    #[must_use]
+    pub fn takes(path: &str) -> bool {
+        let path = in_its_chart(path);
+        path == SCHEMA || path.starts_with(TEMPLATES)
+    }
+
     /// The parts of a chart that lies in a folder. What lies packed in it is found later.
     #[must_use]
     pub fn of_folder(files: &'a [SourceFile]) -> Self {
         let mut parts = Self::default();
         for file in files {
             match in_its_chart(&file.path) {
-                "values.schema.json" => parts.schema(&file.content),
-                path if path.starts_with("templates/") => {
+                SCHEMA => parts.schema(&file.content),
+                path if path.starts_with(TEMPLATES) => {
                     if let Some(text) = file.content.as_text() {
                         parts.template(&file.path, text);
                     }
@@ -228,6 +238,17 @@ impl<'a> Ahead<'a> {
         job.outcome(|| Schema::read(schema))
     }
 
+    /// Reads what nobody was asked to read: a small chart may render to a lot.
+    pub(crate) fn read_rest(&self, files: &BTreeMap<String, Vec<Arc<Document>>>, beside: Beside) {
+        let documents: Vec<&Arc<Document>> = files.values().flatten().collect();
+        let size = documents.iter().map(|document| document.text.len()).sum::<usize>();
+        if self.has_helpers || documents.len() < 2 || size < WORTH_HELP {
+            return;
+        }
+        let help = || documents.iter().for_each(|document| document.begin(self.compatibility));
+        beside(&help, &mut || documents.iter().rev().for_each(|document| document.begin(self.compatibility)));
+    }
+
     /// Documents that will be needed.
     pub(crate) fn offer(&self, documents: &[Arc<Document>]) {
         if !self.has_helpers {
@@ -348,16 +369,18 @@ mod tests {
         let (files, functions) = (files(), helm_functions(Compatibility::Helm4));
         let text = |number: usize| format!("kind: K{}\n---\nkind: B\n#{}", number % 3, "x".repeat(9000));
         for beside in HANDS {
-            for count in [0, 1, 50] {
+            for (count, is_large) in [(0, true), (1, true), (50, true), (50, false)] {
                 let mut kinds = Vec::new();
-                Ahead::work(parts(&files), &functions, Compatibility::Helm4, beside, &mut |ahead| {
-                    let files: Vec<_> = (0..count)
+                let parts = if is_large { parts(&files) } else { Parts::default() };
+                Ahead::work(parts, &functions, Compatibility::Helm4, beside, &mut |ahead| {
+                    let files: BTreeMap<_, _> = (0..count)
                         .map(|number| {
                             let documents = documents(&Arc::new(text(number)), Compatibility::Helm4);
                             ahead.offer(&documents);
                             (format!("f{number}"), documents)
                         })
                         .collect();
+                    ahead.read_rest(&files, beside);
                     let sorted = sort_documents(files, Compatibility::Helm4).unwrap();
                     kinds = sorted.objects.iter().map(|object| object.kind.clone()).collect();
                 });
@@ -380,6 +403,7 @@ mod tests {
             "files/templates/e.yaml",
         ];
         let files = paths.map(|path| SourceFile { path: path.into(), content: path.as_bytes().into() });
+        assert_eq!(files.iter().filter(|file| Parts::takes(&file.path)).count(), 4);
         let parts = Parts::of_folder(&files);
         let found: Vec<&str> = parts.templates.into_values().collect();
         assert_eq!(

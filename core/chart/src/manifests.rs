@@ -387,13 +387,10 @@ fn split_lines(text: &str) -> Vec<&str> {
     let mut documents = Vec::new();
     let mut start = 0;
     let first = text.starts_with("---").then_some(0);
-    for at in first.into_iter().chain(text.match_indices("\n---").map(|(at, _)| at + 1)) {
-        if let Some(rest) = text.get(at.max(start)..).and_then(|line| line.strip_prefix("---"))
-            && at >= start
-        {
-            documents.extend(text.get(start..at));
-            start = text.len() - rest.trim_start_matches([' ', '\t']).len();
-        }
+    for at in first.into_iter().chain(memchr::memmem::find_iter(text.as_bytes(), "\n---").map(|at| at + 1)) {
+        documents.extend(text.get(start..at));
+        let rest = text.get(at + 3..).unwrap_or_default();
+        start = text.len() - rest.trim_start_matches([' ', '\t']).len();
     }
     documents.extend(text.get(start..));
     documents.into_iter().filter(|text| !text.trim().is_empty()).map(str::trim_start).collect()

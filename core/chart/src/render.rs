@@ -19,7 +19,7 @@ use crate::dependencies::process_dependencies;
 use crate::error::{ChartError, ValuesError};
 use crate::hint;
 use crate::manifests::{
-    Document, HEAD, ManifestError, RenderedHook, RenderedObject, documents, manifest, sort_documents,
+    HEAD, ManifestError, RenderedHook, RenderedObject, Sorted, documents, manifest, sort_documents,
 };
 use crate::objects::{self, Files};
 use crate::pattern::base;
@@ -250,7 +250,7 @@ pub fn render_ahead(
     let functions = cache.functions(compatibility);
     let mut prepared = Prepared::new(&chart, values.clone(), input, functions.clone());
     let unknown = prepared.unknown(cache);
-    let mut found = Ok(BTreeMap::new());
+    let mut found = Ok(Found::default());
     let mut own = |ahead: &Ahead<'_>| {
         found = render_files(&chart, &values, input, &mut prepared, cache, ahead);
     };
@@ -265,10 +265,7 @@ pub fn render_ahead(
             Ahead::work(parts, &functions, compatibility, input.environment.beside, &mut own);
         }
     }
-    let mut files = found?;
-    let notes = take_notes(&mut files, &chart, input.subchart_notes);
-    let files = files.into_iter().map(|(source, file)| (source, file.documents));
-    let mut sorted = sort_documents(files, compatibility)?;
+    let Found { mut sorted, notes } = found?;
     warnings.append(&mut sorted.warnings);
     Ok(Rendered {
         objects: sorted.objects,
@@ -381,26 +378,11 @@ pub(crate) fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> 
     Err(RenderError::KubeVersion { wanted: wanted.clone(), found: kube.version.clone() })
 }
 
-/// A rendered file.
-struct RenderedFile {
-    text: Arc<String>,
-    /// Those of its documents that are part of the manifest.
-    documents: Vec<Arc<Document>>,
-}
-
-fn take_notes(files: &mut BTreeMap<String, RenderedFile>, chart: &Chart, subcharts: bool) -> String {
-    let own = format!("{}/templates/{NOTES}", chart.name());
-    let mut notes = Vec::new();
-    files.retain(|name, file| {
-        if !name.ends_with(NOTES) {
-            return true;
-        }
-        if subcharts || *name == own {
-            notes.push(Arc::unwrap_or_clone(std::mem::take(&mut file.text)));
-        }
-        false
-    });
-    notes.join("\n")
+/// What was rendered.
+#[derive(Default)]
+struct Found {
+    sorted: Sorted,
+    notes: String,
 }
 
 /// A template with what it sees.
@@ -524,7 +506,7 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// Checks the values and renders every file. What is rendered is read by others meanwhile, where there are some.
+/// Checks the values, renders every file and reads what it holds. Others read meanwhile, where there are some.
 fn render_files(
     chart: &Chart,
     values: &Map,
@@ -532,21 +514,27 @@ fn render_files(
     prepared: &mut Prepared<'_>,
     cache: &mut TemplateCache,
     ahead: &Ahead<'_>,
-) -> Result<BTreeMap<String, RenderedFile>, RenderError> {
+) -> Result<Found, RenderError> {
     if !input.skip_schema_validation {
         validate_with(chart, values, Some(ahead)).map_err(RenderError::Schema)?;
     }
     check_kube_version(chart, &input.capabilities)?;
     prepared.parse(cache, &mut Err, Some(ahead))?;
-    let mut rendered = BTreeMap::new();
+    let own_notes = format!("{}/templates/{NOTES}", chart.name());
+    let (mut files, mut notes) = (BTreeMap::new(), BTreeMap::new());
     for name in prepared.files() {
-        let text = Arc::new(prepared.render(name)?);
-        let is_part = !name.ends_with(NOTES);
-        let documents = if is_part { documents(&text, input.environment.compatibility) } else { Vec::new() };
-        ahead.offer(&documents);
-        rendered.insert(name.clone(), RenderedFile { text, documents });
+        let text = prepared.render(name)?;
+        if !name.ends_with(NOTES) {
+            let documents = documents(&Arc::new(text), input.environment.compatibility);
+            ahead.offer(&documents);
+            files.insert(name.clone(), documents);
+        } else if input.subchart_notes || *name == own_notes {
+            notes.insert(name, text);
+        }
     }
-    Ok(rendered)
+    ahead.read_rest(&files, input.environment.beside);
+    let sorted = sort_documents(files, input.environment.compatibility)?;
+    Ok(Found { sorted, notes: notes.into_values().collect::<Vec<_>>().join("\n") })
 }
 
 fn depth(path: &str) -> usize {

@@ -7,6 +7,7 @@ mod objects;
 mod post;
 mod render;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
@@ -81,7 +82,12 @@ pub(crate) struct Found {
 }
 
 enum Source {
-    Folder(Vec<SourceFile>),
+    Folder {
+        /// Those that can be worked on before the chart is loaded.
+        parts: Vec<SourceFile>,
+        /// All, until it is loaded: it does not keep every text.
+        files: Cell<Vec<SourceFile>>,
+    },
     Archive(Vec<u8>),
 }
 
@@ -97,7 +103,9 @@ impl Found {
         let reference = path_of(global, reference, render).await?;
         let unread = Unread::default();
         let source = if is_folder(&reference)? {
-            Source::Folder(folder(&reference, Some(&unread))?)
+            let files = folder(&reference, Some(&unread))?;
+            let parts = files.iter().filter(|file| Parts::takes(&file.path)).cloned().collect();
+            Source::Folder { parts, files: Cell::new(files) }
         } else {
             Source::Archive(archive(&reference)?)
         };
@@ -107,17 +115,17 @@ impl Found {
     /// What can be worked on before anything of the chart is known.
     pub(crate) fn parts(&self) -> Parts<'_> {
         match &self.source {
-            Source::Folder(files) => Parts::of_folder(files),
+            Source::Folder { parts, .. } => Parts::of_folder(parts),
             Source::Archive(_) => Parts::default(),
         }
     }
 
-    /// The chart.
+    /// Loads the chart; its files go into it.
     ///
     /// Errors end with exit code 4: nothing has been changed.
-    pub(crate) fn chart(&self) -> anyhow::Result<Chart> {
+    pub(crate) fn load(&self) -> anyhow::Result<Chart> {
         let chart = match &self.source {
-            Source::Folder(files) => from_files(files.clone()),
+            Source::Folder { files, .. } => from_files(files.take()),
             Source::Archive(bytes) => from_archive(bytes),
         };
         installable(chart.map_err(|error| unusable(&self.reference, &error))?)

@@ -59,19 +59,19 @@ pub(crate) async fn template(global: &GlobalArgs, arguments: &TemplateArgs) -> a
         let (chart, values, input) = ready(&found, given, draft, arguments)?;
         online_render(global, &found, &chart, &values, input, arguments).await
     } else {
-        let (mut before, mut rendered) = (Some((given, draft)), Err(anyhow::anyhow!("nothing was rendered")));
+        let (mut before, mut rendered) = (Some((given, draft)), None);
         charts::ahead(found.parts(), compatibility, &mut |cache, ahead| {
             if let Some((given, draft)) = before.take() {
-                rendered = ready(&found, given, draft, arguments).and_then(|(chart, values, input)| {
+                rendered = Some(ready(&found, given, draft, arguments).and_then(|(chart, values, input)| {
                     show_every_error(&found.unread, &chart, &values, &input, arguments)?;
                     let rendered = render(global, arguments, &chart, &values, &input, (cache, ahead));
                     // The process ends soon; taking every value apart first would only take time.
                     std::mem::forget((chart, values, input));
                     rendered
-                });
+                }));
             }
         });
-        rendered
+        rendered.context("nothing was rendered")?
     };
     // A template that got nothing for a file may have failed for that.
     found.unread.check()?;
@@ -97,7 +97,7 @@ fn ready(
     draft: RenderInput,
     arguments: &TemplateArgs,
 ) -> anyhow::Result<(Chart, Map, RenderInput)> {
-    let chart = found.chart()?;
+    let chart = found.load()?;
     let (release, compatibility) = (&draft.release, draft.compatibility);
     validate_name(release).map_err(|error| {
         let check = if compatibility == Compatibility::Helm4 { "release name check failed: " } else { "" };
