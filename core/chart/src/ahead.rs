@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use backstay_gotemplate::{Beside, Compatibility, Desk, Draft, FunctionTable};
 
+use crate::by_length::ByLength;
 use crate::chart::Chart;
 use crate::files::SourceFile;
 use crate::job::Job;
@@ -27,7 +28,7 @@ const TEMPLATES: &str = "templates/";
 #[derive(Debug, Default)]
 pub struct Parts<'a> {
     /// Files and their texts, each text once: subcharts bring the same library again and again.
-    templates: BTreeMap<&'a str, &'a str>,
+    templates: BTreeMap<ByLength<&'a str>, &'a str>,
     schemas: Vec<&'a [u8]>,
 }
 
@@ -58,7 +59,7 @@ impl<'a> Parts<'a> {
     }
 
     pub(crate) fn template(&mut self, file: &'a str, text: &'a str) {
-        self.templates.insert(text, file);
+        self.templates.insert(ByLength(text), file);
     }
 
     pub(crate) fn schema(&mut self, schema: &'a [u8]) {
@@ -76,7 +77,7 @@ impl<'a> Parts<'a> {
     }
 
     fn size(&self) -> usize {
-        let templates = self.templates.keys().map(|text| text.len());
+        let templates = self.templates.keys().map(|text| text.0.len());
         templates.chain(self.schemas.iter().map(|schema| schema.len())).sum()
     }
 }
@@ -101,7 +102,7 @@ pub struct Ahead<'a> {
     functions: &'a FunctionTable,
     compatibility: Compatibility,
     templates: Vec<Template<'a>>,
-    places: BTreeMap<&'a str, usize>,
+    places: BTreeMap<ByLength<&'a str>, usize>,
     schemas: Vec<(&'a [u8], Job<Schema>)>,
     has_helpers: bool,
     rendered: Mutex<Rendered>,
@@ -132,13 +133,14 @@ impl<'a> Ahead<'a> {
         let mut templates: Vec<Template<'a>> = parts
             .templates
             .into_iter()
-            .map(|(text, file)| Template { file, text, draft: Job::default() })
+            .map(|(text, file)| Template { file, text: text.0, draft: Job::default() })
             .collect();
         // A subchart may turn out to be disabled.
         backstay_object::sort_by(&mut templates, |a, b| {
             (depth(a.file), a.file).cmp(&(depth(b.file), b.file))
         });
-        let places = templates.iter().enumerate().map(|(place, template)| (template.text, place)).collect();
+        let places =
+            templates.iter().enumerate().map(|(place, template)| (ByLength(template.text), place)).collect();
         let ahead = Self {
             functions,
             compatibility,
@@ -199,7 +201,7 @@ impl<'a> Ahead<'a> {
 
     /// Whether there is little among these texts that is not worked on here.
     pub(crate) fn covers<'b>(&self, texts: impl Iterator<Item = &'b str>) -> bool {
-        let others = texts.filter(|text| !self.places.contains_key(text));
+        let others = texts.filter(|text| !self.places.contains_key(&ByLength(*text)));
         others.map(str::len).sum::<usize>() < WORTH_HELP
     }
 
@@ -207,7 +209,7 @@ impl<'a> Ahead<'a> {
     pub(crate) fn only<'b>(&self, texts: impl Iterator<Item = &'b str>) {
         let mut needed = vec![false; self.templates.len()];
         for text in texts {
-            if let Some(needed) = self.places.get(text).and_then(|place| needed.get_mut(*place)) {
+            if let Some(needed) = self.places.get(&ByLength(text)).and_then(|place| needed.get_mut(*place)) {
                 *needed = true;
             }
         }
@@ -227,7 +229,7 @@ impl<'a> Ahead<'a> {
 
     /// The draft of a text, which goes out of here.
     pub(crate) fn draft(&self, text: &str) -> Option<Draft> {
-        let template = self.templates.get(*self.places.get(text)?)?;
+        let template = self.templates.get(*self.places.get(&ByLength(text))?)?;
         let draft = template.draft.outcome(|| self.draft_of(template, &mut Desk::default()))?;
         draft.lock().ok()?.take()
     }
@@ -406,10 +408,8 @@ mod tests {
         assert_eq!(files.iter().filter(|file| Parts::takes(&file.path)).count(), 4);
         let parts = Parts::of_folder(&files);
         let found: Vec<&str> = parts.templates.into_values().collect();
-        assert_eq!(
-            found,
-            ["charts/b/charts/c/templates/_c.tpl", "charts/b/templates/b.yaml", "templates/a.yaml"]
-        );
+        let wanted = ["templates/a.yaml", "charts/b/templates/b.yaml", "charts/b/charts/c/templates/_c.tpl"];
+        assert_eq!(found, wanted);
         assert_eq!(parts.schemas, [b"charts/b/values.schema.json"]);
     }
 }

@@ -9,6 +9,7 @@
 
 mod ahead;
 mod archive;
+mod by_length;
 mod capabilities;
 mod chart;
 mod chart_yaml;

@@ -12,6 +12,7 @@ use backstay_gotemplate::{
 use backstay_object::sort_by;
 
 use crate::ahead::{Ahead, Parts};
+use crate::by_length::ByLength;
 use crate::capabilities::Capabilities;
 use crate::chart::{Chart, CrdFile};
 use crate::coalesce::Coalescer;
@@ -157,7 +158,7 @@ pub enum RenderError {
 pub struct TemplateCache {
     parsed: BTreeMap<String, (Text, Parsed)>,
     /// The same by what is written in them: subcharts bring the same library again and again.
-    texts: BTreeMap<Text, Parsed>,
+    texts: BTreeMap<ByLength<Text>, Parsed>,
     functions: Option<(Compatibility, Rc<FunctionTable>)>,
 }
 
@@ -180,7 +181,9 @@ impl TemplateCache {
         if let Some(parsed) = self.known(file, source) {
             return Ok(parsed.clone());
         }
-        if let Some(parsed) = self.texts.get(source).and_then(|parsed| parsed.renamed(file)) {
+        if let Some(parsed) =
+            self.texts.get(&ByLength(source.clone())).and_then(|parsed| parsed.renamed(file))
+        {
             self.parsed.insert(file.to_owned(), (source.clone(), parsed.clone()));
             return Ok(parsed);
         }
@@ -207,7 +210,7 @@ impl TemplateCache {
         if self.texts.len() > 2 * self.parsed.len() {
             self.texts.clear();
         }
-        self.texts.insert(source.clone(), parsed.clone());
+        self.texts.insert(ByLength(source.clone()), parsed.clone());
         parsed
     }
 }
