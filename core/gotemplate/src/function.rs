@@ -103,10 +103,6 @@ pub enum Compatibility {
 /// The answers to `lookup`.
 pub type Lookup = Rc<dyn Fn(&LookupKey) -> Result<Value, FunctionError>>;
 
-/// Gives the first number below a count for which a test holds. A test takes a part of a millisecond and none depends on
-/// another, so that a host with several processors may make many at once; the answer is the same.
-pub type FirstOf = fn(usize, &(dyn Fn(usize) -> bool + Sync)) -> Option<usize>;
-
 /// Does the second; with several processors it may do the first at the same time, as often as it has some. The first is work
 /// that the second takes part in: it may not happen at all.
 pub type Beside = fn(&(dyn Fn() + Sync), &mut dyn FnMut());
@@ -127,8 +123,6 @@ pub struct Environment {
     pub lookup: Lookup,
     /// Whether `required` and `fail` let templates go on, as `helm lint` has it (`LintMode`).
     pub lint: bool,
-    /// How the halves of RSA signatures are made.
-    pub first_of: FirstOf,
     /// Who helps with what can be done in parts.
     pub beside: Beside,
     /// What `getHostByName` answers: nothing, unless somebody asked for name servers (`--enable-dns`).
@@ -145,7 +139,6 @@ impl Environment {
             compatibility: Compatibility::default(),
             lookup: Rc::new(|_| Ok(Value::Map(crate::value::Map::new()))),
             lint: false,
-            first_of: |count, test| (0..count).find(|number| test(*number)),
             beside: |_, own| own(),
             host_of: |_| Ok(String::new()),
         }

@@ -35,8 +35,8 @@ mod value_walk;
 pub use data::{ValueBuilder, from_json, from_json_floats, map_to_json, to_json};
 pub use error::{RenderError, TemplateError};
 pub use function::{
-    Beside, Compatibility, Environment, FirstOf, Function, FunctionError, HostOf, Lookup, LookupKey,
-    Parameter, PasswordLines, Runtime,
+    Beside, Compatibility, Environment, Function, FunctionError, HostOf, Lookup, LookupKey, Parameter,
+    PasswordLines, Runtime,
 };
 pub use functions::{
     AddressKind, Regex, UrlParts, address_kind, chart_message, check_date, go_regex, helm_functions,

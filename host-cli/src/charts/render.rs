@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use backstay_core::chart::{self, Ahead, Chart, Parts, RenderError, TemplateCache};
 use backstay_core::gotemplate::{
@@ -190,7 +189,6 @@ fn environment(
 ) -> Environment {
     let mut environment = Environment::offline(i128::from(input.now.0) * 1_000_000, seed);
     environment.compatibility = input.compatibility;
-    environment.first_of = first_of;
     environment.beside = beside;
     if input.dns {
         environment.host_of = host_of;
@@ -215,29 +213,6 @@ fn host_of(name: &str) -> Result<String, FunctionError> {
     first
         .map(|address| address.to_string())
         .ok_or_else(|| FunctionError::new(format!("lookup {name}: no such host")))
-}
-
-/// Makes tests on all processors. The numbers are handed out in order, so that the first one found is known to be the
-/// first once everybody is done with a smaller one.
-fn first_of(count: usize, test: &(dyn Fn(usize) -> bool + Sync)) -> Option<usize> {
-    let (next, first) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
-    let work = || {
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= count.min(first.load(Ordering::Relaxed)) {
-                break;
-            }
-            if test(number) {
-                first.fetch_min(number, Ordering::Relaxed);
-            }
-        }
-    };
-    if count > 1 {
-        beside(&work, &mut || work())
-    } else {
-        work()
-    }
-    Some(first.into_inner()).filter(|number| *number < count)
 }
 
 /// How many processors help: more than these and there is too little for each of them.

@@ -67,6 +67,13 @@ pub(crate) fn template(
 ) -> Result<String, String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| error.to_string())?;
     let mut environment = Environment::offline(i128::try_from(now.as_nanos()).unwrap_or_default(), [1; 32]);
+    // As in the program, so that what is done by others is compared, too.
+    environment.beside = |help, own| {
+        std::thread::scope(|scope| {
+            scope.spawn(help);
+            own();
+        });
+    };
     environment.compatibility = compatibility;
     let mut input = RenderInput::new(RELEASE, NAMESPACE, &environment);
     input.skip_schema_validation = !schemas;

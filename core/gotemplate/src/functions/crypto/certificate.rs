@@ -160,7 +160,7 @@ pub(super) fn issue(
         &public_info,
         &wrap(0xa3, &wrap(SEQUENCE, &extensions)),
     ]);
-    let signature = bit_string(&signer.sign(&body, source.0.environment().first_of)?);
+    let signature = bit_string(&signer.sign(&body)?);
     let der = sequence(&[&body, &signer.signature_algorithm(), &signature]);
     Ok(Certificate { cert: pem("CERTIFICATE", &der), key: key.to_pem()? })
 }

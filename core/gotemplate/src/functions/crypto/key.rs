@@ -11,7 +11,6 @@ use super::super::random::Source;
 use super::der::{OCTET_STRING, bit_string, from_pem, integer, pem, sequence, wrap};
 use super::prime::primes;
 use super::signature;
-use crate::function::FirstOf;
 
 const RSA: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
 const RSA_SHA256: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b";
@@ -132,9 +131,9 @@ impl Key {
     }
 
     /// Signs; the same text gives the same signature.
-    pub(super) fn sign(&self, text: &[u8], first_of: FirstOf) -> Result<Vec<u8>, String> {
+    pub(super) fn sign(&self, text: &[u8]) -> Result<Vec<u8>, String> {
         match self {
-            Self::Rsa(key) => signature::sign(key, text, first_of),
+            Self::Rsa(key) => signature::sign(key, text),
             Self::P256(key) => {
                 let signature: p256::ecdsa::Signature = p256::ecdsa::SigningKey::from(key).sign(text);
                 Ok(signature.to_der().as_bytes().to_vec())
