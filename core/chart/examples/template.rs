@@ -2,6 +2,7 @@
 #![allow(clippy::panic, reason = "an example may stop")]
 
 #[path = "../tests/common/mod.rs"]
+#[allow(dead_code, reason = "each test uses a part")]
 mod common;
 
 use std::path::Path;
@@ -20,5 +21,5 @@ fn main() {
         return;
     };
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    print!("{}", common::template(Path::new(chart), &arguments, Path::new("."), compatibility));
+    print!("{}", common::template(Path::new(chart), &arguments, Path::new("."), compatibility, false));
 }

@@ -1,6 +1,7 @@
 //! Charts rendered as both Helms render them: `charts/regenerate.sh` writes what they answer into `expected/`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop")]
 
+#[allow(dead_code, reason = "each test uses a part")]
 mod common;
 
 use std::path::Path;
@@ -45,7 +46,7 @@ fn cases(folder: &Path) -> Vec<(String, String, Vec<String>)> {
 const HELMS: [(Compatibility, &str); 2] = [(Compatibility::Helm3, "helm3"), (Compatibility::Helm4, "helm4")];
 
 /// Renders each case and compares it with what `expected` says about it.
-fn check_all(expected: impl Fn(&str, &str, &[String], &str) -> Option<String>) {
+fn check_all(helpers: bool, expected: impl Fn(&str, &str, &[String], &str) -> Option<String>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/charts");
     let (mut wrong, mut compared) = (Vec::new(), 0);
     for (name, chart, arguments) in cases(&folder) {
@@ -53,7 +54,7 @@ fn check_all(expected: impl Fn(&str, &str, &[String], &str) -> Option<String>) {
         for (compatibility, helm) in HELMS {
             let Some(expected) = expected(&name, &chart, &arguments, helm) else { continue };
             compared += 1;
-            let found = common::template(&folder.join(&chart), &words, &folder, compatibility);
+            let found = common::template(&folder.join(&chart), &words, &folder, compatibility, helpers);
             if comparable(&expected) != comparable(&found) {
                 let first = expected.lines().zip(found.lines()).position(|(a, b)| a != b);
                 let line = first.unwrap_or_else(|| expected.lines().count().min(found.lines().count()));
@@ -70,12 +71,20 @@ fn check_all(expected: impl Fn(&str, &str, &[String], &str) -> Option<String>) {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+fn written_down(name: &str, helm: &str) -> Option<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expected");
+    Some(std::fs::read_to_string(root.join(format!("{name}.{helm}.txt"))).unwrap())
+}
+
 #[test]
 fn as_both_helms() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expected");
-    check_all(|name, _, _, helm| {
-        Some(std::fs::read_to_string(root.join(format!("{name}.{helm}.txt"))).unwrap())
-    });
+    check_all(false, |name, _, _, helm| written_down(name, helm));
+}
+
+/// What others have a part in is no other: manifests, errors, and which of several is told.
+#[test]
+fn as_both_helms_with_helpers() {
+    check_all(true, |name, _, _, helm| written_down(name, helm));
 }
 
 /// The same against the programs themselves, where the environment names them: what is written down is still what they say.
@@ -83,7 +92,7 @@ fn as_both_helms() {
 fn as_the_helms_at_hand() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/charts");
     let home = std::env::temp_dir().join("backstay-chart-test-helm");
-    check_all(|_, chart, arguments, helm| {
+    check_all(false, |_, chart, arguments, helm| {
         let Some(program) = std::env::var_os(format!("BACKSTAY_TEST_{}", helm.to_uppercase())) else {
             println!("skipped: BACKSTAY_TEST_{} is not set", helm.to_uppercase());
             return None;

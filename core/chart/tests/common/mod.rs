@@ -3,19 +3,26 @@
 use std::path::Path;
 
 use backstay_chart::{
-    Capabilities, Chart, KubeVersion, RenderInput, SourceFile, ValueSources, from_archive, from_files, render,
+    Ahead, Capabilities, Chart, KubeVersion, Parts, RenderInput, Rendered, SourceFile, TemplateCache,
+    ValueSources, from_archive, from_files, render_ahead,
 };
 use backstay_gotemplate::{Compatibility, Environment};
 
 /// Reads a chart folder or archive.
 pub(crate) fn load(path: &Path) -> Result<Chart, String> {
+    let mut files = Vec::new();
+    if path.is_dir() {
+        collect(path, "", &mut files);
+    }
+    load_of(path, &files)
+}
+
+fn load_of(path: &Path, files: &[SourceFile]) -> Result<Chart, String> {
     if path.is_file() {
         let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
         return from_archive(&bytes).map_err(|error| error.to_string());
     }
-    let mut files = Vec::new();
-    collect(path, "", &mut files);
-    from_files(files).map_err(|error| error.to_string())
+    from_files(files.to_vec()).map_err(|error| error.to_string())
 }
 
 fn collect(folder: &Path, prefix: &str, files: &mut Vec<SourceFile>) {
@@ -30,25 +37,54 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<SourceFile>) {
     }
 }
 
-/// What `helm template web CHART ARGUMENTS` prints; errors as `Error: …`.
+/// What `helm template web CHART ARGUMENTS` prints; errors as `Error: …`. With helpers the chart is one that is worth their
+/// help, for a comment.
 pub(crate) fn template(
     chart: &Path,
     arguments: &[&str],
     folder: &Path,
     compatibility: Compatibility,
+    helpers: bool,
 ) -> String {
-    run(chart, arguments, folder, compatibility).unwrap_or_else(|error| format!("Error: {error}\n"))
+    let mut environment = Environment::offline(0, [1; 32]);
+    environment.compatibility = compatibility;
+    let mut files = Vec::new();
+    if chart.is_dir() {
+        collect(chart, "", &mut files);
+    }
+    if helpers {
+        environment.beside = |help, own| {
+            std::thread::scope(|scope| {
+                (0..2).for_each(|_| drop(scope.spawn(help)));
+                own();
+            });
+        };
+        let comment = format!("{{{{/* {} */}}}}", "long ".repeat(20_000));
+        files.push(SourceFile { path: "templates/_long.tpl".into(), content: comment.as_bytes().into() });
+    }
+    let mut cache = TemplateCache::default();
+    let functions = cache.functions(compatibility);
+    let mut printed = Err("nothing was rendered".into());
+    let mut own = |ahead: &Ahead<'_>| {
+        printed = run(arguments, folder, &environment, |input| {
+            let chart = load_of(chart, &files)?;
+            render_ahead(&chart, input, &mut cache, helpers.then_some(ahead))
+                .map_err(|error| error.to_string())
+        });
+    };
+    let parts = if helpers { Parts::of_folder(&files) } else { Parts::default() };
+    Ahead::work(parts, &functions, compatibility, environment.beside, &mut own);
+    printed.unwrap_or_else(|error| format!("Error: {error}\n"))
 }
 
 fn run(
-    path: &Path,
     arguments: &[&str],
     folder: &Path,
-    compatibility: Compatibility,
+    environment: &Environment,
+    render: impl FnOnce(&RenderInput<'_>) -> Result<Rendered, String>,
 ) -> Result<String, String> {
-    let mut environment = Environment::offline(0, [1; 32]);
-    environment.compatibility = compatibility;
-    let mut input = RenderInput::new("web", "default", &environment);
+    let compatibility = environment.compatibility;
+    let mut input = RenderInput::new("web", "default", environment);
     let mut sources = ValueSources::default();
     let mut skip_tests = false;
     let mut hooks = true;
@@ -87,7 +123,6 @@ fn run(
             std::fs::read_to_string(folder.join(name)).map_err(|error| error.to_string())
         })
         .map_err(|error| error.to_string())?;
-    let chart = load(path)?;
-    let rendered = render(&chart, &input).map_err(|error| error.to_string())?;
+    let rendered = render(&input)?;
     Ok(rendered.template_text(hooks, skip_tests))
 }
