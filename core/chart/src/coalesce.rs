@@ -249,7 +249,7 @@ mod tests {
             (state >> 33) as usize % below
         };
         let mut counts = [0, 0];
-        for _ in 0..20_000 {
+        for _ in 0..8_000 {
             let mut some = || -> serde_json::Value {
                 let keys = ["a", "sub", "global"];
                 let entries = keys.map(|key| (key.to_owned(), shapes.get(next(12)).cloned()));
@@ -279,6 +279,6 @@ mod tests {
                 }
             }
         }
-        assert!(counts.iter().all(|count| *count > 1_000), "{counts:?}");
+        assert!(counts.iter().all(|count| *count > 400), "{counts:?}");
     }
 }
