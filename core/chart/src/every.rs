@@ -6,8 +6,9 @@ use backstay_gotemplate::Map;
 
 use crate::chart::Chart;
 use crate::manifests::sort_manifests;
-use crate::render::{Prepared, RenderError, RenderInput, TemplateCache, check_kube_version, with_values};
+use crate::render::{Prepared, RenderError, RenderInput, check_kube_version, with_values};
 use crate::schema::validate_schemas;
+use crate::template_cache::TemplateCache;
 
 /// What is wrong with a chart: values that do not fit, and every template on its own. An error that several templates
 /// run into at the same place is told once; what only follows from a file that cannot be parsed is not told.

@@ -40,6 +40,7 @@ mod schema_scalars;
 mod schema_scope;
 mod shared_text;
 mod strvals;
+mod template_cache;
 mod trace;
 mod values;
 mod version;
@@ -61,8 +62,9 @@ pub use manifests::{
 };
 pub use metadata::{Dependency, Maintainer, Metadata};
 pub use pattern::path_match;
-pub use render::{RenderError, RenderInput, Rendered, TemplateCache, render, render_ahead, render_cached};
+pub use render::{RenderError, RenderInput, Rendered, render, render_ahead, render_cached};
 pub use schema::{validate as validate_json, validate_schemas};
 pub use shared_text::SharedText;
 pub use strvals::{SetFlag, set};
+pub use template_cache::TemplateCache;
 pub use values::{ReusePolicy, ValueSources, all_values, merge_maps, read_values, reuse_values};
