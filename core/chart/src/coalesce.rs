@@ -36,10 +36,12 @@ pub(crate) fn is_quiet(chart: &Chart, values: &Map) -> bool {
 /// The same for all maps that may end up in the values of a chart.
 fn meet_quietly(chart: &Chart, mut maps: Vec<Map>) -> bool {
     maps.extend(chart.values.clone());
-    let pairs =
-        maps.iter().enumerate().flat_map(|(at, one)| maps.iter().skip(at + 1).map(move |other| (one, other)));
-    if !pairs.into_iter().all(|(one, other)| fit(one, other)) {
-        return false;
+    let mut others = maps.as_slice();
+    while let Some((one, rest)) = others.split_first() {
+        if !rest.iter().all(|other| fit(one, other)) {
+            return false;
+        }
+        others = rest;
     }
     let tables = |name: &str| -> Option<Vec<Map>> {
         let found = maps.iter().filter_map(|map| map.get(name));
@@ -267,8 +269,8 @@ mod tests {
             let Value::Map(values) = from_json(&some()) else { continue };
             let is_quiet = is_quiet(&chart, &values);
             counts[usize::from(is_quiet)] += 1;
-            for (compatibility, merge) in [(Compatibility::Helm3, false), (Compatibility::Helm4, false)] {
-                let mut coalescer = Coalescer::new(compatibility, merge);
+            for compatibility in [Compatibility::Helm3, Compatibility::Helm4] {
+                let mut coalescer = Coalescer::new(compatibility, false);
                 let outcome = coalescer.coalesce(&chart, &values);
                 if is_quiet {
                     assert!(

@@ -20,16 +20,16 @@ impl<T> Job<T> {
     /// Does it, unless somebody has begun.
     pub(crate) fn begin(&self, work: impl FnOnce() -> T) {
         if !self.is_taken.swap(true, Ordering::Relaxed) {
-            let end = End(&self.outcome);
+            let _end = End(&self.outcome);
             // Nobody else sets it.
-            let _ = end.0.set(Some(work()));
+            let _ = self.outcome.set(Some(work()));
         }
     }
 
     /// Nobody needs it any more; who has begun goes on.
     pub(crate) fn give_up(&self) {
         if !self.is_taken.swap(true, Ordering::Relaxed) {
-            drop(End(&self.outcome));
+            let _ = self.outcome.set(None);
         }
     }
 

@@ -193,7 +193,7 @@ pub fn render_ahead(
     let unknown = prepared.unknown(cache);
     let mut found = Ok(Found::default());
     let mut own = |ahead: &Ahead<'_>| {
-        found = render_files(&chart, &values, input, &mut prepared, cache, ahead);
+        found = render_files(&chart, &values, input, &mut prepared, cache, (ahead, &unknown));
     };
     match ahead.filter(|ahead| ahead.covers(unknown.iter().map(|(_, text)| &**text))) {
         Some(ahead) => own(ahead),
@@ -373,21 +373,21 @@ impl<'a> Prepared<'a> {
         files.map(|(name, source)| (name.clone(), source.clone())).collect()
     }
 
-    /// Parses every file, as far as that was not done ahead; what cannot be parsed goes to `failed`, which says whether to go on.
+    /// Parses every file, those that are unknown with the help that there is; what cannot be parsed goes to `failed`, which says
+    /// whether to go on.
     pub(crate) fn parse(
         &mut self,
         cache: &mut TemplateCache,
         failed: &mut dyn FnMut(RenderError) -> Result<(), RenderError>,
-        ahead: Option<&Ahead<'_>>,
+        ahead: Option<(&Ahead<'_>, &[(String, Text)])>,
     ) -> Result<(), RenderError> {
         let functions = cache.functions(self.environment.compatibility);
-        if let Some(ahead) = ahead {
-            let unknown = self.unknown(cache);
+        if let Some((ahead, unknown)) = ahead {
             ahead.only(unknown.iter().map(|(_, text)| &**text));
             ahead.parse_rest();
             for (file, text) in unknown {
-                if let Some(draft) = ahead.draft(&text).and_then(|draft| draft.renamed(&file)) {
-                    cache.learn(&file, &text, draft);
+                if let Some(draft) = ahead.draft(text).and_then(|draft| draft.renamed(file)) {
+                    cache.learn(file, text, draft);
                 }
             }
         }
@@ -454,13 +454,13 @@ fn render_files(
     input: &RenderInput<'_>,
     prepared: &mut Prepared<'_>,
     cache: &mut TemplateCache,
-    ahead: &Ahead<'_>,
+    (ahead, unknown): (&Ahead<'_>, &[(String, Text)]),
 ) -> Result<Found, RenderError> {
     if !input.skip_schema_validation {
         validate_with(chart, values, Some(ahead)).map_err(RenderError::Schema)?;
     }
     check_kube_version(chart, &input.capabilities)?;
-    prepared.parse(cache, &mut Err, Some(ahead))?;
+    prepared.parse(cache, &mut Err, Some((ahead, unknown)))?;
     let own_notes = format!("{}/templates/{NOTES}", chart.name());
     let (mut files, mut notes) = (BTreeMap::new(), BTreeMap::new());
     for name in prepared.files() {
