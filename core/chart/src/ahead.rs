@@ -393,6 +393,35 @@ mod tests {
         }
     }
 
+    /// Who renders would do all of it alone, too: helpers have to do it before.
+    #[test]
+    fn helpers_do_what_there_is() {
+        let (files, functions) = (files(), helm_functions(Compatibility::Helm4));
+        let schema = br#"{"type": "object"}"#;
+        let mut parts = parts(&files);
+        parts.schema(schema);
+        Ahead::work(parts, &functions, Compatibility::Helm4, HANDS[0], &mut |ahead| {
+            let large = documents(&Arc::new("x".repeat(WORTH_WAKING)), Compatibility::Helm4);
+            ahead.offer(&documents(&Arc::new("kind: A".to_owned()), Compatibility::Helm4));
+            assert!(ahead.rendered().waiting.is_empty());
+            ahead.offer(&large);
+            assert_eq!(ahead.rendered().waiting.len(), 2);
+            assert_eq!(ahead.next_document().unwrap().text.as_str(), "kind: A");
+            // No document is waited for then.
+            ahead.is_over.store(true, Ordering::Relaxed);
+            assert!(!ahead.templates.iter().any(|template| template.draft.has_begun()));
+            ahead.help();
+            assert!(ahead.templates.iter().all(|template| template.draft.has_begun()));
+            assert!(ahead.schemas.iter().all(|(_, job)| job.has_begun()));
+        });
+        let text = Arc::new(format!("a: 1\n---\n{}", "x".repeat(WORTH_HELP)));
+        let files = BTreeMap::from([("f".to_owned(), documents(&text, Compatibility::Helm4))]);
+        Ahead::work(Parts::default(), &functions, Compatibility::Helm4, HANDS[0], &mut |ahead| {
+            ahead.read_rest(&files, |help, _| help());
+            assert!(files.values().flatten().all(|document| document.has_begun()));
+        });
+    }
+
     #[test]
     fn parts_of_a_folder() {
         let paths = [

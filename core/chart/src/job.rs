@@ -26,6 +26,11 @@ impl<T> Job<T> {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn has_begun(&self) -> bool {
+        self.is_taken.load(Ordering::Relaxed)
+    }
+
     /// Nobody needs it any more; who has begun goes on.
     pub(crate) fn give_up(&self) {
         if !self.is_taken.swap(true, Ordering::Relaxed) {

@@ -171,6 +171,11 @@ impl Document {
         self.head.begin(|| self.read(compatibility));
     }
 
+    #[cfg(test)]
+    pub(crate) fn has_begun(&self) -> bool {
+        self.head.has_begun()
+    }
+
     fn read(&self, compatibility: Compatibility) -> Result<Head, Box<(usize, String)>> {
         Head::read(&self.text, compatibility).map_err(Box::new)
     }
